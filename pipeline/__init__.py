@@ -1,0 +1,1 @@
+"""From a version file to a tested, published image: one module per station of that way."""
