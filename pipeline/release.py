@@ -1,0 +1,262 @@
+"""Which OSSEC versions are built, and from what: the files of `versions/`, checked before they are used."""
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from rich.table import Table
+from semver import Version
+
+from pipeline.errors import UserError
+
+VERSIONS = Path(__file__).resolve().parent.parent / "versions"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The release tarball: where it lies, its size in bytes, its SHA-256 in lower-case hex, and the date
+    of the tagged commit in seconds since 1970.
+    """
+
+    url: str
+    size: int
+    sha256: str
+    commit_date: int
+
+
+@dataclass(frozen=True)
+class Base:
+    """The image underneath: its dated tag, its digest (`sha256:…`), and the day of Debian's archive
+    (`YYYYMMDDTHHMMSSZ`, UTC) that the packages are taken from.
+    """
+
+    image: str
+    digest: str
+    snapshot: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version file. `revision` counts our own changes to the image of that OSSEC version, from 1."""
+
+    version: Version
+    revision: int
+    source: Source
+    base: Base
+
+    @property
+    def immutable_tag(self) -> str:
+        """The tag that always means this very image, such as `4.2.0-r1`."""
+        return f"{self.version}-r{self.revision}"
+
+
+def load(path: Path) -> Release:
+    """Read one version file.
+
+    Raises UserError, naming the file and the key, when it cannot be read or anything in it is not as it
+    must be.
+    """
+    try:
+        with path.open("rb") as file:
+            data = tomllib.load(file)
+    except OSError as problem:
+        raise UserError(f"{path} cannot be read: {problem.strerror}.") from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise UserError(f"{path} is not valid TOML: {problem}.") from problem
+    _check(path, "", data, _FILE)
+    _check(path, "source.", data["source"], _SOURCE)
+    _check(path, "base.", data["base"], _BASE)
+
+    version = data["version"]
+    if path.name != f"{version}.toml":
+        raise UserError(f"{path}: version is {version}, so the file's name must be {version}.toml.")
+    url = data["source"]["url"]
+    # Not merely `in`: 4.2.0 is not in 14.2.0.tar.gz nor in 4.2.01.tar.gz.
+    if not re.search(rf"(?<![0-9])(?<![0-9]\.){re.escape(version)}(?!\.?[0-9])", url):
+        raise UserError(f"{path}: source.url does not contain the version {version}, but is {url}.")
+    return Release(
+        version=Version.parse(version),
+        revision=data["revision"],
+        source=Source(**data["source"]),
+        base=Base(**data["base"]),
+    )
+
+
+def load_all(folder: Path = VERSIONS) -> tuple[Release, ...]:
+    """Read every version file of the folder, newest version first.
+
+    Raises UserError when one of them is wrong, when there is none, or when there is no such folder.
+    """
+    try:
+        # A leading dot marks what editors and file managers leave behind.
+        paths = [one for one in folder.iterdir() if one.suffix == ".toml" and not one.name.startswith(".")]
+    except OSError as problem:
+        raise UserError(f"{folder} should hold the version files, but: {problem.strerror}.") from problem
+    if not paths:
+        raise UserError(f"{folder} holds no version file. Add one named like 4.2.0.toml.")
+    return tuple(sorted((load(path) for path in sorted(paths)), key=_age, reverse=True))
+
+
+def find(version: str | None = None, folder: Path = VERSIONS) -> Release:
+    """The release of that version, or the newest stable one.
+
+    Raises UserError, listing the known versions, when there is none.
+    """
+    releases = load_all(folder)
+    known = ", ".join(str(release.version) for release in releases)
+    for release in releases:
+        if str(release.version) == version or (version is None and _is_stable(release)):
+            return release
+    if version is None:
+        raise UserError(f"{folder} holds no stable version. Name one of these: {known}.")
+    raise UserError(f"There is no version {version!r} in {folder}. Known: {known}.")
+
+
+def tags(release: Release, releases: Iterable[Release]) -> tuple[str, ...]:
+    """The tags that an image gets, from the one that never moves to the one that moves most.
+
+    `releases` are all there are; among them each moving tag belongs to exactly one, the newest stable
+    release that it could mean. So a patch of an older line takes no tag from a newer line, and a
+    pre-release is only ever known by its own name.
+    """
+    everyone = [release, *releases]
+    version = release.version
+    found = [release.immutable_tag]
+    if release == max((one for one in everyone if one.version == version), key=_age):
+        found.append(str(version))
+    if _is_stable(release):
+        stable = [one for one in everyone if _is_stable(one)]
+        major = [one for one in stable if one.version.major == version.major]
+        minor = [one for one in major if one.version.minor == version.minor]
+        for tag, rivals in (
+            (f"{version.major}.{version.minor}", minor),
+            (f"{version.major}", major),
+            ("latest", stable),
+        ):
+            if release == max(rivals, key=_age):
+                found.append(tag)
+    return tuple(found)
+
+
+def table(releases: Iterable[Release]) -> Table:
+    """The releases as `invoke releases` shows them, a row for each in the order given."""
+    releases = tuple(releases)
+    shown = Table(box=None, pad_edge=False)
+    for heading in ("version", "revision", "base", "source sha256", "tags"):
+        # Where the terminal is too narrow the tags go on in the next line: a shortened tag is no tag.
+        shown.add_column(heading, overflow="fold", no_wrap=heading != "tags")
+    for release in releases:
+        shown.add_row(
+            str(release.version),
+            str(release.revision),
+            release.base.image,
+            release.source.sha256[:12],
+            " ".join(tags(release, releases)),
+        )
+    return shown
+
+
+def is_safe_url(url: str) -> bool:
+    """Whether what comes from this address cannot be changed on its way: https, or http that does not
+    leave this machine (the tests serve their stand-in release there).
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # reading the port is what checks it
+    except ValueError:
+        return False
+    if not host or not re.fullmatch("[!-~]+", url):
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _age(release: Release) -> tuple[Version, int]:
+    # To semver 4.2.0-r2 would be a pre-release of 4.2.0, so the revision is compared beside the version.
+    return release.version, release.revision
+
+
+def _is_stable(release: Release) -> bool:
+    return release.version.prerelease is None
+
+
+class _Key(NamedTuple):
+    """What a version file must say under one key: the value's type, that in words, and the test for it."""
+
+    kind: type
+    must_be: str
+    holds: Callable[[Any], bool]
+
+
+def _check(path: Path, table_name: str, values: Mapping[str, Any], keys: Mapping[str, _Key]) -> None:
+    for name in values:
+        if name not in keys:
+            raise UserError(f"{path}: unknown key {table_name}{name}. The keys here are {', '.join(keys)}.")
+    for name, key in keys.items():
+        if name not in values:
+            raise UserError(f"{path}: {table_name}{name} is missing. It must be {key.must_be}.")
+        value = values[name]
+        # `is`, because to isinstance true is a whole number.
+        if type(value) is not key.kind or not key.holds(value):
+            raise UserError(f"{path}: {table_name}{name} must be {key.must_be}, not {value!r:.100}.")
+
+
+def _is_version(text: str) -> bool:
+    if not Version.is_valid(text):
+        return False
+    version = Version.parse(text)
+    # No image tag can hold a "+", and a version 4.2.0-r1 would claim the tag of 4.2.0's first revision.
+    return version.build is None and not re.search("(^|-)r[0-9]+$", version.prerelease or "")
+
+
+def _is_date(text: str, form: str) -> bool:
+    try:
+        # And back again, because strptime also takes 2026105 for a date.
+        return datetime.strptime(text, form).strftime(form) == text
+    except ValueError:
+        return False
+
+
+def _is_dated_image(text: str) -> bool:
+    match = re.fullmatch(r"[a-z0-9][a-z0-9./_:-]*:[a-z0-9.]+-([0-9]{8})(-[a-z0-9.]+)*", text)
+    return match is not None and _is_date(match[1], "%Y%m%d")
+
+
+def _is_a(pattern: str) -> Callable[[str], bool]:
+    return lambda text: re.fullmatch(pattern, text) is not None
+
+
+_VERSION = "a semantic version such as 4.2.0, without +build and not ending in -rN (N counts our revisions)"
+_URL = "an https address (http only on this machine's own loopback)"
+_IMAGE = "an image with a dated tag, such as debian:trixie-20261005-slim"
+_SNAPSHOT = "a point in time written YYYYMMDDTHHMMSSZ"
+
+_FILE = {
+    "version": _Key(str, _VERSION, _is_version),
+    "revision": _Key(int, "a whole number from 1 up", lambda number: number >= 1),
+    "source": _Key(dict, "a table, [source]", lambda _: True),
+    "base": _Key(dict, "a table, [base]", lambda _: True),
+}
+_SOURCE = {
+    "url": _Key(str, _URL, is_safe_url),
+    "size": _Key(int, "the tarball's size in bytes, above 0", lambda number: number > 0),
+    "sha256": _Key(str, "64 lower-case hex digits", _is_a("[0-9a-f]{64}")),
+    "commit_date": _Key(int, "seconds since 1970, above 0", lambda number: number > 0),
+}
+_BASE = {
+    "image": _Key(str, _IMAGE, _is_dated_image),
+    "digest": _Key(str, "sha256: and 64 lower-case hex digits", _is_a("sha256:[0-9a-f]{64}")),
+    "snapshot": _Key(str, _SNAPSHOT, lambda text: _is_date(text, "%Y%m%dT%H%M%SZ")),
+}
