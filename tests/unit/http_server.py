@@ -1,0 +1,136 @@
+"""A real HTTP server on loopback that answers as a test's script says, also wrongly."""
+
+import re
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Server:
+    """Each request gets the script's next answer; the last answer is given again for ever."""
+
+    def __init__(self, port: int) -> None:
+        self.address = f"http://127.0.0.1:{port}"
+        self.script: list[Answer] = []
+        self.paths: list[str] = []
+        self.headers: list[Message] = []
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.paths.append(request.path)
+        self.headers.append(request.headers)
+        self.script[min(len(self.paths), len(self.script)) - 1](request)
+
+    @property
+    def ranges(self) -> list[str | None]:
+        """What each request so far asked for in its Range header."""
+        return [headers["Range"] for headers in self.headers]
+
+
+def status(code: int, **headers: str) -> Answer:
+    """Only a status, without a body; `Retry_After="3"` is sent as `Retry-After: 3`."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        _head(request, code, {"Content-Length": "0"} | {k.replace("_", "-"): v for k, v in headers.items()})
+
+    return answer
+
+
+def whole(body: bytes, **headers: str) -> Answer:
+    """The body and its length, whatever range was asked for."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        _head(request, 200, {"Content-Length": str(len(body))} | named)
+        request.wfile.write(body)
+
+    return answer
+
+
+def unmeasured(body: bytes) -> Answer:
+    """The body without its length: only the connection's end shows that it is over."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        _head(request, 200, {})
+        request.wfile.write(body)
+
+    return answer
+
+
+def ranged(body: bytes, claim: str | None = None) -> Answer:
+    """The part that was asked for, as 206; `claim` is sent as its Content-Range in place of the true one."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        asked = re.fullmatch(r"bytes=([0-9]+)-", request.headers["Range"] or "")
+        assert asked, "this answer is for a request with a Range header"
+        start = int(asked[1])
+        true = f"bytes {start}-{len(body) - 1}/{len(body)}"
+        _head(request, 206, {"Content-Length": str(len(body) - start), "Content-Range": claim or true})
+        request.wfile.write(body[start:])
+
+    return answer
+
+
+def cut(body: bytes, after: int, reset: bool = False) -> Answer:
+    """The whole length announced, then the connection's end after so many bytes, in order or with a reset."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        _head(request, 200, {"Content-Length": str(len(body))})
+        request.wfile.write(body[:after])
+        if reset:  # lingering for 0 s makes the kernel send RST instead of FIN
+            request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            request.connection.close()
+
+    return answer
+
+
+def held(answer: Answer, arrived: threading.Event, go: threading.Event) -> Answer:
+    """The answer, but not before `go`; `arrived` says that the request is here."""
+
+    def wait(request: BaseHTTPRequestHandler) -> None:
+        arrived.set()
+        assert go.wait(30), "the test never let the answer go"
+        answer(request)
+
+    return wait
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A server on a free port of 127.0.0.1, gone at the end."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            server.answer(self)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            pass  # clients here hang up early on purpose
+
+    with Quiet(("127.0.0.1", 0), Handler) as http:
+        server = Server(http.server_port)
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+def _head(request: BaseHTTPRequestHandler, code: int, headers: dict[str, str]) -> None:
+    request.send_response(code)
+    for name, value in ({"Connection": "close"} | headers).items():
+        request.send_header(name, value)
+    request.end_headers()
