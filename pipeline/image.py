@@ -1,0 +1,189 @@
+"""From a verified tarball to an image in the engine, and its archive: the bytes that are tested and published."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+from rich.table import Table
+
+from pipeline import base, source
+from pipeline.console import err
+from pipeline.errors import UserError
+from pipeline.release import Release
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "ossec-log-server"
+STAND_IN_LABEL = "ossec-log-server.stand-in"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: what made it, its compressed size in bytes, and whether it came with the base."""
+
+    made_by: str
+    size: int
+    of_base: bool
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built image: its name in the engine, its manifest's digest, the archive (docker's and OCI's form in
+    one file) that holds it, its labels and its layers, the lowest first.
+    """
+
+    name: str
+    digest: str
+    archive: Path
+    labels: dict[str, str]
+    layers: tuple[Layer, ...]
+
+
+def build(release: Release, tarball: Path, name: str = NAME) -> Image:
+    """Build the release's image from its verified tarball and load it into the engine as `name:IMMUTABLE-TAG`.
+
+    Raises UserError when the base cannot be had or the build fails; then nothing new is in the engine.
+    """
+    under = base.obtain(release.base, release.source.commit_date)
+    reference = f"{name}:{release.immutable_tag}"
+    archive = source.cache_dir() / "images" / f"{name}-{release.immutable_tag}.tar"
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    part = archive.with_suffix(f".{os.getpid()}.part")
+    labels = _labels(release, under)
+    arguments = {
+        "BASE": under.reference,
+        "SNAPSHOT": under.snapshot,
+        "VERSION": str(release.version),
+        "SOURCE_SHA256": release.source.sha256,
+    }
+    try:
+        with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
+            shutil.copyfile(tarball, Path(folder, "ossec.tar.gz"))
+            _buildx(
+                *(f"--build-arg={key}={value}" for key, value in arguments.items()),
+                *(f"--label={key}={value}" for key, value in labels.items()),
+                f"--build-context=source={folder}",
+                # Provenance holds the time of the build; it is made where it is signed, not in the image.
+                "--provenance=false",
+                f"--output=type=docker,dest={part},name={reference},rewrite-timestamp=true,oci-mediatypes=true",
+                str(ROOT / "docker"),
+                epoch=release.source.commit_date,
+            )
+        part.replace(archive)
+    finally:
+        part.unlink(missing_ok=True)
+    _load(archive)
+    return inspect(archive, reference)
+
+
+def inspect(archive: Path, name: str) -> Image:
+    """What an archive of `build` holds."""
+    with tarfile.open(archive) as tar:
+
+        def blob(path: str) -> dict[str, object]:
+            file = tar.extractfile(path)
+            assert file is not None
+            return dict(json.load(file))
+
+        def by_digest(digest: str) -> dict[str, object]:
+            return blob(f"blobs/{digest.replace(':', '/')}")
+
+        index = blob("index.json")
+        [entry] = index["manifests"]  # type: ignore[misc]
+        manifest = by_digest(entry["digest"])
+        config = by_digest(manifest["config"]["digest"])  # type: ignore[index]
+    history = [step for step in config["history"] if not step.get("empty_layer")]  # type: ignore[attr-defined]
+    steps = [str(step.get("created_by", "")) for step in history]
+    # Our first layer is the one that installs packages; all under it came with the base.
+    first = next((n for n, step in enumerate(steps) if "/mnt/apt-install" in step), len(steps))
+    layers = tuple(
+        Layer(_shortened(step), int(blob["size"]), of_base=number < first)
+        for number, (step, blob) in enumerate(zip(steps, manifest["layers"], strict=True))  # type: ignore[call-overload]
+    )
+    labels = config["config"].get("Labels") or {}  # type: ignore[attr-defined]
+    return Image(name, str(entry["digest"]), archive, dict(labels), layers)
+
+
+def sizes(image: Image) -> Table:
+    """The image's compressed size, layer by layer, and what it adds to its base."""
+    table = Table("layer", "compressed", box=None, pad_edge=False, show_footer=False)
+    table.columns[1].justify = "right"
+    for layer in image.layers:
+        table.add_row(("base: " if layer.of_base else "") + layer.made_by, _megabytes(layer.size))
+    added = sum(layer.size for layer in image.layers if not layer.of_base)
+    table.add_section()
+    table.add_row("added to the base", _megabytes(added), style="bold")
+    table.add_row("in all", _megabytes(sum(layer.size for layer in image.layers)), style="bold")
+    return table
+
+
+def _labels(release: Release, under: base.BaseImage) -> dict[str, str]:
+    oci = "org.opencontainers.image"
+    labels = {
+        f"{oci}.title": "ossec-log-server",
+        f"{oci}.description": "OSSEC's log analysis: syslog in, alerts out as JSON and mail",
+        f"{oci}.version": release.immutable_tag,
+        f"{oci}.revision": _revision(release),
+        f"{oci}.source": release.source.url,
+        f"{oci}.licenses": "MIT AND GPL-2.0-only",
+        f"{oci}.base.name": under.reference if under.stand_in else release.base.image,
+        f"{oci}.base.digest": under.digest,
+    }
+    if under.stand_in:
+        labels[STAND_IN_LABEL] = "base"
+    return labels
+
+
+def _revision(release: Release) -> str:
+    """The newest commit that changed what this image is made from, so that other commits leave it as it is."""
+    inputs = ["docker", f"versions/{release.version}.toml"]
+    commit = _git("log", "-1", "--format=%H", "--", *inputs)
+    if not commit:
+        return "unknown"
+    return commit + ("-dirty" if _git("status", "--porcelain", "--", *inputs) else "")
+
+
+def _git(*arguments: str) -> str:
+    try:
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    except OSError:  # no git: an unpacked archive of the repository can be built too
+        return ""
+
+
+def _buildx(*arguments: str, epoch: int) -> None:
+    """Run the builder. On a terminal it shows its own progress; elsewhere only what failed."""
+    command = ["docker", "buildx", "build", *arguments]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
+    if sys.stderr.isatty():
+        if subprocess.run(command, env=environment).returncode:
+            raise UserError("The build failed: see the builder's message above.")
+        return
+    done = subprocess.run([*command, "--progress=plain"], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        err.print("\n".join(done.stderr.splitlines()[-40:]), markup=False, highlight=False)
+        raise UserError("The build failed: see the builder's last lines above.")
+
+
+def _load(archive: Path) -> None:
+    client = docker.from_env()
+    try:
+        with archive.open("rb") as file:
+            client.images.load(file)
+    finally:
+        client.close()
+
+
+def _shortened(step: str) -> str:
+    step = step.removeprefix("RUN ").split("# buildkit")[0].strip()
+    step = step.removeprefix("|").partition("/bin/sh -c ")[2] or step
+    return step if len(step) <= 60 else step[:59] + "…"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:.2f} MB"

@@ -1,0 +1,45 @@
+"""How `tasks.py` offers what the other modules do: tasks with an optional VERSION, and errors of one line."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from invoke.exceptions import Exit
+from invoke.parser.parser import ParseMachine
+from invoke.tasks import task as invoke_task
+
+from pipeline.errors import UserError
+
+
+def task(function: Callable[..., None]) -> Any:
+    """A task whose user sees one line when something outside the code is wrong, and no traceback.
+
+    A parameter `version` may be given as the word behind the task's name, or left out: it is then "".
+    """
+
+    @wraps(function)
+    def readable(*arguments: Any, **options: Any) -> None:
+        try:
+            function(*arguments, **options)
+        except UserError as error:
+            raise Exit(f"{function.__name__}: {error}", code=1) from error
+        except KeyboardInterrupt:
+            raise Exit(f"{function.__name__}: interrupted", code=130) from None
+
+    takes_version = "version" in function.__annotations__
+    return invoke_task(readable, positional=["version"] if takes_version else [])
+
+
+# invoke has no optional positional arguments (pyinvoke/invoke#159): one that is still missing when its task's
+# words are over gets its empty value here, before invoke calls it an error.
+_complete_context = ParseMachine.complete_context
+
+
+def _fill_in(machine: ParseMachine) -> None:
+    for argument in machine.context.missing_positional_args if machine.context else ():
+        if argument.name == "version":
+            argument.value = ""
+    _complete_context(machine)
+
+
+ParseMachine.complete_context = _fill_in  # type: ignore[method-assign]

@@ -1,0 +1,42 @@
+"""The menu: what can be done here, in the order in which a person does it. `./dev TASK` runs one."""
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from pipeline import engine, image, release, source
+from pipeline.console import err, out
+from pipeline.menu import task
+
+
+@task
+def releases(_: Context) -> None:
+    """List the versions, and the tags that each one gets."""
+    out.print(release.table(release.load_all()))
+
+
+@task
+def fetch(_: Context, version: str) -> None:
+    """Download OSSEC's source for [VERSION] (the newest), and verify it."""
+    wanted = release.find(version or None)
+    path = source.fetch(wanted)
+    out.print(f"OSSEC {wanted.version} as its version file says, size and SHA-256: {path}", soft_wrap=True)
+
+
+@task
+def build(_: Context, version: str) -> None:
+    """Build the image of [VERSION] (the newest) from its verified source."""
+    wanted = release.find(version or None)
+    tarball = source.fetch(wanted)
+    engine.ensure()
+    built = image.build(wanted, tarball)
+    out.print(image.sizes(built))
+    out.print(f"[bold]{built.name}[/] {built.digest}", highlight=False, soft_wrap=True)
+
+
+@task
+def test(context: Context) -> None:
+    """Run all that nox runs by default."""
+    context.run("nox", pty=err.is_terminal)
+
+
+namespace = Collection(releases, fetch, build, test)
