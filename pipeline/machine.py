@@ -1,0 +1,115 @@
+"""The machine that this runs on: its programs, what it calls itself, and packages from its Debian archive."""
+
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+APT = Path("/etc/apt")
+
+# Where root's programs lie: after a plain `su` they are not on the PATH, and dpkg does not work without them.
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, without input: its exit code (127 if it cannot start) and all it printed."""
+    try:
+        return subprocess.run(
+            command,
+            env=os.environ | {"PATH": PATH, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        return subprocess.CompletedProcess(command, 127, f"{command[0]}: {error.strerror}\n")
+
+
+def os_release() -> Mapping[str, str]:
+    """The fields of /etc/os-release, such as ID and VERSION_CODENAME; empty where there is no such file."""
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def install(packages: Sequence[str]) -> None:
+    """Install packages from the machine's archive, without those that it does not have at all.
+
+    Raises UserError if apt-get fails.
+    """
+    apt_get("update")
+    known = [package for package in packages if run("apt-cache", "show", package).returncode == 0]
+    apt_get("install", "--no-install-recommends", *known)
+
+
+def install_from_later(later: str, packages: Sequence[str], may_be_later: Sequence[str]) -> None:
+    """Install packages on a Debian from a `later` release, and keep that release out of the machine's setup.
+
+    Only what `may_be_later` names can come from there, so nothing else on the machine moves to that release:
+    where more is needed, apt-get refuses. Raises UserError if apt-get fails.
+    """
+    apt_get("update")
+    mirror = debian_mirror(os_release()["VERSION_CODENAME"])
+    with tempfile.TemporaryDirectory(prefix="ossec-log-server-apt-") as folder:
+        options = write_apt_setup(Path(folder), later, mirror, may_be_later)
+        apt_get(*options, "update")
+        apt_get(*options, "install", "--no-install-recommends", *packages)
+
+
+def apt_get(*arguments: str) -> None:
+    """Run apt-get as root. Raises UserError, with apt-get's own words, if it fails."""
+    done = run("apt-get", "-y", "-o", "DPkg::Lock::Timeout=120", *arguments)
+    if done.returncode != 0:
+        lines = done.stdout.splitlines()
+        errors = [line for line in lines if line.startswith("E: ")] or lines[-1:]
+        raise UserError(f"apt-get failed, mend that and try again: {' '.join(errors)}")
+
+
+def debian_mirror(codename: str) -> str:
+    """The URI that the machine takes this release of Debian from. Raises UserError if there is none."""
+    # apt itself tells Debian's archive from the other sources, whatever file, format or mirror they are from.
+    wanted = ("Origin: Debian", f"Codename: {codename}", "Component: main", "Created-By: Packages")
+    mirrors = run("apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted).stdout.split()
+    if not mirrors:
+        raise UserError(
+            f"The sources in {APT} do not name Debian's archive of {codename}: add it, try again."
+        )
+    return mirrors[0]
+
+
+def write_apt_setup(folder: Path, later: str, mirror: str, may_be_later: Sequence[str]) -> list[str]:
+    """Write the machine's apt setup plus a `later` release into `folder`: apt-get's options to use it."""
+    sources, lists, preferences = folder / "sources", folder / "lists", folder / "preferences"
+    for each in (folder, sources, lists):
+        each.mkdir(exist_ok=True)
+        each.chmod(0o755)  # apt-get downloads as a user of its own
+    for source in (APT / "sources.list", *(APT / "sources.list.d").glob("*")):
+        if source.suffix in (".list", ".sources") and source.is_file():
+            (sources / source.name).write_text(source.read_text())
+    (sources / "later.sources").write_text(
+        f"Types: deb\nURIs: {mirror}\nSuites: {later}\nComponents: main\n"
+        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+    )
+    own = APT / "preferences"
+    preferences.write_text(
+        (own.read_text() + "\n\n" if own.is_file() else "")
+        + f"Package: {' '.join(may_be_later)}\nPin: release n={later}\nPin-Priority: 990\n\n"
+        + f"Package: *\nPin: release n={later}\nPin-Priority: -1\n"
+    )
+    settings = {
+        "Dir::Etc::sourcelist": "/dev/null",
+        "Dir::Etc::sourceparts": sources,
+        "Dir::Etc::preferences": preferences,
+        "Dir::State::Lists": lists,
+        # The machine's own cache describes its own sources.
+        "Dir::Cache::pkgcache": "",
+        "Dir::Cache::srcpkgcache": "",
+    }
+    return [argument for name, value in settings.items() for argument in ("-o", f"{name}={value}")]
