@@ -1,0 +1,171 @@
+"""A running server: the image started as a careful person starts it, and what can be seen of it from outside."""
+
+import io
+import json
+import tarfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+from docker.models.networks import Network
+
+from pipeline.wait import wait_until
+
+LABEL = "ossec-log-server.run"
+# As `docker run` would have it: nothing that the image does not need. A tmpfs takes its mode from the image.
+HARDENED: Mapping[str, Any] = {
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "tmpfs": {"/run": "", "/tmp": ""},
+}
+GRACE = 10  # seconds, what `docker stop` gives
+START = 30  # seconds in which a server is expected to listen, on a slow and busy machine
+
+
+class Server:
+    """A container of the image. Its ports are published on this machine's loopback only."""
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+
+    @property
+    def udp(self) -> tuple[str, int]:
+        """Where on this machine its 514/udp is reached."""
+        return self._published("514/udp")
+
+    @property
+    def tcp(self) -> tuple[str, int]:
+        """Where on this machine its 514/tcp is reached."""
+        return self._published("514/tcp")
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts on its standard output, the oldest first. Raises ValueError if a line is no JSON object."""
+        alerts = [json.loads(line) for line in self.container.logs(stdout=True, stderr=False).splitlines()]
+        if not all(isinstance(alert, dict) for alert in alerts):
+            raise ValueError("a line on standard output is JSON, but no object")
+        return alerts
+
+    def log(self) -> str:
+        """What it said on standard error."""
+        return self.container.logs(stdout=False, stderr=True).decode(errors="replace")
+
+    def run(self, *command: str) -> str:
+        """The output of a command in the container. Raises RuntimeError, with the output, if it fails."""
+        code, output = self.container.exec_run(list(command))
+        if code:
+            raise RuntimeError(f"{' '.join(command)} in the container ended with {code}: {output.decode()}")
+        return str(output.decode(errors="replace"))
+
+    def wait_listening(self) -> None:
+        """Return once the receiver and the engine are up. Raises WaitTimeout, or RuntimeError if it ended."""
+
+        def listening() -> bool:
+            if not self.running():
+                raise RuntimeError(f"the server ended with {self.exit_code()} while it started:\n{self.log()}")
+            return self.container.exec_run(["ossec-log-server", "ready"]).exit_code == 0
+
+        wait_until(listening, START, what="the server to be ready", ignoring=(APIError,))
+
+    def running(self) -> bool:
+        """Whether the container runs."""
+        self.container.reload()
+        return self.container.status == "running"
+
+    def stop(self) -> int:
+        """`docker stop`: SIGTERM, and SIGKILL after ten seconds. Returns the exit code: 137 if it took SIGKILL."""
+        self.container.stop(timeout=GRACE)
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        """The exit code of a container that has ended, or is about to. Raises on one that goes on for 30 s."""
+        return int(self.container.wait(timeout=30)["StatusCode"])
+
+    def processes(self) -> dict[str, int]:
+        """The daemons by the names that the server uses in its messages, with their PIDs inside the container."""
+        found: dict[str, int] = {}
+        script = "for p in /proc/[0-9]*; do echo ${p#/proc/} $(tr '\\0' ' ' < $p/cmdline); done 2>/dev/null"
+        for line in self.run("bash", "-c", script).splitlines():
+            number, _, command = line.partition(" ")
+            name = command.split(" ")[0].rpartition("/")[2]
+            found.setdefault("rsyslogd-outputs" if "outputs.conf" in command else name, int(number))
+        return found
+
+    def kill(self, name: str, signal: str = "KILL") -> None:
+        """Send a signal to one daemon inside the container."""
+        self.run("bash", "-c", f"kill -{signal} {self.processes()[name]}")
+
+    def _published(self, port: str) -> tuple[str, int]:
+        if port not in (self.container.ports or {}):
+            self.container.reload()
+        [where] = [one for one in self.container.ports[port] if one["HostIp"] == "127.0.0.1"]
+        return "127.0.0.1", int(where["HostPort"])
+
+
+@contextmanager
+def network(client: docker.DockerClient) -> Iterator[Network]:
+    """A bridge network of our own, gone at the end."""
+    made = client.networks.create(_name(), driver="bridge", labels={LABEL: "network"})
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def gateway(of: Network) -> str:
+    """The address that this machine's packets have inside that network."""
+    of.reload()
+    return str(of.attrs["IPAM"]["Config"][0]["Gateway"])
+
+
+@contextmanager
+def container(client: docker.DockerClient, image: str, **options: Any) -> Iterator[Container]:
+    """Any container, detached; removed at the end, with its anonymous volumes, whatever happens in between."""
+    # Created first and started inside `try`: a start that fails or is interrupted leaves a container, too.
+    made = client.containers.create(image, name=_name(), labels={LABEL: "container"}, **options)
+    try:
+        made.start()
+        made.reload()
+        yield made
+    finally:
+        try:
+            made.remove(force=True, v=True)
+        except NotFound:
+            pass
+
+
+@contextmanager
+def server(
+    client: docker.DockerClient,
+    image: str,
+    environment: Mapping[str, str] | None = None,
+    command: Sequence[str] = (),
+    **options: Any,
+) -> Iterator[Server]:
+    """The image, hardened, with these variables, and any further option of the Docker SDK's `create`."""
+    with container(
+        client,
+        image,
+        environment=dict(environment or {}),
+        command=list(command),
+        ports={"514/udp": ("127.0.0.1", None), "514/tcp": ("127.0.0.1", None)},
+        **{**HARDENED, **options},
+    ) as made:
+        yield Server(made)
+
+
+def read_file(of: Container, path: str) -> bytes:
+    """A file's content, also of a container that has ended."""
+    chunks, _ = of.get_archive(path)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
+        member = tar.extractfile(tar.getmembers()[0])
+        assert member is not None
+        return member.read()
+
+
+def _name() -> str:
+    return f"ossec-log-server-{uuid.uuid4().hex[:12]}"
