@@ -3,7 +3,9 @@
 from invoke.collection import Collection
 from invoke.context import Context
 
+from pipeline import demo as demonstration
 from pipeline import engine, image, release, source
+from pipeline import smoke as smoke_test
 from pipeline.console import err, out
 from pipeline.menu import task
 
@@ -34,9 +36,30 @@ def build(_: Context, version: str) -> None:
 
 
 @task
+def smoke(_: Context, version: str) -> None:
+    """Test the image of [VERSION] (the newest): send syslog, see the alerts, see the mail in MailHog."""
+    wanted = release.find(version or None)
+    engine.ensure()
+    smoke_test.smoke(image.name(wanted))
+    out.print(f"[bold green]{image.name(wanted)} passes.[/]", highlight=False)
+
+
+@task
+def demo(_: Context) -> None:
+    """Show it: build the newest version, attack it, and print its alerts and its mail."""
+    wanted = release.find()
+    tarball = source.fetch(wanted)
+    engine.ensure()
+    built = image.build(wanted, tarball)
+    out.print(f"This is OSSEC {wanted.version} in {built.name}.")
+    demonstration.demo(built.name)
+    out.print(demonstration.how_to_go_on(built.name), highlight=False, soft_wrap=True)
+
+
+@task
 def test(context: Context) -> None:
     """Run all that nox runs by default."""
     context.run("nox", pty=err.is_terminal)
 
 
-namespace = Collection(releases, fetch, build, test)
+namespace = Collection(releases, fetch, build, smoke, demo, test)

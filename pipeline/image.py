@@ -19,7 +19,7 @@ from pipeline.errors import UserError
 from pipeline.release import Release
 
 ROOT = Path(__file__).resolve().parent.parent
-NAME = "ossec-log-server"
+REPOSITORY = "ossec-log-server"
 STAND_IN_LABEL = "ossec-log-server.stand-in"
 
 
@@ -45,14 +45,19 @@ class Image:
     layers: tuple[Layer, ...]
 
 
-def build(release: Release, tarball: Path, name: str = NAME) -> Image:
-    """Build the release's image from its verified tarball and load it into the engine as `name:IMMUTABLE-TAG`.
+def name(release: Release, repository: str = REPOSITORY) -> str:
+    """The name in the engine of the image that `build` makes of the release."""
+    return f"{repository}:{release.immutable_tag}"
+
+
+def build(release: Release, tarball: Path, repository: str = REPOSITORY) -> Image:
+    """Build the release's image from its verified tarball and load it into the engine as `repository:IMMUTABLE-TAG`.
 
     Raises UserError when the base cannot be had or the build fails; then nothing new is in the engine.
     """
     under = base.obtain(release.base, release.source.commit_date)
-    reference = f"{name}:{release.immutable_tag}"
-    archive = source.cache_dir() / "images" / f"{name}-{release.immutable_tag}.tar"
+    reference = name(release, repository)
+    archive = source.cache_dir() / "images" / f"{repository}-{release.immutable_tag}.tar"
     archive.parent.mkdir(parents=True, exist_ok=True)
     part = archive.with_suffix(f".{os.getpid()}.part")
     labels = _labels(release, under)

@@ -1,0 +1,111 @@
+"""What the server does, shown in a minute: an attack goes in, its alerts and its mail come out."""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from pipeline import server, smoke, syslog
+from pipeline.console import err, out
+from pipeline.mailbox import EmbeddedMailbox, Mail
+from pipeline.wait import wait_until
+
+# How somebody guesses root's password and gets in, as sshd logged it, with one harmless line among it.
+ATTACK = Path(__file__).with_name("attack.log")
+SECONDS = 60
+
+
+def demo(image: str) -> None:
+    """Run `image`, send it the attack and print what comes of it; everything started is gone at the end.
+
+    Raises UserError if the mailbox cannot listen, WaitTimeout if no alert or no mail comes.
+    """
+    client = docker.from_env()
+    with ExitStack() as stack:
+        stack.callback(client.close)
+        net = stack.enter_context(server.network(client))
+        mailbox = stack.enter_context(_mailbox(server.gateway(net)))
+        running = stack.enter_context(
+            server.server(
+                client,
+                image,
+                smoke.settings(mailbox, server.gateway(net)),
+                network=net.name,
+                extra_hosts={"host.docker.internal": "host-gateway"},
+            )
+        )
+        with err.status("Starting the server …"):
+            running.wait_listening()
+        lines = ATTACK.read_text().splitlines()
+        out.print(f"\n[bold]Sent[/] to 514/udp, {len(lines)} lines:")
+        for line in lines:
+            out.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+        syslog.send_udp(*running.udp, [_dated(line) for line in lines])
+
+        with err.status("Waiting for the alerts …"):
+            wait_until(lambda: _alerts(running, lines[-1]), SECONDS, what="the alert of the attack's last line")
+        out.print("\n[bold]Alerts[/], of which the server writes one JSON object a line to standard output:")
+        out.print(_table(running.alerts()))
+
+        with err.status("Waiting for the mail; the engine gathers alerts for some seconds …"):
+            mails = wait_until(mailbox.messages, SECONDS, what="the mail")
+        out.print("\n[bold]Mail[/], as it arrived:")
+        out.print(_panel(mails[0]))
+        running.stop()
+
+
+def how_to_go_on(image: str) -> str:
+    """What a person types to run the server and to send it their own logs."""
+    return (
+        "\n[bold]Your own logs:[/]\n"
+        "  docker run -d --name ossec -p 514:514/udp -p 514:514/tcp -v ossec:/var/ossec/data \\\n"
+        "    --read-only --cap-drop ALL --security-opt no-new-privileges --tmpfs /run --tmpfs /tmp \\\n"
+        f"    -e OSSEC_ALLOWED_IPS=10.0.0.0/8,172.16.0.0/12,192.168.0.0/16 {image}\n"
+        "  logger --server 127.0.0.1 --port 514 --udp --rfc3164 "
+        "'Failed password for root from 203.0.113.77 port 40112 ssh2' --tag 'sshd[1]'\n"
+        "  docker logs -f ossec"
+    )
+
+
+@contextmanager
+def _mailbox(gateway: str) -> Iterator[EmbeddedMailbox]:
+    """A mailbox in this process that the container reaches: Docker Desktop keeps its gateway to itself."""
+    if sys.platform == "linux":
+        with EmbeddedMailbox(gateway) as mailbox:
+            yield mailbox
+    else:
+        with EmbeddedMailbox(seen_as="host.docker.internal") as mailbox:
+            yield mailbox
+
+
+def _dated(line: str) -> str:
+    host, tag, text = line.split(" ", 2)
+    return syslog.message(text, host=host, tag=tag.rstrip(":"))
+
+
+def _alerts(running: server.Server, line: str) -> list[dict[str, Any]]:
+    return [alert for alert in running.alerts() if alert["full_log"].endswith(line)]
+
+
+def _table(alerts: list[dict[str, Any]]) -> Table:
+    table = Table("level", "rule", "what", "from", box=None, pad_edge=False)
+    for alert in alerts:
+        rule = alert["rule"]
+        style = "bold red" if rule["level"] >= 10 else "yellow" if rule["level"] >= 5 else ""
+        cells = (str(rule["level"]), str(rule["sidid"]), rule["comment"], alert.get("srcip", ""))
+        table.add_row(*cells, style=style)
+    return table
+
+
+def _panel(mail: Mail) -> Panel:
+    head = f"From: {mail.sender}\nTo: {', '.join(mail.recipients)}\n"
+    body = re.sub(r"\n{3,}", "\n\n", mail.body.strip())
+    text = Text.assemble((head, "dim"), ("Subject: " + mail.subject, "bold"), "\n\n", body)
+    return Panel(text, expand=False)
