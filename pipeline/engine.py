@@ -136,7 +136,10 @@ def complaint(engine: Engine, platform: str) -> str:
     if engine.answer is Answer.NO:
         start = "run `sudo systemctl start docker`" if platform == "linux" else "start Docker Desktop"
         return f"The Docker engine is installed, but it is not running: {start}."
-    return "The docker command or its buildx plugin is missing: install docker-cli and docker-buildx."
+    return (
+        "The docker command or its buildx plugin is missing: install both "
+        "(docker-cli and docker-buildx on Debian and Ubuntu)."
+    )
 
 
 def mend(engine: Engine) -> None:
@@ -151,7 +154,9 @@ def mend(engine: Engine) -> None:
     if packages and machine.os_release().get("VERSION_CODENAME") == "bookworm":
         machine.install_from_later("forky", packages, FORKY_PACKAGES)
     elif packages:
-        machine.install(packages)
+        # Ubuntu has no docker-cli: the command is in its docker.io.
+        own = [package for package in packages if package != "docker-cli"]
+        machine.install(own, if_known=[package for package in packages if package not in own])
     if start:
         start_dockerd()
     engine = look()
@@ -165,7 +170,7 @@ def missing(engine: Engine) -> list[str]:
     if engine.answer is not Answer.YES and not engine.dockerd:
         packages += ["docker.io", "ca-certificates"]
     if not engine.cli:
-        packages += ["docker-cli"]  # Ubuntu has none: the command is in its docker.io
+        packages += ["docker-cli"]
     if not engine.buildx:
         packages += ["docker-buildx"]
     return packages

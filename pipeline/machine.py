@@ -39,14 +39,14 @@ def os_release() -> Mapping[str, str]:
         return {}
 
 
-def install(packages: Sequence[str]) -> None:
-    """Install packages from the machine's archive, without those that it does not have at all.
+def install(packages: Sequence[str], if_known: Sequence[str] = ()) -> None:
+    """Install packages from the machine's own archive; those in `if_known` only if it has them.
 
     Raises UserError if apt-get fails.
     """
     apt_get("update")
-    known = [package for package in packages if run("apt-cache", "show", package).returncode == 0]
-    apt_get("install", "--no-install-recommends", *known)
+    known = [name for name in if_known if run("apt-cache", "show", name).returncode == 0]
+    apt_get("install", "--no-install-recommends", *packages, *known)
 
 
 def install_from_later(later: str, packages: Sequence[str], may_be_later: Sequence[str]) -> None:
