@@ -1,0 +1,55 @@
+"""What `./dev test` runs, in this order. `.venv/bin/nox -s unit -- -k fetch` runs a part of it.
+
+Every session uses the environment that `./dev` made, so that what is tested is what is locked.
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"
+os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nox may be called without ./dev
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and likely mistakes in Python, Dockerfiles, shell scripts and YAML."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("hadolint", *sorted(map(str, Path("docker").glob("Dockerfile*"))))
+    if shutil.which("shellcheck") is None:
+        session.error(
+            "shellcheck has no wheel for this machine: install it (Debian: apt-get install shellcheck)."
+        )
+    session.run("shellcheck", "dev", ".ci/run", *shell_scripts(Path("docker")))
+    session.run("yamllint", "--strict", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Static types, strictly."""
+    session.run("mypy")
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """The pipeline's own tests: no Docker, no network but loopback."""
+    session.run("pytest", "tests/unit", *session.posargs)
+
+
+@nox.session
+def image(session: nox.Session) -> None:
+    """The image, built and attacked in a Docker engine."""
+    session.run("pytest", "tests/image", *session.posargs)
+
+
+def shell_scripts(folder: Path) -> list[str]:
+    """The files in `folder` that name a shell in their first line."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    first_lines = {path: path.read_bytes().partition(b"\n")[0] for path in files}
+    return [
+        str(path) for path, line in first_lines.items() if line.startswith(b"#!") and line.endswith(b"sh")
+    ]
