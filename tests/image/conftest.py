@@ -1,0 +1,69 @@
+"""The images under test: OSSEC as it is released, where its source can be had, and the stand-in anywhere."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from pipeline import engine, image, release, source, standin
+from pipeline.server import Server
+from pipeline.server import server as run_server
+
+# What senders on this machine look like to a container behind a published port.
+FROM_HERE = {"OSSEC_ALLOWED_IPS": "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"}
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[docker.DockerClient]:
+    """The Docker engine, installed and started if this machine has none."""
+    engine.ensure()
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def standin_image(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> image.Image:
+    """The stand-in release's image, through every station: version file, download, verification, build."""
+    return standin.build(tmp_path_factory.mktemp("standin"))
+
+
+@pytest.fixture(scope="session")
+def ossec_image(client: docker.DockerClient) -> image.Image:
+    """The newest OSSEC's image. Skips where its source can't be had."""
+    wanted = release.find()
+    try:
+        return image.build(wanted, source.fetch(wanted))
+    except source.SourceUnreachable as problem:
+        pytest.skip(f"NOT RUN ON REAL OSSEC {wanted.version}: {problem}")
+
+
+@pytest.fixture(scope="session", params=["ossec", "standin"])
+def built(request: pytest.FixtureRequest) -> image.Image:
+    """Each of the two images in turn."""
+    found: image.Image = request.getfixturevalue(f"{request.param}_image")
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(client: docker.DockerClient, built: image.Image) -> Iterator[Server]:
+    """A server that a whole module shares: tests that use it leave it running."""
+    with run_server(client, built.name, FROM_HERE) as running:
+        running.wait_listening()
+        yield running
+
+
+@pytest.fixture
+def volume(client: docker.DockerClient) -> Iterator[str]:
+    """The name of a new volume, removed at the end."""
+    made = client.volumes.create()
+    yield str(made.name)
+    made.remove(force=True)
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A download cache of the test's own."""
+    monkeypatch.setenv(source.CACHE_VARIABLE, str(tmp_path))
+    return tmp_path

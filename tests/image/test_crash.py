@@ -1,0 +1,48 @@
+"""A daemon that dies ends the container, and it says which; a stop loses nothing."""
+
+import time
+
+import docker
+import pytest
+
+from pipeline import image, syslog
+from pipeline.server import server
+from tests.image.conftest import FROM_HERE
+
+MAIL = {
+    "OSSEC_EMAIL_NOTIFICATION": "yes",
+    "OSSEC_EMAIL_TO": "a@example.org",
+    "OSSEC_EMAIL_FROM": "b@example.org",
+    "OSSEC_SMTP_SERVER": "127.0.0.1:2525",
+}
+DAEMONS = ["rsyslogd", "rsyslogd-outputs", "ossec-analysisd", "ossec-monitord", "ossec-maild", "nullmailer-send"]
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_a_killed_daemon_ends_the_container(client: docker.DockerClient, built: image.Image, daemon: str) -> None:
+    with server(client, built.name, {**FROM_HERE, **MAIL}) as running:
+        running.wait_listening()
+        before = time.monotonic()
+        running.kill(daemon)
+        assert running.exit_code() == 137
+        assert time.monotonic() - before < 3  # two that are promised, one for Docker's own
+        assert f"ossec-log-server: {daemon} (PID " in running.log()
+
+
+def test_what_was_received_before_a_stop_is_analysed(
+    client: docker.DockerClient, built: image.Image, volume: str
+) -> None:
+    mount = {volume: {"bind": "/var/ossec/data", "mode": "rw"}}
+    lines = [syslog.message(f"before the stop {n}", tag="app") for n in range(20_000)]
+    with server(client, built.name, FROM_HERE, volumes=mount) as running:
+        running.wait_listening()
+        syslog.send_tcp(*running.tcp, lines)
+        assert running.stop() == 0
+        assert "did not end by itself" not in running.log()
+    # What the stop had no time for is in the receiver's queue, and the next start takes it from there.
+    with server(client, built.name, FROM_HERE, volumes=mount) as running:
+        running.wait_listening()
+        script = "grep -rhoE 'before the stop [0-9]+' /var/ossec/logs/archives | sort -u | wc -l"
+        from pipeline.wait import wait_until
+
+        wait_until(lambda: int(running.run("bash", "-c", script)) == len(lines), 30, what="every line")
