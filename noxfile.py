@@ -24,7 +24,14 @@ def lint(session: nox.Session) -> None:
         session.error(
             "shellcheck has no wheel for this machine: install it (Debian: apt-get install shellcheck)."
         )
-    session.run("shellcheck", "dev", ".ci/run", *shell_scripts(Path("docker")))
+    session.run(
+        "shellcheck",
+        "--external-sources",
+        "--check-sourced",
+        "dev",
+        ".ci/run",
+        *shell_scripts(Path("docker")),
+    )
     session.run("yamllint", "--strict", ".")
 
 
