@@ -90,13 +90,27 @@ def _bootstrap(name: str, suite: str, epoch: int) -> None:
                 "No registry answers, and the stand-in for the base image needs mmdebstrap: install it (Debian "
                 "and Ubuntu: apt-get install mmdebstrap), or make the registry reachable."
             )
-        _run("Installing mmdebstrap", "apt-get", "install", "-y", "-qq", "--no-install-recommends", "mmdebstrap")
+        _run(
+            "Installing mmdebstrap",
+            "apt-get",
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            "mmdebstrap",
+        )
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
     with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
         options = [f"--dpkgopt={line}" for line in SLIM]
         tar = str(Path(folder, "root.tar"))
         _run(
-            f"Bootstrapping {suite}", "mmdebstrap", "--variant=minbase", *options, suite, tar, environment=environment
+            f"Bootstrapping {suite}",
+            "mmdebstrap",
+            "--variant=minbase",
+            *options,
+            suite,
+            tar,
+            environment=environment,
         )
         Path(folder, "Dockerfile").write_text('FROM scratch\nADD root.tar /\nCMD ["bash"]\n')
         # Through the builder rather than `docker import`, which writes the present time into the image.

@@ -50,7 +50,9 @@ def demo(image: str) -> None:
         syslog.send_udp(*running.udp, [_dated(line) for line in lines])
 
         with err.status("Waiting for the alerts …"):
-            wait_until(lambda: _alerts(running, lines[-1]), SECONDS, what="the alert of the attack's last line")
+            wait_until(
+                lambda: _alerts(running, lines[-1]), SECONDS, what="the alert of the attack's last line"
+            )
         out.print("\n[bold]Alerts[/], of which the server writes one JSON object a line to standard output:")
         out.print(_table(running.alerts()))
 

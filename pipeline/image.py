@@ -9,6 +9,7 @@ import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import docker
 from rich.table import Table
@@ -91,28 +92,25 @@ def inspect(archive: Path, name: str) -> Image:
     """What an archive of `build` holds."""
     with tarfile.open(archive) as tar:
 
-        def blob(path: str) -> dict[str, object]:
+        def read(path: str) -> Any:
             file = tar.extractfile(path)
             assert file is not None
-            return dict(json.load(file))
+            return json.load(file)
 
-        def by_digest(digest: str) -> dict[str, object]:
-            return blob(f"blobs/{digest.replace(':', '/')}")
+        def blob(descriptor: dict[str, Any]) -> Any:
+            return read(f"blobs/{descriptor['digest'].replace(':', '/')}")
 
-        index = blob("index.json")
-        [entry] = index["manifests"]  # type: ignore[misc]
-        manifest = by_digest(entry["digest"])
-        config = by_digest(manifest["config"]["digest"])  # type: ignore[index]
-    history = [step for step in config["history"] if not step.get("empty_layer")]  # type: ignore[attr-defined]
-    steps = [str(step.get("created_by", "")) for step in history]
+        [entry] = read("index.json")["manifests"]
+        manifest = blob(entry)
+        config = blob(manifest["config"])
+    steps = [step.get("created_by", "") for step in config["history"] if not step.get("empty_layer")]
     # Our first layer is the one that installs packages; all under it came with the base.
-    first = next((n for n, step in enumerate(steps) if "/mnt/apt-install" in step), len(steps))
+    first = next((number for number, step in enumerate(steps) if "/mnt/apt-install" in step), len(steps))
     layers = tuple(
-        Layer(_shortened(step), int(blob["size"]), of_base=number < first)
-        for number, (step, blob) in enumerate(zip(steps, manifest["layers"], strict=True))  # type: ignore[call-overload]
+        Layer(_shortened(step), layer["size"], of_base=number < first)
+        for number, (step, layer) in enumerate(zip(steps, manifest["layers"], strict=True))
     )
-    labels = config["config"].get("Labels") or {}  # type: ignore[attr-defined]
-    return Image(name, str(entry["digest"]), archive, dict(labels), layers)
+    return Image(name, entry["digest"], archive, config["config"].get("Labels") or {}, layers)
 
 
 def sizes(image: Image) -> Table:

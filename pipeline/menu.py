@@ -36,10 +36,10 @@ _complete_context = ParseMachine.complete_context
 
 
 def _fill_in(machine: ParseMachine) -> None:
-    for argument in machine.context.missing_positional_args if machine.context else ():
+    for argument in machine.context.missing_positional_args:
         if argument.name == "version":
             argument.value = ""
     _complete_context(machine)
 
 
-ParseMachine.complete_context = _fill_in  # type: ignore[method-assign]
+ParseMachine.complete_context = _fill_in  # type: ignore[method-assign, assignment]

@@ -1,11 +1,9 @@
 """A running server: the image started as a careful person starts it, and what can be seen of it from outside."""
 
-import io
 import json
-import tarfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import docker
@@ -36,12 +34,12 @@ class Server:
     @property
     def udp(self) -> tuple[str, int]:
         """Where on this machine its 514/udp is reached."""
-        return self._published("514/udp")
+        return published(self.container, "514/udp")
 
     @property
     def tcp(self) -> tuple[str, int]:
         """Where on this machine its 514/tcp is reached."""
-        return self._published("514/tcp")
+        return published(self.container, "514/tcp")
 
     def alerts(self) -> list[dict[str, Any]]:
         """The alerts on its standard output, the oldest first. Raises ValueError if a line is no JSON object."""
@@ -57,16 +55,19 @@ class Server:
     def run(self, *command: str) -> str:
         """The output of a command in the container. Raises RuntimeError, with the output, if it fails."""
         code, output = self.container.exec_run(list(command))
+        text = bytes(output).decode(errors="replace")  # type: ignore[arg-type] # not a stream: none was asked for
         if code:
-            raise RuntimeError(f"{' '.join(command)} in the container ended with {code}: {output.decode()}")
-        return str(output.decode(errors="replace"))
+            raise RuntimeError(f"{' '.join(command)} in the container ended with {code}: {text}")
+        return text
 
     def wait_listening(self) -> None:
         """Return once the receiver and the engine are up. Raises WaitTimeout, or RuntimeError if it ended."""
 
         def listening() -> bool:
             if not self.running():
-                raise RuntimeError(f"the server ended with {self.exit_code()} while it started:\n{self.log()}")
+                raise RuntimeError(
+                    f"the server ended with {self.exit_code()} while it started:\n{self.log()}"
+                )
             return self.container.exec_run(["ossec-log-server", "ready"]).exit_code == 0
 
         wait_until(listening, START, what="the server to be ready", ignoring=(APIError,))
@@ -99,11 +100,12 @@ class Server:
         """Send a signal to one daemon inside the container."""
         self.run("bash", "-c", f"kill -{signal} {self.processes()[name]}")
 
-    def _published(self, port: str) -> tuple[str, int]:
-        if port not in (self.container.ports or {}):
-            self.container.reload()
-        [where] = [one for one in self.container.ports[port] if one["HostIp"] == "127.0.0.1"]
-        return "127.0.0.1", int(where["HostPort"])
+
+def published(container: Container, port: str) -> tuple[str, int]:
+    """Where on this machine's loopback a running container's port, such as "514/udp", is reached."""
+    found = container.ports.get(port)
+    assert found, f"{container.name} publishes no {port}"
+    return "127.0.0.1", int(found[0]["HostPort"])
 
 
 @contextmanager
@@ -132,10 +134,8 @@ def container(client: docker.DockerClient, image: str, **options: Any) -> Iterat
         made.reload()
         yield made
     finally:
-        try:
+        with suppress(NotFound):
             made.remove(force=True, v=True)
-        except NotFound:
-            pass
 
 
 @contextmanager
@@ -156,15 +156,6 @@ def server(
         **{**HARDENED, **options},
     ) as made:
         yield Server(made)
-
-
-def read_file(of: Container, path: str) -> bytes:
-    """A file's content, also of a container that has ended."""
-    chunks, _ = of.get_archive(path)
-    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
-        member = tar.extractfile(tar.getmembers()[0])
-        assert member is not None
-        return member.read()
 
 
 def _name() -> str:

@@ -48,10 +48,8 @@ def smoke(image: str) -> None:
         hog = stack.enter_context(
             server.container(client, MAILHOG, network=net.name, ports={"8025/tcp": ("127.0.0.1", None)})
         )
-        hog.reload()
-        mailbox = MailHog(
-            f"http://127.0.0.1:{hog.ports['8025/tcp'][0]['HostPort']}", (str(hog.name), 1025)
-        )
+        host, port = server.published(hog, "8025/tcp")
+        mailbox = MailHog(f"http://{host}:{port}", (str(hog.name), 1025))
         under_test = stack.enter_context(
             server.server(client, image, settings(mailbox, server.gateway(net)), network=net.name)
         )
@@ -129,7 +127,8 @@ def _require_no_rights(under_test: Server) -> None:
 def _alert(under_test: Server, rule: int, level: int, text: str) -> None:
     def found() -> bool:
         return any(
-            (alert["rule"]["sidid"], alert["rule"]["level"]) == (rule, level) for alert in _matching(under_test, text)
+            (alert["rule"]["sidid"], alert["rule"]["level"]) == (rule, level)
+            for alert in _matching(under_test, text)
         )
 
     wait_until(found, SECONDS, what=f"an alert of rule {rule}, level {level}")

@@ -15,11 +15,20 @@ MAIL = {
     "OSSEC_EMAIL_FROM": "b@example.org",
     "OSSEC_SMTP_SERVER": "127.0.0.1:2525",
 }
-DAEMONS = ["rsyslogd", "rsyslogd-outputs", "ossec-analysisd", "ossec-monitord", "ossec-maild", "nullmailer-send"]
+DAEMONS = [
+    "rsyslogd",
+    "rsyslogd-outputs",
+    "ossec-analysisd",
+    "ossec-monitord",
+    "ossec-maild",
+    "nullmailer-send",
+]
 
 
 @pytest.mark.parametrize("daemon", DAEMONS)
-def test_a_killed_daemon_ends_the_container(client: docker.DockerClient, built: image.Image, daemon: str) -> None:
+def test_a_killed_daemon_ends_the_container(
+    client: docker.DockerClient, built: image.Image, daemon: str
+) -> None:
     with server(client, built.name, {**FROM_HERE, **MAIL}) as running:
         running.wait_listening()
         before = time.monotonic()

@@ -29,7 +29,9 @@ def test_the_daemons_are_direct_children_of_pid_1(server: Server) -> None:
 @pytest.mark.parametrize("user", ["54321", "0:0"])
 def test_runs_as_any_uid(client: docker.DockerClient, built: image.Image, user: str) -> None:
     # As root it needs the right to become somebody else, which Docker gives by default.
-    with run_server(client, built.name, FROM_HERE, user=user, cap_drop=[] if user == "0:0" else ["ALL"]) as running:
+    with run_server(
+        client, built.name, FROM_HERE, user=user, cap_drop=[] if user == "0:0" else ["ALL"]
+    ) as running:
         running.wait_listening()
         uids = running.run("bash", "-c", "grep -h ^Uid: /proc/1/status").split()
         assert uids[1] == ("10514" if user == "0:0" else user)
