@@ -8,6 +8,7 @@ import socketserver
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -195,6 +196,19 @@ def test_an_engine_of_someone_else_gets_no_configuration(monkeypatch: pytest.Mon
     Machine(monkeypatch, STOPPED, TRIXIE)
     engine.ensure()
     assert not engine.CONFIG.exists()
+
+
+def test_what_another_run_has_mended_meanwhile_is_not_mended_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Machine(monkeypatch, NOTHING, TRIXIE)
+
+    @contextmanager
+    def wait_for_the_other(_: Path) -> Iterator[None]:
+        here.engine = READY
+        yield
+
+    monkeypatch.setattr(engine, "FileLock", wait_for_the_other)
+    engine.ensure()
+    assert here.done == []
 
 
 def test_what_does_not_help_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

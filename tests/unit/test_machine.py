@@ -106,11 +106,11 @@ def test_a_later_release_is_seen_by_one_install_and_only_for_the_named_packages(
         "Package: *\nPin: release n=forky\nPin-Priority: -1\n"
     )
     assert before == {path: path.read_text() for path in apt.rglob("*") if path.is_file()}
-    left = [
-        option for command in recorder.commands for option in command if "ossec-log-server-apt-" in option
-    ]
-    assert left
-    assert not any(Path(option.partition("=")[2]).exists() for option in left)
+    update, install = recorder.commands[-2:]
+    used = [option for option in install if "ossec-log-server-apt-" in option]
+    assert len(used) == 3
+    assert set(used) < set(update)
+    assert not any(Path(option.partition("=")[2]).exists() for option in used)
 
 
 def test_a_machine_without_debians_archive_is_told_so(apt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
