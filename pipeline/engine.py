@@ -233,12 +233,16 @@ def running(program: str) -> bool:
     """
     file = PID_FILES[program]
     try:
-        if (PROCESSES / file.read_text().strip() / "comm").read_text().strip() == program:
-            return True
+        pid = file.read_text().strip()
+    except FileNotFoundError:
+        return False
+    try:
+        name = (PROCESSES / pid / "comm").read_text().strip()
     except OSError:
-        pass
-    file.unlink(missing_ok=True)
-    return False
+        name = ""
+    if name != program:
+        file.unlink(missing_ok=True)
+    return name == program
 
 
 def spawn_dockerd() -> subprocess.Popen[bytes]:
