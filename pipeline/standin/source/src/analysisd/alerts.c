@@ -1,0 +1,96 @@
+/* What the engine writes. Everything is flushed at once, as others follow the files. */
+#include "json_extended.h"
+#include "shared.h"
+
+/* FOLDER/2026/Nov/ossec-NAME-23.ENDING, with a second name in FOLDER. */
+typedef struct DayFile {
+    const char *folder, *name, *ending, *second_name;
+    FILE *file;
+    int day;
+} DayFile;
+
+static DayFile archives = {ARCHIVES, "archive", "log", "archives.log", NULL, 0};
+static DayFile alerts = {ALERTS, "alerts", "log", "alerts.log", NULL, 0};
+static DayFile json_alerts = {ALERTS, "alerts", "json", "alerts.json", NULL, 0};
+
+static FILE *file_of(DayFile *which, time_t moment)
+{
+    const struct tm *now = localtime(&moment);
+    char month[16], path[128], second[128];
+
+    if (which->file != NULL && which->day == now->tm_mday) {
+        return which->file;
+    }
+    if (which->file != NULL) {
+        fclose(which->file);
+    }
+    strftime(month, sizeof(month), "%Y/%b", now);
+    snprintf(path, sizeof(path), "%s/%.4s", which->folder, month);
+    mkdir(path, 0770); /* if it fails, so does opening the file */
+    snprintf(path, sizeof(path), "%s/%s", which->folder, month);
+    mkdir(path, 0770);
+    snprintf(path, sizeof(path), "%s/%s/ossec-%s-%02d.%s", which->folder, month, which->name, now->tm_mday, which->ending);
+    snprintf(second, sizeof(second), "%s/%s", which->folder, which->second_name);
+    which->day = now->tm_mday;
+    which->file = fopen(path, "a");
+    unlink(second);
+    if (which->file == NULL || link(path, second) != 0) {
+        fail("%s cannot be opened, or not linked to %s: %s", path, second, strerror(errno));
+    }
+    return which->file;
+}
+
+static void finish(DayFile *which)
+{
+    if (fflush(which->file) != 0) {
+        fail("the day's file in %s cannot be written: %s", which->folder, strerror(errno));
+    }
+}
+
+void write_archive(const Eventinfo *event)
+{
+    fprintf(file_of(&archives, event->time), "%s %s->%s %s\n", event->moment, event->hostname, event->location,
+            event->full_log);
+    finish(&archives);
+}
+
+static void write_json(const Eventinfo *event, const Rule *rule, const char *id)
+{
+    cJSON root = {file_of(&json_alerts, event->time)};
+
+    fprintf(root.out, "{\"rule\":{\"level\":%d,\"comment\":\"%s\",\"sidid\":%d,", rule->level, rule->comment, rule->id);
+    if (rule->frequency > 0) {
+        fprintf(root.out, "\"frequency\":%d,", rule->frequency);
+    }
+    fprintf(root.out, "\"firedtimes\":%ld,\"group\":\"%s\"},\"id\":\"%s\",\"TimeStamp\":%lld000", rule->fired, rule->group,
+            id, (long long)event->time);
+    cJSON_AddStringToObject(&root, "decoder", event->decoder);
+    cJSON_AddStringToObject(&root, "srcip", event->srcip);
+    cJSON_AddStringToObject(&root, "dstuser", event->user);
+    cJSON_AddStringToObject(&root, "location", event->location);
+    cJSON_AddStringToObject(&root, "full_log", event->full_log);
+    cJSON_AddStringToObject(&root, "hostname", event->hostname);
+    cJSON_AddStringToObject(&root, "program_name", event->program);
+    W_ParseJSON(&root, event);
+    fputs("}\n", root.out);
+    finish(&json_alerts);
+}
+
+void write_alert(const Eventinfo *event, const Rule *rule, int mail, int json)
+{
+    static long number;
+    char id[64];
+    FILE *file = file_of(&alerts, event->time);
+
+    snprintf(id, sizeof(id), "%lld.%ld", (long long)event->time, ++number);
+    fprintf(file, "** Alert %s:%s - %s\n%s %s->%s\nRule: %d (level %d) -> '%s'\n", id, mail ? " mail " : "", rule->group,
+            event->moment, event->hostname, event->location, rule->id, rule->level, rule->comment);
+    if (event->srcip[0] != '\0') {
+        fprintf(file, "Src IP: %s\n", event->srcip);
+    }
+    fprintf(file, "%s\n\n", event->full_log);
+    finish(&alerts);
+    if (json) {
+        write_json(event, rule, id);
+    }
+}

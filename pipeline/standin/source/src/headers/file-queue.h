@@ -1,0 +1,27 @@
+/* alert_file.c: the day's alerts.log, read as it grows. */
+#ifndef STANDIN_FILE_QUEUE_H
+#define STANDIN_FILE_QUEUE_H
+
+#include <stdio.h>
+#include <time.h>
+
+#define CRALERT_MAIL_SET 0x001 /* only alerts that are marked for mail */
+
+typedef struct alert_data {
+    unsigned int rule, level;
+    int mail;
+    char date[21], location[300], comment[160];
+    char log[8192]; /* the lines that follow, each with its newline */
+} alert_data;
+
+typedef struct file_queue {
+    int day, flags;
+    FILE *fp;
+} file_queue;
+
+alert_data *GetAlertData(int flag, FILE *fp); /* the next whole alert, to be freed; NULL where the file ends */
+void Init_FileQueue(file_queue *fileq, const struct tm *p, int flags);
+/* As OSSEC's: opens each file at its end, and looks up to `timeout` times with a pause between. */
+alert_data *Read_FileMon(file_queue *fileq, const struct tm *p, unsigned int timeout);
+
+#endif

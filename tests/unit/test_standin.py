@@ -1,0 +1,135 @@
+"""The stand-in release: the same bytes each time, a version file that counts, and C that the image's shim fits."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from pipeline import release, source, standin
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ("ossec-analysisd", "ossec-maild", "ossec-monitord", "ossec-logtest", "ossec-makelists")
+URL = "http://127.0.0.1:8080/some/folder"
+
+needs_compiler = pytest.mark.skipif(
+    sys.platform != "linux" or not all(map(shutil.which, ("cc", "make", "ar", "nm"))),
+    reason="THE STAND-IN'S C IS NOT COMPILED HERE: this is no Linux, or it lacks cc, make, ar or nm",
+)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The unpacked tarball's src folder."""
+    folder = tmp_path_factory.mktemp("standin")
+    with tarfile.open(standin.write_release(folder, URL).tarball) as tar:
+        tar.extractall(folder, filter="data")
+    return folder / "ossec-hids-0.1.0" / "src"
+
+
+@pytest.fixture(scope="module")
+def programs(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs, compiled and linked with the image's shim as docker/build/compile does."""
+    shim = tmp_path_factory.mktemp("shim") / "shim"
+    shutil.copytree(ROOT / "docker" / "shim", shim)
+    _make(shim, f"OSSEC={sources}", "CFLAGS=-O2 -Wall -Wextra", "libshim.a")
+    wraps = _make(shim, "-s", "wraps")
+    flags = {"CFLAGS": "-O2 -Werror", "LDFLAGS": f"{wraps} {shim}/libshim.a {sources}/shared.a"}
+    _make(sources, "TARGET=server", "USE_MAGIC=no", "USE_SYSTEMD=no", "V=1", "build", **flags)
+    return sources
+
+
+def test_two_writes_give_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = standin.write_release(tmp_path, URL).tarball.read_bytes()
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    assert standin.write_release(tmp_path, URL).tarball.read_bytes() == first
+
+
+def test_the_bytes_do_not_depend_on_who_checked_out_and_when(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = standin.write_release(tmp_path, URL).tarball.read_bytes()
+    copy = tmp_path / "copy"
+    shutil.copytree(standin.SOURCES, copy)
+    for path in copy.rglob("*"):
+        path.chmod(0o700)
+        os.utime(path, (1, 1))
+    (copy / "src" / "left-over.o").write_bytes(b"what a compiler left")
+    monkeypatch.setattr(standin, "SOURCES", copy)
+    assert standin.write_release(tmp_path, URL).tarball.read_bytes() == before
+
+
+def test_the_tarball_is_laid_out_like_the_real_one(tmp_path: Path) -> None:
+    with tarfile.open(standin.write_release(tmp_path, URL).tarball) as tar:
+        entries = tar.getmembers()
+    names = {entry.name.removeprefix("ossec-hids-0.1.0/") for entry in entries}
+    assert all(entry.name.startswith("ossec-hids-0.1.0/") for entry in entries)
+    assert {"src/Makefile", "etc/decoder.xml", "etc/internal_options.conf", "etc/ossec-server.conf"} <= names
+    assert {(entry.mode, entry.uid, entry.gid, entry.uname, entry.mtime) for entry in entries} == {
+        (0o644, 0, 0, "", standin.COMMIT_DATE)
+    }
+    # Every file of rules that the configuration names is there, and the one that the image makes its own.
+    included = re.findall("<include>(.+?)</include>", (standin.SOURCES / "etc/ossec-server.conf").read_text())
+    assert "local_rules.xml" in included
+    assert {f"etc/rules/{file}" for file in included} <= names
+
+
+def test_the_version_file_is_one(tmp_path: Path) -> None:
+    found = release.load(standin.write_release(tmp_path, f"{URL}/").version_file)
+    assert (str(found.version), found.revision) == ("0.1.0", 1)
+    assert found.source.url == f"{URL}/ossec-hids-0.1.0.tar.gz"
+    assert found.base == release.find().base
+    # And it is never among those that are released.
+    assert "0.1.0" not in {str(known.version) for known in release.load_all()}
+
+
+def test_it_is_fetched_from_its_own_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(source.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.delenv(source.MIRROR_VARIABLE, raising=False)
+    with standin.serve(tmp_path) as url:
+        made = standin.write_release(tmp_path, url)
+        fetched = source.fetch(release.load(made.version_file))
+    assert fetched.read_bytes() == made.tarball.read_bytes()
+    with pytest.raises(requests.ConnectionError):  # the server went when its block ended
+        requests.get(url, timeout=5)
+
+
+@needs_compiler
+def test_every_function_that_the_shim_wraps_is_called(programs: Path) -> None:
+    symbols = subprocess.run(
+        ["nm", *PROGRAMS], cwd=programs, check=True, capture_output=True, text=True
+    ).stdout
+    wrapped = set(re.findall(r"--wrap=(\w+)", _make(ROOT / "docker" / "shim", "-s", "wraps")))
+    assert wrapped
+    assert wrapped - set(re.findall(r" T __wrap_(\w+)", symbols)) == set()
+
+
+@needs_compiler
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_says_that_it_is_the_stand_in(programs: Path, program: str) -> None:
+    done = subprocess.run([programs / program, "-V"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "OSSEC stand-in v0.1.0" in done.stdout + done.stderr
+
+
+def test_every_file_of_settings_says_that_it_is_the_stand_in() -> None:
+    files = [path for path in (standin.SOURCES / "etc").rglob("*") if path.is_file()]
+    assert files
+    assert [path for path in files if "stand-in release, not OSSEC" not in path.read_text()] == []
+
+
+def _make(folder: Path, *arguments: str, **environment: str) -> str:
+    done = subprocess.run(
+        ["make", "-C", str(folder), *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
