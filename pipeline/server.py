@@ -86,6 +86,11 @@ class Server:
         """The exit code of a container that has ended, or is about to. Raises on one that goes on for 30 s."""
         return int(self.container.wait(timeout=30)["StatusCode"])
 
+    def counters(self) -> dict[str, int]:
+        """What the server counts: messages received, refused, cut, sent to the engine, and so on, by name."""
+        rows = (line.split() for line in self.run("ossec-log-server", "counters").splitlines())
+        return {name: int(number) for name, number in rows}
+
     def processes(self) -> dict[str, int]:
         """The daemons by the names that the server uses in its messages, with their PIDs inside the container."""
         found: dict[str, int] = {}

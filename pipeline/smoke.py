@@ -26,7 +26,6 @@ MAIL_SECONDS = 60  # ossec-maild gathers alerts for a while before it writes a m
 ATTACKER = "203.0.113.9"
 FAILED = f"Failed password for root from {ATTACKER} port"
 INVALID = f"Invalid user oracle from {ATTACKER} port 4711"
-REFUSED = "disallowed sender"  # rsyslog's words
 HARMLESS = "session statistics: 3 opened, 3 closed"
 
 
@@ -103,12 +102,11 @@ def _check(under_test: Server, mailbox: Mailbox, run_elsewhere: Callable[[str], 
 
     for protocol in ("udp", "tcp"):
         with _step(under_test, f"{protocol.upper()}: a sender outside OSSEC_ALLOWED_IPS is refused"):
-            before = under_test.log().count(REFUSED)
+            before = under_test.counters()["refused"]
             line = syslog.message(f"Failed password for stranger from {ATTACKER} port 4711 ssh2")
-            host = under_test.container.name
-            run_elsewhere(f"echo '{line}' > /dev/{protocol}/{host}/514 || true")
-            refused = partial(_more, under_test, before)
-            wait_until(refused, SECONDS, what="the refusal in the server's log")
+            run_elsewhere(f"echo '{line}' > /dev/{protocol}/{under_test.container.name}/514")
+            refused = partial(_refusals, under_test, before + 1)
+            wait_until(refused, SECONDS, what="the refusal among the server's counters")
             _require(not _matching(under_test, "stranger"), "a stranger's line gave an alert")
 
     with _step(under_test, "stops cleanly within its grace period"):
@@ -134,8 +132,8 @@ def _alert(under_test: Server, rule: int, level: int, text: str) -> None:
     wait_until(found, SECONDS, what=f"an alert of rule {rule}, level {level}")
 
 
-def _more(under_test: Server, refusals: int) -> bool:
-    return under_test.log().count(REFUSED) > refusals
+def _refusals(under_test: Server, least: int) -> bool:
+    return under_test.counters()["refused"] >= least
 
 
 def _matching(under_test: Server, text: str) -> list[dict[str, Any]]:

@@ -1,9 +1,10 @@
 /* ossec-handover: takes messages from the receiver and hands them to OSSEC's engine, waiting for the engine
  * where it is slow or away, so that the pressure goes back to the receiver and from there to the sender.
  *
- *   ossec-handover FIFO JOURNAL        lines "ADDRESS MESSAGE" from a FIFO that it makes (rsyslog's omfile)
- *   ossec-handover --confirm JOURNAL   the same from standard input, each answered "OK" (rsyslog's omprog)
- *   ossec-handover --say TEXT          one message of our own to the engine
+ *   ossec-handover FIFO JOURNAL NETWORKS        lines "ADDRESS MESSAGE" from a FIFO that it makes (rsyslog's omfile),
+ *                                               of addresses in the file NETWORKS
+ *   ossec-handover --confirm JOURNAL NETWORKS   the same from standard input, each answered "OK" (rsyslog's omprog)
+ *   ossec-handover --say TEXT       one message of our own to the engine
  *   ossec-handover --settled JOURNAL   notes that the engine ended in order: it has analysed all that it took
  *   ossec-handover --counters JOURNAL
  *
@@ -12,6 +13,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,14 +26,17 @@
 #include <unistd.h>
 
 #include "journal.h"
+#include "networks.h"
+#include "recovery.h"
 
 #define ENGINE_SOCKET "/var/ossec/queue/ossec/queue"
-#define ARCHIVE "/var/ossec/logs/archives/archives.log"
 #define ENGINE_LIMIT 6143    /* bytes: OS_MAXSTR - 1, what the engine reads of one datagram */
-#define ENGINE_HOLDS 512     /* messages, at the most, in the engine's own queues: see local_internal_options.conf */
-#define ARCHIVE_TAIL 262144  /* bytes of the archive in which the last analysed message is looked for */
 #define LINE_LIMIT 524288    /* bytes, above the receiver's maxMessageSize with every byte escaped */
-#define RESERVE (1u << 20)   /* bytes of the journal, for what is in the FIFO and here when the engine is gone for good */
+/* Bytes of the journal that may be full of messages not sent yet: few while the engine works, so that there is room
+ * for what the receiver has in memory when the engine is gone; the last for what is on the way at the very end. */
+#define AHEAD (256u << 10)
+#define LAST (1u << 20)
+#define STUCK_S 1            /* an engine that takes nothing for so long is as good as gone */
 #define RETRY_MS 20          /* how often an engine that is away is looked for */
 #define COMPLAIN_S 60
 
@@ -89,29 +94,46 @@ static int send_on(void)
     return 1;
 }
 
-static void complain_of_cuts(void)
+static uint64_t told_cut, told_refused; /* the counters as they were last told of */
+static char refused_sender[64];
+
+/* What is not passed on as it came is told, at once and then at most once a minute. */
+static void complain(void)
 {
-    static uint64_t told;
     static time_t last;
     time_t now = time(NULL);
 
-    if (journal->cut > told && now - last >= COMPLAIN_S) {
-        fprintf(stderr, "ossec-handover: %llu messages were longer than the %d bytes that the engine reads, and were cut\n",
-                (unsigned long long)(journal->cut - told), ENGINE_LIMIT);
-        told = journal->cut;
-        last = now;
+    if ((journal->cut == told_cut && journal->refused == told_refused) || now - last < COMPLAIN_S) {
+        return;
     }
+    if (journal->cut > told_cut) {
+        fprintf(stderr, "ossec-handover: %" PRIu64 " messages were longer than the %d bytes that the engine reads, and were cut\n",
+                journal->cut - told_cut, ENGINE_LIMIT);
+    }
+    if (journal->refused > told_refused) {
+        fprintf(stderr, "ossec-handover: %" PRIu64 " messages refused, the last from %s, which is not in OSSEC_ALLOWED_IPS\n",
+                journal->refused - told_refused, refused_sender);
+    }
+    told_cut = journal->cut;
+    told_refused = journal->refused;
+    last = now;
 }
 
 /* "ADDRESS MESSAGE" becomes "2:LOCATION:MESSAGE", the engine's own form, where 2 is syslog (upstream's
- * headers/mq_op.h) and the location must have no colon, so that IPv6's become dashes. Returns its length. */
-static uint32_t compose(char *line, size_t length, char *datagram)
+ * headers/mq_op.h) and the location must have no colon, so that IPv6's become dashes. Returns its length, 0 for a message that is not to be sent. */
+static uint32_t compose(const char *line, size_t length, char *datagram)
 {
-    char *message = memchr(line, ' ', length);
+    const char *message = memchr(line, ' ', length);
     size_t address = message ? (size_t)(message - line) : 0;
     size_t room = ENGINE_LIMIT - address - 3;
 
-    if (message == NULL || address > 64) {
+    if (message == NULL || address >= sizeof(refused_sender)) {
+        return 0;
+    }
+    if (!networks_hold(line, address)) {
+        journal->refused++;
+        memcpy(refused_sender, line, address);
+        refused_sender[address] = '\0';
         return 0;
     }
     length -= address + 1;
@@ -129,63 +151,8 @@ static uint32_t compose(char *line, size_t length, char *datagram)
     return (uint32_t)(3 + address + length);
 }
 
-/* The messages that the engine took but had not analysed when it was killed are sent again. It works in order
- * and writes each message to its archive, so they are those behind the archive's last one. */
-static void take_back(void)
-{
-    static char tail[ARCHIVE_TAIL];
-    static uint64_t positions[ENGINE_HOLDS];
-    char datagram[JOURNAL_RECORD_MAX];
-    uint32_t length;
-    uint64_t from, position, count = 0;
-    ssize_t got = 0;
-    int fd;
-
-    if (journal->settled) {
-        return;
-    }
-    for (position = journal->oldest; position < journal->unsent;) {
-        positions[count++ % ENGINE_HOLDS] = position;
-        position = journal_read(journal, position, datagram, &length);
-    }
-    if (count == 0) {
-        return;
-    }
-    fd = open(ARCHIVE, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        off_t size = lseek(fd, 0, SEEK_END);
-        got = pread(fd, tail, sizeof(tail), size > ARCHIVE_TAIL ? size - ARCHIVE_TAIL : 0);
-        close(fd);
-    }
-    /* From the newest message back to the first that the archive's tail has at the end of a line. */
-    from = count > ENGINE_HOLDS ? count - ENGINE_HOLDS : 0;
-    for (uint64_t n = count; got > 0 && n > from; n--) {
-        char *message;
-
-        journal_read(journal, positions[(n - 1) % ENGINE_HOLDS], datagram, &length);
-        message = memchr(datagram + 2, ':', length - 2);
-        message = message ? message + 1 : datagram;
-        length -= (uint32_t)(message - datagram);
-        if (length == 0) {
-            continue;
-        }
-        for (char *found = tail; (found = memmem(found, (size_t)(tail + got - found), message, length)) != NULL; found++) {
-            if (found > tail && found[-1] == ' ' && found + length < tail + got && found[length] == '\n') {
-                from = n;
-                break;
-            }
-        }
-    }
-    if (from < count) {
-        journal->unsent = positions[from % ENGINE_HOLDS];
-        journal->repeated += count - from;
-        fprintf(stderr, "ossec-handover: the engine was killed; %llu messages that it held are sent again\n",
-                (unsigned long long)(count - from));
-    }
-}
-
 /* Puts each whole line of the buffer into the journal; what is left stays in it. Returns 0 if there was no room. */
-static int take_in(char *buffer, size_t *filled, int confirm)
+static int take_in(char *buffer, size_t *filled, int confirm, uint32_t reserve)
 {
     char datagram[JOURNAL_RECORD_MAX];
     char *line = buffer, *end;
@@ -194,7 +161,7 @@ static int take_in(char *buffer, size_t *filled, int confirm)
     while ((end = memchr(line, '\n', (size_t)(buffer + *filled - line))) != NULL) {
         uint32_t length = compose(line, (size_t)(end - line), datagram);
 
-        if (length > 0 && !journal_add(journal, datagram, length, ending ? 0 : RESERVE)) {
+        if (length > 0 && !journal_add(journal, datagram, length, reserve)) {
             room = 0;
             break;
         }
@@ -208,25 +175,45 @@ static int take_in(char *buffer, size_t *filled, int confirm)
     return room;
 }
 
+static time_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec;
+}
+
 /* Until the input is closed, or it is told to end and the input is empty; then until all is sent or the engine away. */
 static void run(int input, int confirm)
 {
     static char buffer[LINE_LIMIT];
     size_t filled = 0;
     int open = 1, room = 1;
+    uint64_t sent_before = journal->unsent;
+    time_t moved = now();
 
     for (;;) {
         int there = send_on();
         int waiting = journal->unsent < journal->end;
-        struct pollfd wanted[2] = {{open && room ? input : -1, POLLIN, 0}, {there && waiting ? engine : -1, POLLOUT, 0}};
+        uint32_t reserve;
 
-        if (!room) {
-            room = take_in(buffer, &filled, confirm);
-            wanted[0].fd = open && room ? input : -1;
+        if (!waiting || journal->unsent != sent_before) {
+            sent_before = journal->unsent;
+            moved = now();
         }
-        complain_of_cuts();
-        if (poll(wanted, 2, ending ? (waiting && there ? RETRY_MS : 0) : !there ? RETRY_MS : !room ? RETRY_MS : 1000) < 0 &&
-            errno != EINTR) {
+        reserve = ending ? 0 : there && now() - moved <= STUCK_S ? JOURNAL_BYTES - AHEAD : LAST;
+        if (!room) {
+            room = take_in(buffer, &filled, confirm, reserve);
+        }
+        if (ending && (!open || !room) && (!there || !waiting)) {
+            return;
+        }
+        complain();
+
+        struct pollfd wanted[2] = {{open && room ? input : -1, POLLIN, 0}, {there && waiting ? engine : -1, POLLOUT, 0}};
+        int patience = ending && !waiting ? 0 : there && room && !ending ? 1000 : RETRY_MS;
+
+        if (poll(wanted, 2, patience) < 0 && errno != EINTR) {
             die("poll");
         }
         if (wanted[0].revents & (POLLIN | POLLHUP)) {
@@ -234,15 +221,15 @@ static void run(int input, int confirm)
 
             if (got > 0) {
                 filled += (size_t)got;
-                room = take_in(buffer, &filled, confirm);
-                if (filled == sizeof(buffer)) {
+                room = take_in(buffer, &filled, confirm, reserve);
+                if (filled == sizeof(buffer) && room) {
                     filled = 0; /* no line is so long: the receiver cuts before */
                 }
             } else if (got == 0) {
                 open = 0;
                 ending = 1;
             }
-        } else if (ending && (!there || journal->unsent == journal->end)) {
+        } else if (ending && (!there || !waiting)) {
             return;
         }
     }
@@ -259,21 +246,22 @@ static int say(const char *text)
 
 static void print_counters(void)
 {
-    printf("received %llu\nsent %llu\ncut %llu\nrepeated %llu\nwaiting_bytes %llu\n",
-           (unsigned long long)journal->received, (unsigned long long)journal->sent, (unsigned long long)journal->cut,
-           (unsigned long long)journal->repeated, (unsigned long long)(journal->end - journal->unsent));
+    printf("received %" PRIu64 "\nrefused %" PRIu64 "\ncut %" PRIu64 "\nsent %" PRIu64 "\nrepeated %" PRIu64
+           "\nwaiting_bytes %" PRIu64 "\n",
+           journal->received, journal->refused, journal->cut, journal->sent, journal->repeated,
+           journal->end - journal->unsent);
 }
 
 int main(int argc, char **argv)
 {
     struct sigaction act = {.sa_handler = on_end};
-    const char *mode = argc == 3 ? argv[1] : "";
+    const char *mode = argc > 2 ? argv[1] : "";
     int confirm = strcmp(mode, "--confirm") == 0;
     int input = STDIN_FILENO;
 
-    if (argc != 3) {
-        fputs("usage: ossec-handover FIFO JOURNAL | --confirm JOURNAL | --say TEXT | --settled JOURNAL | "
-              "--counters JOURNAL\n", stderr);
+    if (argc != (strcmp(mode, "--say") && strcmp(mode, "--settled") && strcmp(mode, "--counters") ? 4 : 3)) {
+        fputs("usage: ossec-handover FIFO JOURNAL NETWORKS | --confirm JOURNAL NETWORKS | --say TEXT | "
+              "--settled JOURNAL | --counters JOURNAL\n", stderr);
         return 64;
     }
     if (strcmp(mode, "--say") == 0) {
@@ -294,7 +282,12 @@ int main(int argc, char **argv)
     sigaction(SIGTERM, &act, NULL); /* without SA_RESTART: it ends a wait */
     sigaction(SIGINT, &act, NULL);
     signal(SIGPIPE, SIG_IGN);
-    take_back();
+    if (networks_read(argv[3]) != 0) {
+        die(argv[3]);
+    }
+    told_cut = journal->cut;
+    told_refused = journal->refused;
+    take_back(journal);
     journal->settled = 0;
     connect_engine();
     if (confirm) {

@@ -17,7 +17,7 @@ struct journal {
     uint64_t end;    /* where the next record goes */
     uint64_t settled; /* 1 when the engine has analysed all that it took */
     /* Counters since the file was made. */
-    uint64_t received, sent, cut, repeated;
+    uint64_t received, refused, cut, sent, repeated;
     char ring[JOURNAL_BYTES];
 };
 

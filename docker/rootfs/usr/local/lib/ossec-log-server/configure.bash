@@ -50,21 +50,14 @@ write_ossec_conf() {
 }
 
 write_listeners() {
-    local protocol network list=""
-    for network in ${allowed_ips//,/ }; do
-        # rsyslog wants an IPv6 address in brackets, with the prefix length behind them.
-        [[ $network == *:* ]] && network="[${network%%/*}]${network#"${network%%/*}"}"
-        list+=", $network"
-    done
-    for protocol in ${syslog_protocol//,/ }; do
-        echo "\$AllowedSender ${protocol^^}$list"
-        echo "input(type=\"im$protocol\" port=\"514\" ruleset=\"engine\")"
-    done
+    [[ $syslog_protocol != *udp* ]] || echo 'input(type="imudp" port="514" ruleset="engine")'
+    [[ $syslog_protocol != *tcp* ]] || echo 'input(type="imptcp" port="514" ruleset="engine" maxFrameSize="200000")'
 }
 
 write_configuration() {
     write_ossec_conf > $run/ossec.conf
     write_listeners > $run/listeners.conf
+    tr , '\n' <<< "$allowed_ips" > $run/networks
     cp -f /var/ossec/etc/local_rules.xml.default $run/local_rules.xml
     hostname > $run/mailname
     if [[ $email_notification == yes ]]; then
