@@ -2,30 +2,59 @@
 
 import re
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import docker
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import server, smoke, syslog
+from pipeline import engine, image, server, smoke, source, standin, syslog
 from pipeline.console import err, out
+from pipeline.errors import UserError
 from pipeline.mailbox import EmbeddedMailbox, Mail
-from pipeline.wait import wait_until
+from pipeline.release import Release
+from pipeline.wait import WaitTimeout, wait_until
+
+T = TypeVar("T")
 
 # How somebody guesses root's password and gets in, as sshd logged it, with one harmless line among it.
 ATTACK = Path(__file__).with_name("attack.log")
 SECONDS = 60
 
 
-def demo(image: str) -> None:
-    """Run `image`, send it the attack and print what comes of it; everything started is gone at the end.
+def demo(release: Release) -> None:
+    """Build the release's image, run it, attack it, and print what comes of it and how to go on.
 
-    Raises UserError if the mailbox cannot listen, WaitTimeout if no alert or no mail comes.
+    Where OSSEC's source cannot be had, the stand-in release takes its place, and the first and the last line
+    say so. Raises UserError where the image cannot be built or nothing comes of the attack.
+    """
+    try:
+        tarball = source.fetch(release)
+    except source.SourceUnreachable as problem:
+        notice = f"[bold yellow]This is not OSSEC but our own small stand-in: {release.version} cannot be had here.[/]"
+        out.print(notice, highlight=False)
+        err.print(str(problem), highlight=False, markup=False)
+        engine.ensure()
+        with tempfile.TemporaryDirectory() as folder:
+            show(standin.build(Path(folder)).name)
+        out.print(notice, highlight=False)
+        return
+    engine.ensure()
+    built = image.build(release, tarball)
+    out.print(f"This is OSSEC {release.version} in {built.name}.", highlight=False)
+    show(built.name)
+    out.print(how_to_go_on(built.name), highlight=False, soft_wrap=True)
+
+
+def show(name: str) -> None:
+    """Run the image of that name, send it the attack and print what comes of it; everything started is gone at the end.
+
+    Raises UserError if the mailbox cannot listen, or if no alert or no mail comes.
     """
     client = docker.from_env()
     with ExitStack() as stack:
@@ -35,7 +64,7 @@ def demo(image: str) -> None:
         running = stack.enter_context(
             server.server(
                 client,
-                image,
+                name,
                 smoke.settings(mailbox, server.gateway(net)),
                 network=net.name,
                 extra_hosts={"host.docker.internal": "host-gateway"},
@@ -57,19 +86,19 @@ def demo(image: str) -> None:
         out.print(_table(running.alerts()))
 
         with err.status("Waiting for the mail; the engine gathers alerts for some seconds …"):
-            mails = wait_until(mailbox.messages, SECONDS, what="the mail")
+            mails = _wait(running, mailbox.messages, "the mail")
         out.print("\n[bold]Mail[/], as it arrived:")
         out.print(_panel(mails[0]))
         running.stop()
 
 
-def how_to_go_on(image: str) -> str:
+def how_to_go_on(name: str) -> str:
     """What a person types to run the server and to send it their own logs."""
     return (
         "\n[bold]Your own logs:[/]\n"
         "  docker run -d --name ossec -p 514:514/udp -p 514:514/tcp -v ossec:/var/ossec/data \\\n"
         "    --read-only --cap-drop ALL --security-opt no-new-privileges --tmpfs /run --tmpfs /tmp \\\n"
-        f"    -e OSSEC_ALLOWED_IPS=10.0.0.0/8,172.16.0.0/12,192.168.0.0/16 {image}\n"
+        f"    -e OSSEC_ALLOWED_IPS=10.0.0.0/8,172.16.0.0/12,192.168.0.0/16 {name}\n"
         "  logger --server 127.0.0.1 --port 514 --udp --rfc3164 "
         "'Failed password for root from 203.0.113.77 port 40112 ssh2' --tag 'sshd[1]'\n"
         "  docker logs -f ossec"
@@ -85,6 +114,13 @@ def _mailbox(gateway: str) -> Iterator[EmbeddedMailbox]:
     else:
         with EmbeddedMailbox(seen_as="host.docker.internal") as mailbox:
             yield mailbox
+
+
+def _wait(running: server.Server, predicate: Callable[[], T], what: str) -> T:
+    try:
+        return wait_until(predicate, SECONDS, what=what)
+    except WaitTimeout as problem:
+        raise UserError(f"{problem}. The server's last lines:\n{running.log()[-2000:]}") from problem
 
 
 def _dated(line: str) -> str:

@@ -21,7 +21,7 @@ from pipeline.release import Release
 
 ROOT = Path(__file__).resolve().parent.parent
 REPOSITORY = "ossec-log-server"
-STAND_IN_LABEL = "ossec-log-server.stand-in"
+STAND_IN_LABEL = "ossec-log-server.stand-in"  # what of the image is one: base, release or both
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def build(release: Release, tarball: Path, repository: str = REPOSITORY) -> Imag
     archive = source.cache_dir() / "images" / f"{repository}-{release.immutable_tag}.tar"
     archive.parent.mkdir(parents=True, exist_ok=True)
     part = archive.with_suffix(f".{os.getpid()}.part")
-    labels = _labels(release, under)
+    labels = _labels(release, under, stand_in_release=repository != REPOSITORY)
     arguments = {
         "BASE": under.reference,
         "SNAPSHOT": under.snapshot,
@@ -126,7 +126,7 @@ def sizes(image: Image) -> Table:
     return table
 
 
-def _labels(release: Release, under: base.BaseImage) -> dict[str, str]:
+def _labels(release: Release, under: base.BaseImage, stand_in_release: bool) -> dict[str, str]:
     oci = "org.opencontainers.image"
     labels = {
         f"{oci}.title": "ossec-log-server",
@@ -134,12 +134,12 @@ def _labels(release: Release, under: base.BaseImage) -> dict[str, str]:
         f"{oci}.version": release.immutable_tag,
         f"{oci}.revision": _revision(release),
         f"{oci}.source": release.source.url,
-        f"{oci}.licenses": "MIT AND GPL-2.0-only",
+        f"{oci}.licenses": "MIT" if stand_in_release else "MIT AND GPL-2.0-only",
         f"{oci}.base.name": under.reference if under.stand_in else release.base.image,
         f"{oci}.base.digest": under.digest,
     }
-    if under.stand_in:
-        labels[STAND_IN_LABEL] = "base"
+    if stand_ins := ["base"] * under.stand_in + ["release"] * stand_in_release:
+        labels[STAND_IN_LABEL] = ",".join(stand_ins)
     return labels
 
 

@@ -42,7 +42,7 @@ def smoke(image: str) -> None:
     client = docker.from_env()
     with _terminated_like_interrupted(), ExitStack() as stack:
         stack.callback(client.close)
-        _have_mailhog(client)
+        have_mailhog(client)
         net = stack.enter_context(server.network(client))
         hog = stack.enter_context(
             server.container(client, MAILHOG, network=net.name, ports={"8025/tcp": ("127.0.0.1", None)})
@@ -157,7 +157,8 @@ def _sender(client: docker.DockerClient, image: str, network: str, script: str) 
         _require(code == 0, f"the sender ended with {code}: {made.logs().decode()}")
 
 
-def _have_mailhog(client: docker.DockerClient) -> None:
+def have_mailhog(client: docker.DockerClient) -> None:
+    """Pull MailHog's image if it is not in the engine. Raises UserError where it cannot be had."""
     try:
         client.images.get(MAILHOG)
     except ImageNotFound:

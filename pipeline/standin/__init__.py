@@ -59,7 +59,8 @@ def build(folder: Path) -> image.Image:
     `source.fetch` and `image.build` raise.
     """
     with serve(folder) as url:
-        release = load(write_release(folder, url).version_file)
+        # An address that does not change, as it stands in the image's label; the real one is the mirror's.
+        release = load(write_release(folder, "http://127.0.0.1").version_file)
         source.tarball_path(release).unlink(missing_ok=True)
         # The mirror is named so that one that the user has set for OSSEC itself is not asked for this.
         tarball = source.fetch(release, mirror=url)

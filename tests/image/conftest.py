@@ -1,7 +1,6 @@
 """The images under test: OSSEC as it is released, where its source can be had, and the stand-in anywhere."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import docker
 import pytest
@@ -60,10 +59,3 @@ def volume(client: docker.DockerClient) -> Iterator[str]:
     made = client.volumes.create()
     yield str(made.name)
     made.remove(force=True)
-
-
-@pytest.fixture
-def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A download cache of the test's own."""
-    monkeypatch.setenv(source.CACHE_VARIABLE, str(tmp_path))
-    return tmp_path

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import image, syslog
 from pipeline.server import server
+from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 
 MAIL = {
@@ -52,6 +53,4 @@ def test_what_was_received_before_a_stop_is_analysed(
     with server(client, built.name, FROM_HERE, volumes=mount) as running:
         running.wait_listening()
         script = "grep -rhoE 'before the stop [0-9]+' /var/ossec/logs/archives | sort -u | wc -l"
-        from pipeline.wait import wait_until
-
         wait_until(lambda: int(running.run("bash", "-c", script)) == len(lines), 30, what="every line")

@@ -14,10 +14,10 @@ from typing import Any
 from unittest.mock import Mock
 from urllib.parse import parse_qs, urlsplit
 
+import docker
 import docker.errors
 import pytest
 
-import docker
 from pipeline.errors import UserError
 from pipeline.mailbox import EmbeddedMailbox, Mail, Mailbox, MailboxError, MailHog
 from pipeline.wait import wait_until

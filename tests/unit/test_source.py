@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from http_server import Server, cut, held, ranged, serving, status, unmeasured, whole
 from semver import Version
 
 from pipeline import source
 from pipeline.errors import UserError
 from pipeline.release import Base, Release, Source
 from pipeline.source import SourceUnreachable
+from tests.unit.http_server import Server, cut, held, ranged, serving, status, unmeasured, whole
 
 BODY = random.Random(2).randbytes(300_000)
 HALF = len(BODY) // 2

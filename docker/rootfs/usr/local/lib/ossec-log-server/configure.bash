@@ -49,9 +49,16 @@ write_ossec_conf() {
     echo "</ossec_config>"
 }
 
+# rsyslog calls a module that is loaded and has no listener an error.
 write_listeners() {
-    [[ $syslog_protocol != *udp* ]] || echo 'input(type="imudp" port="514" ruleset="engine")'
-    [[ $syslog_protocol != *tcp* ]] || echo 'input(type="imptcp" port="514" ruleset="engine" maxFrameSize="200000")'
+    if [[ $syslog_protocol == *udp* ]]; then
+        echo 'module(load="imudp" timeRequery="8" batchSize="128")'
+        echo 'input(type="imudp" port="514" ruleset="engine")'
+    fi
+    if [[ $syslog_protocol == *tcp* ]]; then
+        echo 'module(load="imptcp" threads="2")'
+        echo 'input(type="imptcp" port="514" ruleset="engine" maxFrameSize="200000")'
+    fi
 }
 
 write_configuration() {
