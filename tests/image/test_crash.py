@@ -57,10 +57,9 @@ def test_what_was_received_before_a_stop_is_analysed(
     # What the stop had no time for is in the receiver's queue, and the next start takes it from there.
     with server(client, built.name, FROM_HERE, volumes=mount) as running:
         running.wait_listening()
-        idle = (
-            f"ossec-handover --say 'end of test' && until grep -q 'end of test' {ARCHIVE}; do sleep 0.1; done"
-        )
-        running.run("bash", "-c", idle)
+        # Behind all that, in the same queue.
+        syslog.send_tcp(*running.tcp, [syslog.message("after the restart", tag="app")])
+        running.run("bash", "-c", f"until grep -q 'after the restart' {ARCHIVE}; do sleep 0.1; done")
         script = f"grep -ohaE 'before the stop [0-9]{{6}}$' {ARCHIVE}"
         got = [int(line.rpartition(" ")[2]) for line in running.run("bash", "-c", script).splitlines()]
     # TCP keeps the order, so whatever the server took is the beginning, without a gap.
