@@ -51,7 +51,7 @@ def test_what_was_received_before_a_stop_is_analysed(
         with ThreadPoolExecutor() as pool:
             sending = pool.submit(syslog.send_tcp, *running.tcp, lines)
             wait_until(lambda: running.counters()["received"] > 5_000, 30, what="the first lines")
-            assert running.stop() == 0
+            assert running.stop() == 0, running.log()
             sending.exception()  # it may have been cut off
         assert "did not end by itself" not in running.log()
     # What the stop had no time for is in the receiver's queue, and the next start takes it from there.

@@ -42,7 +42,7 @@ def test_a_mail_waits_for_its_relay_over_a_restart_and_comes_once(
             running.wait_listening()
             syslog.send_tcp(*running.tcp, [syslog.message(ATTACK)])
             wait_until(lambda: "Connection refused" in running.log(), 60, what="a failed delivery")
-            assert running.stop() == 0
+            assert running.stop() == 0, running.log()
         with (
             EmbeddedMailbox(server.gateway(net), port) as mailbox,
             server.server(client, built.name, settings, network=net.name, volumes=mount) as running,

@@ -37,7 +37,7 @@ def test_runs_as_any_uid(client: docker.DockerClient, built: image.Image, user: 
         assert uids[1] == ("10514" if user == "0:0" else user)
         syslog.send_tcp(*running.tcp, [syslog.message("Failed password for x from 203.0.113.1 port 2 ssh2")])
         wait_until(lambda: [a for a in running.alerts() if a["rule"]["sidid"] == 5716], 20, what="the alert")
-        assert running.stop() == 0
+        assert running.stop() == 0, running.log()
 
 
 def test_root_without_the_right_to_leave_is_refused(client: docker.DockerClient, built: image.Image) -> None:
