@@ -49,22 +49,66 @@ write_ossec_conf() {
     echo "</ossec_config>"
 }
 
-# rsyslog calls a module that is loaded and has no listener an error.
+# The largest receive buffer, in bytes, that this host gives a socket.
+largest_buffer() {
+    perl -MSocket -e 'socket(my $s, PF_INET, SOCK_DGRAM, 0) or die;
+        setsockopt($s, SOL_SOCKET, SO_RCVBUF, pack("l", 1 << 26));
+        print unpack("l", getsockopt($s, SOL_SOCKET, SO_RCVBUF)) / 2' # the kernel doubles what it is asked for
+}
+
+# write_ruleset NAME QUEUE ACTION: what every message goes through; as text, since rsyslog has no functions.
+write_ruleset() {
+    echo "ruleset(name=\"$1\" $2) {"
+    echo 'if $protocol-version == "1" then { set $.line = exec_template("from-rfc5424"); }'
+    echo 'else { set $.line = $rawmsg-after-pri; }'
+    echo "action($3) }"
+}
+
+# rsyslog calls a module that is loaded and has no listener an error, so each is loaded only where it is wanted.
 write_listeners() {
+    local buffer
+    # In memory first, on the volume when the engine is slow or away, and kept there over a restart. A full queue
+    # makes senders wait. A FIFO takes many messages a write, and one that is not read holds its writer back. Only
+    # one action may write to it: two would write into each other's lines.
+    write_ruleset engine "queue.type=\"LinkedList\" queue.size=\"20000\" queue.dequeueBatchSize=\"1024\"
+        queue.filename=\"engine\" queue.maxDiskSpace=\"$queue_disk\" queue.checkpointInterval=\"100\"
+        queue.saveOnShutdown=\"on\" queue.timeoutShutdown=\"2000\" queue.timeoutEnqueue=\"2000000000\"
+        queue.workerThreads=\"1\"" \
+        "type=\"omfile\" file=\"$run/handover\" template=\"handover\" ioBufferSize=\"64k\" flushOnTXEnd=\"on\""
     if [[ $syslog_protocol == *udp* ]]; then
+        buffer=$(largest_buffer)
+        ((buffer >= 4194304)) || say "UDP's receive buffer is $buffer bytes, all that this host allows: a burst may be" \
+            "lost in it; set the host's net.core.rmem_max to 4194304 or more"
         echo 'module(load="imudp" timeRequery="8" batchSize="128")'
-        echo 'input(type="imudp" port="514" ruleset="engine")'
+        echo "input(type=\"imudp\" port=\"514\" ruleset=\"engine\" rcvbufSize=\"$buffer\")"
     fi
     if [[ $syslog_protocol == *tcp* ]]; then
         echo 'module(load="imptcp" threads="2")'
         echo 'input(type="imptcp" port="514" ruleset="engine" maxFrameSize="200000")'
+    fi
+    if [[ $tls == yes ]]; then
+        echo "global(defaultNetstreamDriverCertFile=\"$tls_folder/tls.crt\" defaultNetstreamDriverKeyFile=\"$tls_folder/tls.key\""
+        [[ ! -e $tls_folder/ca.crt ]] || echo "defaultNetstreamDriverCAFile=\"$tls_folder/ca.crt\""
+        echo ')'
+        echo 'module(load="imtcp" streamDriver.name="ossl" streamDriver.mode="1" maxSessions="2000" maxFrameSize="200000"'
+        echo "streamDriver.authMode=\"$([[ -e $tls_folder/ca.crt ]] && echo x509/certvalid || echo anon)\")"
+        echo 'input(type="imtcp" port="6514" ruleset="engine")'
+    fi
+    if [[ $relp == yes ]]; then
+        # Without a queue: imrelp acknowledges a line when the action has taken it, which is when it is in the journal.
+        write_ruleset relp 'queue.type="Direct"' "type=\"omprog\" template=\"handover\" confirmMessages=\"on\"
+            binary=\"/usr/local/bin/ossec-handover --confirm $relp_journal $run/networks\"
+            action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\""
+        echo 'module(load="imrelp")'
+        echo 'input(type="imrelp" port="2514" ruleset="relp" maxDataSize="64k" keepAlive="on")'
     fi
 }
 
 write_configuration() {
     write_ossec_conf > $run/ossec.conf
     write_listeners > $run/listeners.conf
-    tr , '\n' <<< "$allowed_ips" > $run/networks
+    # And this container itself, for the health check.
+    tr , '\n' <<< "$allowed_ips,127.0.0.1" > $run/networks
     cp -f /var/ossec/etc/local_rules.xml.default $run/local_rules.xml
     hostname > $run/mailname
     if [[ $email_notification == yes ]]; then

@@ -48,10 +48,14 @@ smtp_server=$(without_spaces "${OSSEC_SMTP_SERVER:-}")
 syslog_protocol=$(without_spaces "${OSSEC_SYSLOG_PROTOCOL:-udp,tcp}")
 allowed_ips=$(without_spaces "${OSSEC_ALLOWED_IPS:-10.0.0.0/8}")
 log_alert_level=$(without_spaces "${OSSEC_LOG_ALERT_LEVEL:-1}")
+relp=$(without_spaces "${OSSEC_RELP:-no}")
+queue_disk=$(without_spaces "${OSSEC_QUEUE_DISK:-1g}")
 email_alert_level=$(without_spaces "${OSSEC_EMAIL_ALERT_LEVEL:-7}")
 
 one_of OSSEC_EMAIL_NOTIFICATION "$email_notification" yes no
 one_of OSSEC_SYSLOG_PROTOCOL "$syslog_protocol" udp tcp udp,tcp tcp,udp
+one_of OSSEC_RELP "$relp" yes no
+[[ $queue_disk =~ ^[1-9][0-9]*[kmg]?$ ]] || wrong OSSEC_QUEUE_DISK "which is no size; write for example 500m or 2g"
 networks OSSEC_ALLOWED_IPS "$allowed_ips"
 level OSSEC_LOG_ALERT_LEVEL "$log_alert_level"
 level OSSEC_EMAIL_ALERT_LEVEL "$email_alert_level"
@@ -69,4 +73,18 @@ if [[ $email_notification == yes ]]; then
     smtp_port=${BASH_REMATCH[3]:-25}
     ((10#$smtp_port >= 1 && 10#$smtp_port <= 65535)) ||
         wrong OSSEC_SMTP_SERVER "whose port is not between 1 and 65535"
+fi
+
+# A certificate and its key, mounted there, switch TLS on; a CA makes clients show a certificate of it.
+tls_folder=/etc/ossec-log-server/tls
+tls=no
+if [[ -e $tls_folder/tls.crt || -e $tls_folder/tls.key || -e $tls_folder/ca.crt ]]; then
+    tls=yes
+    for file in tls.crt tls.key ca.crt; do
+        [[ $file == ca.crt && ! -e $tls_folder/$file ]] && continue
+        [[ -r $tls_folder/$file ]] || fail 78 "$tls_folder/$file cannot be read by UID $(id -u); TLS needs it there"
+        [[ $file == *.key ]] && kind="PRIVATE KEY" || kind="CERTIFICATE"
+        grep -qE -- "-----BEGIN ([A-Z]+ )?$kind-----" $tls_folder/$file ||
+            fail 78 "$tls_folder/$file holds no $kind in PEM form"
+    done
 fi
