@@ -1,0 +1,241 @@
+/* feed: the bench's load generator. Sends COUNT messages made of the lines of the file LINES in turn, each with a
+ * space and its own id behind it, "uid=" and seven digits from FIRST on.
+ *
+ *   feed tcp ADDRESS CONNECTIONS LINES FIRST COUNT   to port 514, over so many connections at once
+ *   feed udp ADDRESS RATE LINES FIRST COUNT          to port 514, so many datagrams a second
+ *   feed engine SENDER SECONDS LINES FIRST COUNT     straight into the engine's socket, as from that sender
+ *
+ * Prints three numbers: messages sent, and when the first was sent and the last (seconds since 1970). What could not
+ * be sent, because nobody takes it any more, is not counted; `engine` gives up when its seconds are over. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ENGINE_SOCKET "/var/ossec/queue/ossec/queue"
+#define PORT 514
+#define MESSAGE_MAX 8192 /* bytes */
+#define CHUNK 65536      /* bytes a write over TCP */
+#define BURST 64         /* datagrams a system call */
+#define STALL_S 20       /* a TCP receiver that takes nothing for so long has given up */
+#define PAUSE_NS 500000  /* between two bursts that are not due yet */
+
+static char **lines;
+static size_t line_count, first, count, connections;
+static struct sockaddr_in target = {.sin_family = AF_INET};
+
+static void die(const char *what)
+{
+    fprintf(stderr, "feed: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static double seconds(clockid_t clock)
+{
+    struct timespec time;
+
+    clock_gettime(clock, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void read_lines(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
+
+    if (file == NULL) {
+        die(path);
+    }
+    while ((length = getline(&line, &room, file)) > 0) {
+        if (line[length - 1] == '\n') {
+            line[length - 1] = '\0';
+        }
+        lines = realloc(lines, (line_count + 1) * sizeof(*lines));
+        if (lines == NULL || (lines[line_count++] = strdup(line)) == NULL) {
+            die("memory");
+        }
+    }
+    fclose(file);
+    free(line);
+    if (line_count == 0) {
+        errno = ENODATA;
+        die(path);
+    }
+}
+
+/* The number-th message, between the two texts; its length. */
+static size_t compose(char *message, const char *before, size_t number, const char *after)
+{
+    int length = snprintf(message, MESSAGE_MAX, "%s%s uid=%07zu%s", before, lines[number % line_count], first + number, after);
+
+    if (length < 0 || length >= MESSAGE_MAX) {
+        errno = EMSGSIZE;
+        die("a line");
+    }
+    return (size_t)length;
+}
+
+/* Every `connections`-th message, from the one whose number is given on; returns how many were sent. */
+static void *tcp_sender(void *number)
+{
+    static const struct timeval stall = {.tv_sec = STALL_S};
+    char chunk[CHUNK + MESSAGE_MAX];
+    size_t at = (size_t)number, filled = 0, in_chunk = 0, sent = 0;
+    int out = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (out < 0 || setsockopt(out, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof(stall)) != 0) {
+        die("socket");
+    }
+    if (connect(out, (struct sockaddr *)&target, sizeof(target)) == 0) {
+        while (at < count) {
+            filled += compose(chunk + filled, "<38>", at, "\n");
+            in_chunk++;
+            at += connections;
+            if (filled < CHUNK && at < count) {
+                continue;
+            }
+            for (size_t done = 0; done < filled;) {
+                ssize_t taken = send(out, chunk + done, filled - done, MSG_NOSIGNAL);
+
+                if (taken < 0) {
+                    goto end;
+                }
+                done += (size_t)taken;
+            }
+            sent += in_chunk;
+            filled = in_chunk = 0;
+        }
+    }
+end:
+    close(out);
+    return (void *)sent;
+}
+
+static size_t over_tcp(void)
+{
+    pthread_t threads[connections];
+    size_t sent = 0;
+    void *one;
+
+    for (size_t i = 0; i < connections; i++) {
+        if ((errno = pthread_create(&threads[i], NULL, tcp_sender, (void *)i)) != 0) {
+            die("thread");
+        }
+    }
+    for (size_t i = 0; i < connections; i++) {
+        pthread_join(threads[i], &one);
+        sent += (size_t)one;
+    }
+    return sent;
+}
+
+/* As many as are due by the clock, then a pause: a sender that was held up catches up. */
+static size_t over_udp(double rate)
+{
+    static char messages[BURST][MESSAGE_MAX];
+    struct mmsghdr burst[BURST] = {0};
+    struct iovec parts[BURST];
+    struct timespec pause = {.tv_nsec = PAUSE_NS};
+    size_t sent = 0;
+    int out = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    double began;
+
+    /* Not connected: where nobody listens any more, it goes on all the same, as a device would. */
+    if (out < 0) {
+        die("socket");
+    }
+    for (size_t i = 0; i < BURST; i++) {
+        parts[i].iov_base = messages[i];
+        burst[i].msg_hdr = (struct msghdr){.msg_name = &target, .msg_namelen = sizeof(target), .msg_iov = &parts[i], .msg_iovlen = 1};
+    }
+    began = seconds(CLOCK_MONOTONIC);
+    while (sent < count) {
+        size_t due = (size_t)((seconds(CLOCK_MONOTONIC) - began) * rate) + 1;
+        unsigned n = 0;
+
+        due = due > count ? count : due;
+        while (n < BURST && sent + n < due) {
+            parts[n].iov_len = compose(messages[n], "<38>", sent + n, "");
+            n++;
+        }
+        if (n == 0) {
+            nanosleep(&pause, NULL);
+            continue;
+        }
+        for (unsigned done = 0; done < n;) {
+            int taken = sendmmsg(out, burst + done, n - done, 0);
+
+            if (taken < 0 && errno != ENOBUFS && errno != EINTR) {
+                die("sendmmsg");
+            }
+            done += taken > 0 ? (unsigned)taken : 0;
+        }
+        sent += n;
+    }
+    return sent;
+}
+
+/* Blocks while the engine's socket is full. */
+static size_t into_engine(const char *sender, double limit)
+{
+    static const struct timeval patience = {.tv_sec = 1};
+    struct sockaddr_un engine = {.sun_family = AF_UNIX, .sun_path = ENGINE_SOCKET};
+    double until = seconds(CLOCK_MONOTONIC) + limit;
+    char before[128], message[MESSAGE_MAX];
+    size_t sent = 0;
+    int out = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (out < 0 || setsockopt(out, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0 ||
+        connect(out, (struct sockaddr *)&engine, sizeof(engine)) != 0) {
+        die(ENGINE_SOCKET);
+    }
+    snprintf(before, sizeof(before), "2:%s:", sender);
+    while (sent < count && (sent % 64 != 0 || seconds(CLOCK_MONOTONIC) < until)) {
+        size_t length = compose(message, before, sent, "");
+
+        while (send(out, message, length, 0) < 0) {
+            if ((errno != EAGAIN && errno != ENOBUFS && errno != EINTR) || seconds(CLOCK_MONOTONIC) >= until) {
+                return sent;
+            }
+        }
+        sent++;
+    }
+    return sent;
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = argc == 7 ? argv[1] : "";
+    int network = strcmp(mode, "tcp") == 0 || strcmp(mode, "udp") == 0;
+    double began, how;
+    size_t sent;
+
+    if (!network && strcmp(mode, "engine") != 0) {
+        fputs("usage: feed tcp ADDRESS CONNECTIONS | udp ADDRESS RATE | engine SENDER SECONDS   LINES FIRST COUNT\n", stderr);
+        return 64;
+    }
+    how = atof(argv[3]);
+    connections = (size_t)how;
+    read_lines(argv[4]);
+    first = strtoul(argv[5], NULL, 10);
+    count = strtoul(argv[6], NULL, 10);
+    target.sin_port = htons(PORT);
+    if (network && inet_pton(AF_INET, argv[2], &target.sin_addr) != 1) {
+        errno = EINVAL;
+        die(argv[2]);
+    }
+    began = seconds(CLOCK_REALTIME);
+    sent = strcmp(mode, "tcp") == 0 ? over_tcp() : strcmp(mode, "udp") == 0 ? over_udp(how) : into_engine(argv[2], how);
+    printf("%zu %.6f %.6f\n", sent, began, seconds(CLOCK_REALTIME));
+    return 0;
+}

@@ -1,0 +1,77 @@
+"""What is sent and what of it arrived: the sample lines of OSSEC's own tests, each with an id of its own."""
+
+import re
+import tarfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+# Nothing alerts on it, and no correlation list grows by it: it costs every engine the same.
+PLAIN = "Nov 23 04:50:00 web1 sshd[1234]: session statistics: 3 opened, 3 closed"
+
+_SAMPLES = re.compile(r"[^/]+/contrib/ossec-testing/tests/[^/]+\.ini")
+_LINE = re.compile(r"^log \d+ (?:pass|fail)\s*=\s*(\S.*?)\s*$", re.MULTILINE)
+_ID = re.compile(rb"uid=([0-9]{7})(?![0-9])")
+_ID_BYTES = len("uid=0000000") + 1  # with the byte behind it
+
+
+@dataclass(frozen=True)
+class Found:
+    """How many ids were found at least once, and how often one was found again."""
+
+    unique: int
+    repeated: int
+
+
+def mixed_lines(tarball: Path) -> tuple[str, ...]:
+    """The sample log lines of the release's own tests, in the order of the files' names.
+
+    Raises UserError if the tarball has none.
+    """
+    lines: list[str] = []
+    with tarfile.open(tarball) as tar:
+        for member in sorted(tar.getmembers(), key=lambda one: one.name):
+            if _SAMPLES.fullmatch(member.name) and (file := tar.extractfile(member)):
+                lines += sample_lines(file.read().decode("utf-8", "replace"))
+    if not lines:
+        raise UserError(f"{tarball} has no sample lines in contrib/ossec-testing/tests: bench a release of OSSEC.")
+    return tuple(lines)
+
+
+def sample_lines(ini: str) -> list[str]:
+    """The log lines of one file of upstream's tests, `log 1 pass = LINE`, whether OSSEC knows them or not."""
+    return _LINE.findall(ini)
+
+
+def write(path: Path, lines: Sequence[str]) -> None:
+    """Write the lines for `feed`, one a line."""
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def count_ids(chunks: Iterable[bytes], first: int, count: int) -> Found:
+    """Count the ids from `first` to `first + count - 1` in a stream, however it is cut into chunks."""
+    seen = bytearray(count)
+    matches = 0
+    tail = b""
+
+    def note(data: bytes, end: int) -> int:
+        noted = 0
+        for match in _ID.finditer(data, 0, end):
+            number = int(match[1]) - first
+            if 0 <= number < count:
+                seen[number] = 1
+                noted += 1
+        return noted
+
+    for chunk in chunks:
+        data = tail + chunk
+        # An id that starts in the last bytes may go on in the next chunk: those bytes are looked at again there.
+        cut = data.rfind(b"uid=", max(0, len(data) - _ID_BYTES + 1))
+        whole = len(data) if cut < 0 else cut
+        matches += note(data, whole)
+        tail = data[whole:] if cut >= 0 else data[-3:]
+    matches += note(tail, len(tail))
+    unique = sum(seen)
+    return Found(unique, matches - unique)

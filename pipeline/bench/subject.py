@@ -1,0 +1,202 @@
+"""One of those compared: how it is started, and what can be seen of it while it works."""
+
+import re
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+
+from pipeline import server
+from pipeline.bench.lines import Found, count_ids
+from pipeline.wait import WaitTimeout, wait_until
+
+TOOLS = "/bench"  # where a subject finds the load generator and the lines
+PORT = 514
+START = 60  # seconds in which a subject is expected to listen
+COUNTERS = 6  # seconds in which the engine brings its counters up to date: stock's state_interval is 5
+MEMORY = 1 << 30  # bytes that each may use
+SENDERS = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"  # wherever Docker's bridge is
+
+_LISTENS = "grep -qs ':0202 ' /proc/net/udp /proc/net/udp6 && grep -qs ':0202 ' /proc/net/tcp /proc/net/tcp6"
+_READY = f"{_LISTENS} && test -S /var/ossec/queue/ossec/queue"
+# When the archive was last written and its size; the cgroup's memory; the engine's state, Z for a dead one that
+# nobody has buried.
+_LOOK = """
+stat -c 'archive %.9Y %s' "$1/archives/archives.log" 2>/dev/null
+cat /sys/fs/cgroup/memory.stat /sys/fs/cgroup/memory/memory.stat 2>/dev/null
+for p in /proc/[0-9]*; do
+    read -r name < "$p/comm" && [ "$name" = ossec-analysisd ] && grep '^State:' "$p/status"
+done 2>/dev/null
+true
+"""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What to run: its key and title in the results, its image and command, its further options, where it keeps
+    its logs, the file of alerts of which it makes no more of its own, and which steps it takes (none: all).
+    """
+
+    key: str
+    title: str
+    image: str
+    logs: str
+    command: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    steps: frozenset[str] = frozenset()
+    # Stock's TCP passes on next to nothing, so what it sustains is measured over UDP.
+    sustained_over: str = "udp"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen: the archive's time of change (seconds since 1970) and size, memory in bytes, and whether
+    the engine was alive.
+    """
+
+    written: float
+    size: int
+    memory: int
+    alive: bool
+
+
+class Subject:
+    """A running one. `peak` is the most memory in bytes that was seen of it."""
+
+    def __init__(self, container: Container, kind: Kind) -> None:
+        self.container = container
+        self.kind = kind
+        self.peak = 0
+        networks = container.attrs["NetworkSettings"]["Networks"]
+        self.address = str(next(iter(networks.values()))["IPAddress"])
+
+    def run(self, *command: str) -> tuple[int, str]:
+        """The exit code and the output of a command in the container. Raises APIError if it has ended."""
+        code, output = self.container.exec_run(list(command))
+        return int(code or 0), bytes(output).decode(errors="replace")  # type: ignore[arg-type] # not a stream
+
+    def wait_ready(self) -> None:
+        """Return once it listens to UDP and TCP and its engine has made its socket. Raises WaitTimeout."""
+        wait_until(
+            lambda: self.run("sh", "-c", _READY)[0] == 0,
+            START,
+            what=f"{self.kind.title} to listen",
+            ignoring=(APIError,),
+        )
+
+    def connect(self) -> socket.socket:
+        """A TCP connection to it. Raises OSError while it does not listen."""
+        return socket.create_connection((self.address, PORT), 5)
+
+    def look(self) -> Look:
+        """What is to be seen of it now."""
+        try:
+            seen = parse_look(self.run("sh", "-c", _LOOK, "look", self.kind.logs)[1])
+        except APIError:  # the container has ended
+            return Look(0.0, 0, 0, alive=False)
+        self.peak = max(self.peak, seen.memory)
+        return seen
+
+    def count(self, first: int, count: int) -> Found:
+        """The ids of that range in its archive, also after it has ended."""
+        try:
+            chunks, _ = self.container.get_archive(f"{self.kind.logs}/archives/archives.log", chunk_size=1 << 20)
+        except NotFound:
+            return Found(0, 0)
+        return count_ids(chunks, first, count)
+
+    def dropped(self, analysed: int) -> int | None:
+        """What the engine says that it dropped, once its counters tell of all that it analysed; None if it
+        keeps none or is dead.
+        """
+        counters: dict[str, int] = {}
+
+        def current() -> bool:
+            counters.update(parse_counters(self.run("cat", "/var/ossec/var/run/ossec-analysisd.state")[1]))
+            return counters.get("archives_written", 0) >= analysed
+
+        try:
+            wait_until(current, COUNTERS, 0.5, what="the engine's counters")
+        except WaitTimeout:
+            pass  # what it says then is all that it says
+        except APIError:
+            return None
+        dropped = [number for name, number in counters.items() if "_dropped" in name]
+        return sum(dropped) if dropped else None
+
+
+@contextmanager
+def running(client: docker.DockerClient, kind: Kind, tools: Path, cpus: float, dns: str) -> Iterator[Subject]:
+    """A subject in its container, just started, with these CPUs and that DNS server; removed at the end."""
+    options: dict[str, Any] = {
+        **kind.options,
+        "command": list(kind.command),
+        "volumes": {str(tools): {"bind": TOOLS, "mode": "ro"}},
+        "nano_cpus": int(cpus * 1e9),
+        "mem_limit": MEMORY,
+        "memswap_limit": MEMORY,
+        "dns": [dns],
+        # A probe's own event would be the last in the archive.
+        "healthcheck": {"test": ["NONE"]},
+    }
+    with server.container(client, kind.image, **options) as made:
+        # The address may be there a moment after the start.
+        wait_until(lambda: made.reload() or _address(made), 10, 0.01, what="the container's address")
+        yield Subject(made, kind)
+
+
+def ours(image: str) -> Kind:
+    """Our image as the README runs it."""
+    options = {**server.HARDENED, "environment": {"OSSEC_ALLOWED_IPS": SENDERS}}
+    return Kind("ours", "this image", image, "/var/ossec/data/logs", options=options, sustained_over="tcp")
+
+
+def stock(image: str) -> Kind:
+    """Stock OSSEC with its defaults."""
+    return Kind("stock", "stock", image, "/var/ossec/logs")
+
+
+def stock_one_thread(image: str) -> Kind:
+    """Stock OSSEC with one thread a task: one that mixed lines do not kill, so that it has a rate."""
+    names = ("rule_matching_threads", "event_threads", "input_demux_threads")
+    return Kind(
+        "stock_one_thread",
+        "stock, one thread",
+        image,
+        "/var/ossec/logs",
+        command=tuple(f"analysisd.{name}=1" for name in names),
+        steps=frozenset({"tcp", "sustained", "dns", "direct"}),
+    )
+
+
+def parse_look(text: str) -> Look:
+    """The output of the script that looks."""
+    archive = re.search(r"^archive ([0-9.]+) ([0-9]+)$", text, re.MULTILINE)
+    memory = dict(re.findall(r"^(\w+) ([0-9]+)$", text, re.MULTILINE))
+    # Version 2 of cgroups calls anon what version 1 calls rss. The file cache is the kernel's, not the subject's.
+    held = int(memory.get("anon", memory.get("rss", 0))) + int(memory.get("shmem", 0))
+    states = re.findall(r"^State:\s+(\S)", text, re.MULTILINE)
+    written, size = (float(archive[1]), int(archive[2])) if archive else (0.0, 0)
+    return Look(written, size, held, alive=any(state != "Z" for state in states))
+
+
+def parse_counters(text: str) -> dict[str, int]:
+    """The engine's counters out of its state file, without those since its last writing."""
+    found = re.findall(r"^(\w+)='([0-9]+)'", text, re.MULTILINE)
+    return {name: int(number) for name, number in found if not name.endswith("_delta")}
+
+
+def now() -> float:
+    """Seconds since 1970, on the clock that the archive's times are from."""
+    return time.time()
+
+
+def _address(container: Container) -> str:
+    return "".join(one["IPAddress"] for one in container.attrs["NetworkSettings"]["Networks"].values())
