@@ -6,7 +6,7 @@
  *   ossec-handover --confirm JOURNAL NETWORKS   the same from standard input, each answered "OK" (rsyslog's omprog)
  *   ossec-handover --say TEXT       one message of our own to the engine
  *   ossec-handover --settled JOURNAL   notes that the engine ended in order: it has analysed all that it took
- *   ossec-handover --counters JOURNAL
+ *   ossec-handover --counters JOURNAL...
  *
  * Every message is in the journal before it is sent. What the engine held when it was killed, and did not write
  * to its archive, is sent again at the next start: a message may come twice then, but none is lost. */
@@ -244,12 +244,32 @@ static int say(const char *text)
            send(engine, datagram, (size_t)length, 0) < 0;
 }
 
-static void print_counters(void)
+static struct journal *open_journal(const char *path, int alone)
 {
+    struct journal *j = journal_open(path, alone);
+
+    if (j == NULL) {
+        die(path);
+    }
+    return j;
+}
+
+static void print_counters(int count, char **paths)
+{
+    uint64_t received = 0, refused = 0, cut = 0, sent = 0, repeated = 0, waiting = 0;
+
+    for (int n = 0; n < count; n++) {
+        const struct journal *j = open_journal(paths[n], 0);
+
+        received += j->received;
+        refused += j->refused;
+        cut += j->cut;
+        sent += j->sent;
+        repeated += j->repeated;
+        waiting += j->end - j->unsent;
+    }
     printf("received %" PRIu64 "\nrefused %" PRIu64 "\ncut %" PRIu64 "\nsent %" PRIu64 "\nrepeated %" PRIu64
-           "\nwaiting_bytes %" PRIu64 "\n",
-           journal->received, journal->refused, journal->cut, journal->sent, journal->repeated,
-           journal->end - journal->unsent);
+           "\nwaiting_bytes %" PRIu64 "\n", received, refused, cut, sent, repeated, waiting);
 }
 
 int main(int argc, char **argv)
@@ -259,26 +279,23 @@ int main(int argc, char **argv)
     int confirm = strcmp(mode, "--confirm") == 0;
     int input = STDIN_FILENO;
 
-    if (argc != (strcmp(mode, "--say") && strcmp(mode, "--settled") && strcmp(mode, "--counters") ? 4 : 3)) {
-        fputs("usage: ossec-handover FIFO JOURNAL NETWORKS | --confirm JOURNAL NETWORKS | --say TEXT | "
-              "--settled JOURNAL | --counters JOURNAL\n", stderr);
-        return 64;
-    }
     if (strcmp(mode, "--say") == 0) {
         return say(argv[2]);
     }
-    journal = journal_open(argv[2]);
-    if (journal == NULL) {
-        die(argv[2]);
-    }
     if (strcmp(mode, "--counters") == 0) {
-        print_counters();
+        print_counters(argc - 2, argv + 2);
         return 0;
     }
     if (strcmp(mode, "--settled") == 0) {
-        journal->settled = 1;
+        open_journal(argv[2], 0)->settled = 1;
         return 0;
     }
+    if (argc != 4) {
+        fputs("usage: ossec-handover FIFO JOURNAL NETWORKS | --confirm JOURNAL NETWORKS | --say TEXT | "
+              "--settled JOURNAL | --counters JOURNAL...\n", stderr);
+        return 64;
+    }
+    journal = open_journal(argv[2], 1);
     sigaction(SIGTERM, &act, NULL); /* without SA_RESTART: it ends a wait */
     sigaction(SIGINT, &act, NULL);
     signal(SIGPIPE, SIG_IGN);

@@ -3,18 +3,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static const char MAGIC[8] = "OLSJRNL1";
 
-struct journal *journal_open(const char *path)
+struct journal *journal_open(const char *path, int alone)
 {
     struct journal *j;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 
     if (fd < 0) {
+        return NULL;
+    }
+    if (alone && flock(fd, LOCK_EX) != 0) {
+        close(fd);
         return NULL;
     }
     /* Allocated now: on a disk that is full later, writing to the map would kill the process. */
@@ -24,7 +29,9 @@ struct journal *journal_open(const char *path)
         return NULL;
     }
     j = mmap(NULL, sizeof(*j), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
+    if (!alone) {
+        close(fd); /* else it stays open, and with it the lock */
+    }
     if (j == MAP_FAILED) {
         return NULL;
     }

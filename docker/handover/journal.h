@@ -21,7 +21,8 @@ struct journal {
     char ring[JOURNAL_BYTES];
 };
 
-struct journal *journal_open(const char *path); /* NULL, and errno, when it cannot be had */
+/* NULL, and errno, when it cannot be had. Whoever writes to it opens it `alone`, and waits for another who does. */
+struct journal *journal_open(const char *path, int alone);
 /* Returns 0, and adds nothing, where less than `reserve` bytes would be free of what is not sent yet. */
 int journal_add(struct journal *j, const char *data, uint32_t length, uint32_t reserve);
 /* The record at a position, copied to `data` (at least JOURNAL_RECORD_MAX bytes); returns the next position. */

@@ -1,7 +1,9 @@
 /* The JSON writer takes a hostname that starts with "(" for an agent's, "(name) address->source", and cuts
  * it at the "-" without looking whether there is one, in a buffer that it may not have terminated. Anyone who
  * may send syslog can send such a hostname. It is handed on only in the form that the writer can take;
- * any other is written here, as the name that it is, and kept from the writer. */
+ * any other is written here, as the name that it is, and kept from the writer. So is the text of an event of
+ * rootcheck's rules, which any line can name: it looks there for "{PCI: ...}" and copies what it finds into 30
+ * bytes. Rootcheck's own events come from agents and never to here. */
 #include <string.h>
 
 #include "shared.h"
@@ -34,5 +36,6 @@ void __wrap_W_ParseJSON(cJSON *root, const Eventinfo *lf)
         cJSON_AddStringToObject(root, "logfile", lf->location);
         safe.location = NULL;
     }
+    safe.full_log = NULL;
     __real_W_ParseJSON(root, &safe);
 }

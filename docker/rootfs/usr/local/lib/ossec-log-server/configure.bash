@@ -12,7 +12,7 @@ prepare_folders() {
     [[ -w $data ]] || fail 73 "$data cannot be written by UID $(id -u), group $(id -g) (it belongs to \
 $(stat -c 'UID %u, group %g, mode %a' $data)); give the volume to that UID, or start the container with --user as its owner"
     for folder in logs/{alerts,archives,firewall} stats \
-        queue/{fts,diff,syscheck,rootcheck,agent-info,agentless,rids,intake,outputs,mail/{queue,tmp,failed}}; do
+        queue/{fts,diff,syscheck,rootcheck,agent-info,agentless,rids,intake,direct,outputs,mail/{queue,tmp,failed}}; do
         mkdir -p "$data/$folder" 2>/dev/null && [[ -w $data/$folder ]] ||
             fail 73 "$data/$folder cannot be made or written by UID $(id -u); give all of $data to that UID"
     done
@@ -59,17 +59,18 @@ largest_buffer() {
 # write_ruleset NAME QUEUE ACTION: what every message goes through; as text, since rsyslog has no functions.
 write_ruleset() {
     echo "ruleset(name=\"$1\" $2) {"
-    echo 'if $protocol-version == "1" then { set $.line = exec_template("from-rfc5424"); }'
-    echo 'else { set $.line = $rawmsg-after-pri; }'
+    # shellcheck disable=SC2016 # rsyslog's variables
+    echo 'if $protocol-version == "1" then { set $.line = exec_template("from-rfc5424"); }
+        else { set $.line = $rawmsg-after-pri; }'
     echo "action($3) }"
 }
 
+# For the receiver with a queue: in memory first, on the volume when the engine is slow or away, and kept there over
+# a restart; full, it makes senders wait. A FIFO takes many messages a write, and one that is not read holds its
+# writer back. Only one action may write to it: two would write into each other's lines.
 # rsyslog calls a module that is loaded and has no listener an error, so each is loaded only where it is wanted.
-write_listeners() {
+write_queued() {
     local buffer
-    # In memory first, on the volume when the engine is slow or away, and kept there over a restart. A full queue
-    # makes senders wait. A FIFO takes many messages a write, and one that is not read holds its writer back. Only
-    # one action may write to it: two would write into each other's lines.
     write_ruleset engine "queue.type=\"LinkedList\" queue.size=\"20000\" queue.dequeueBatchSize=\"1024\"
         queue.filename=\"engine\" queue.maxDiskSpace=\"$queue_disk\" queue.checkpointInterval=\"100\"
         queue.saveOnShutdown=\"on\" queue.timeoutShutdown=\"2000\" queue.timeoutEnqueue=\"2000000000\"
@@ -86,27 +87,41 @@ write_listeners() {
         echo 'module(load="imptcp" threads="2")'
         echo 'input(type="imptcp" port="514" ruleset="engine" maxFrameSize="200000")'
     fi
+}
+
+# For the receiver without a queue: a line is in the journal before the next is taken, and RELP acknowledges it
+# then. TLS is here too, apart from the queue, as imtcp of rsyslog 8.2504 may crash when it ends with senders waiting.
+write_direct() {
+    write_ruleset direct 'queue.type="Direct"' "type=\"omprog\" template=\"handover\" confirmMessages=\"on\" forceSingleInstance=\"on\"
+        binary=\"/usr/local/bin/ossec-handover --confirm $direct_journal $run/networks\"
+        action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\""
     if [[ $tls == yes ]]; then
-        echo "global(defaultNetstreamDriverCertFile=\"$tls_folder/tls.crt\" defaultNetstreamDriverKeyFile=\"$tls_folder/tls.key\""
+        echo "global(defaultNetstreamDriverCertFile=\"$tls_folder/tls.crt\"
+            defaultNetstreamDriverKeyFile=\"$tls_folder/tls.key\""
         [[ ! -e $tls_folder/ca.crt ]] || echo "defaultNetstreamDriverCAFile=\"$tls_folder/ca.crt\""
         echo ')'
         echo 'module(load="imtcp" streamDriver.name="ossl" streamDriver.mode="1" maxSessions="2000" maxFrameSize="200000"'
         echo "streamDriver.authMode=\"$([[ -e $tls_folder/ca.crt ]] && echo x509/certvalid || echo anon)\")"
-        echo 'input(type="imtcp" port="6514" ruleset="engine")'
+        echo 'input(type="imtcp" port="6514" ruleset="direct")'
     fi
     if [[ $relp == yes ]]; then
-        # Without a queue: imrelp acknowledges a line when the action has taken it, which is when it is in the journal.
-        write_ruleset relp 'queue.type="Direct"' "type=\"omprog\" template=\"handover\" confirmMessages=\"on\"
-            binary=\"/usr/local/bin/ossec-handover --confirm $relp_journal $run/networks\"
-            action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\""
         echo 'module(load="imrelp")'
-        echo 'input(type="imrelp" port="2514" ruleset="relp" maxDataSize="64k" keepAlive="on")'
+        echo 'input(type="imrelp" port="2514" ruleset="direct" maxDataSize="64k" keepAlive="on")'
     fi
+}
+
+# write_receiver KIND FOLDER: its whole configuration; the folder is for what it keeps.
+write_receiver() {
+    echo "global(workDirectory=\"$data/queue/$2\")"
+    echo "module(load=\"impstats\" interval=\"2\" format=\"json\" ruleset=\"statistics\")"
+    cat $lib/receiver.conf
+    "write_$1"
 }
 
 write_configuration() {
     write_ossec_conf > $run/ossec.conf
-    write_listeners > $run/listeners.conf
+    write_receiver queued intake > $run/receiver.conf
+    [[ $direct == no ]] || write_receiver direct direct > $run/receiver-direct.conf
     # And this container itself, for the health check.
     tr , '\n' <<< "$allowed_ips,127.0.0.1" > $run/networks
     cp -f /var/ossec/etc/local_rules.xml.default $run/local_rules.xml
@@ -117,7 +132,9 @@ write_configuration() {
 }
 
 check_configuration() {
-    local problem
+    local problem file
     problem=$(/var/ossec/bin/ossec-analysisd -t 2>&1) || fail 78 "OSSEC does not take its configuration: $problem"
-    problem=$(rsyslogd -N1 -f $lib/intake.conf 2>&1) || fail 78 "rsyslog does not take its configuration: $problem"
+    for file in $run/receiver*.conf; do
+        problem=$(rsyslogd -N1 -f "$file" 2>&1) || fail 78 "rsyslog does not take its configuration: $problem"
+    done
 }

@@ -88,3 +88,4 @@ if [[ -e $tls_folder/tls.crt || -e $tls_folder/tls.key || -e $tls_folder/ca.crt 
             fail 78 "$tls_folder/$file holds no $kind in PEM form"
     done
 fi
+direct=$([[ $tls == yes || $relp == yes ]] && echo yes || echo no)
