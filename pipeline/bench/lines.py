@@ -36,13 +36,20 @@ def mixed_lines(tarball: Path) -> tuple[str, ...]:
             if _SAMPLES.fullmatch(member.name) and (file := tar.extractfile(member)):
                 lines += sample_lines(file.read().decode("utf-8", "replace"))
     if not lines:
-        raise UserError(f"{tarball} has no sample lines in contrib/ossec-testing/tests: bench a release of OSSEC.")
+        raise UserError(
+            f"{tarball} has no sample lines in contrib/ossec-testing/tests: bench a release of OSSEC."
+        )
     return tuple(lines)
 
 
 def sample_lines(ini: str) -> list[str]:
     """The log lines of one file of upstream's tests, `log 1 pass = LINE`, whether OSSEC knows them or not."""
     return _LINE.findall(ini)
+
+
+def numbered(line: str, number: int) -> str:
+    """The line with that id behind it, as `feed` writes it too."""
+    return f"{line} uid={number:07d}"
 
 
 def write(path: Path, lines: Sequence[str]) -> None:

@@ -41,7 +41,8 @@ true
 @dataclass(frozen=True)
 class Kind:
     """What to run: its key and title in the results, its image and command, its further options, where it keeps
-    its logs, the file of alerts of which it makes no more of its own, and which steps it takes (none: all).
+    its logs, which steps it takes (none: all), whether its alerts go to standard output, and by which protocol
+    it gets the most through.
     """
 
     key: str
@@ -51,7 +52,8 @@ class Kind:
     command: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: frozenset[str] = frozenset()
-    # Stock's TCP passes on next to nothing, so what it sustains is measured over UDP.
+    alerts_on_stdout: bool = False
+    # Stock passes on next to nothing over TCP, so what it sustains is measured over UDP.
     sustained_over: str = "udp"
 
 
@@ -75,12 +77,15 @@ class Subject:
         self.kind = kind
         self.peak = 0
         networks = container.attrs["NetworkSettings"]["Networks"]
-        self.address = str(next(iter(networks.values()))["IPAddress"])
+        self.address = str(
+            next(iter(networks.values()))["IPAddress"]
+        )  # reached by this machine, if it is Linux
 
     def run(self, *command: str) -> tuple[int, str]:
         """The exit code and the output of a command in the container. Raises APIError if it has ended."""
         code, output = self.container.exec_run(list(command))
-        return int(code or 0), bytes(output).decode(errors="replace")  # type: ignore[arg-type] # not a stream
+        assert code is not None  # it has ended, as its output was not asked for as a stream
+        return code, bytes(output).decode(errors="replace")  # type: ignore[arg-type] # nor is this one
 
     def wait_ready(self) -> None:
         """Return once it listens to UDP and TCP and its engine has made its socket. Raises WaitTimeout."""
@@ -95,6 +100,12 @@ class Subject:
         """A TCP connection to it. Raises OSError while it does not listen."""
         return socket.create_connection((self.address, PORT), 5)
 
+    def has_alert(self, text: str) -> bool:
+        """Whether an alert that has the text has come out. Raises APIError if the container has ended."""
+        if self.kind.alerts_on_stdout:
+            return text.encode() in self.container.logs(stdout=True, stderr=False)
+        return self.run("grep", "-qF", text, f"{self.kind.logs}/alerts/alerts.log")[0] == 0
+
     def look(self) -> Look:
         """What is to be seen of it now."""
         try:
@@ -107,7 +118,9 @@ class Subject:
     def count(self, first: int, count: int) -> Found:
         """The ids of that range in its archive, also after it has ended."""
         try:
-            chunks, _ = self.container.get_archive(f"{self.kind.logs}/archives/archives.log", chunk_size=1 << 20)
+            chunks, _ = self.container.get_archive(
+                f"{self.kind.logs}/archives/archives.log", chunk_size=1 << 20
+            )
         except NotFound:
             return Found(0, 0)
         return count_ids(chunks, first, count)
@@ -147,15 +160,21 @@ def running(client: docker.DockerClient, kind: Kind, tools: Path, cpus: float, d
         "healthcheck": {"test": ["NONE"]},
     }
     with server.container(client, kind.image, **options) as made:
-        # The address may be there a moment after the start.
-        wait_until(lambda: made.reload() or _address(made), 10, 0.01, what="the container's address")
         yield Subject(made, kind)
 
 
 def ours(image: str) -> Kind:
     """Our image as the README runs it."""
     options = {**server.HARDENED, "environment": {"OSSEC_ALLOWED_IPS": SENDERS}}
-    return Kind("ours", "this image", image, "/var/ossec/data/logs", options=options, sustained_over="tcp")
+    return Kind(
+        "ours",
+        "this image",
+        image,
+        "/var/ossec/data/logs",
+        options=options,
+        alerts_on_stdout=True,
+        sustained_over="tcp",
+    )
 
 
 def stock(image: str) -> Kind:
@@ -196,7 +215,3 @@ def parse_counters(text: str) -> dict[str, int]:
 def now() -> float:
     """Seconds since 1970, on the clock that the archive's times are from."""
     return time.time()
-
-
-def _address(container: Container) -> str:
-    return "".join(one["IPAddress"] for one in container.attrs["NetworkSettings"]["Networks"].values())

@@ -1,0 +1,140 @@
+"""The benchmark: our image and stock OSSEC of the same version, side by side in one run, in the same limits.
+
+It takes about ten minutes, and nobody else should use the machine meanwhile.
+"""
+
+import os
+import platform
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import docker
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pipeline import image, source
+from pipeline.bench import lines, report, results, stock, subject
+from pipeline.bench.results import Findings, Results
+from pipeline.bench.steps import STEPS, Bench
+from pipeline.bench.subject import Kind
+from pipeline.console import err, out
+from pipeline.errors import UserError
+from pipeline.release import Release
+
+DOCS = image.ROOT / "docs"
+CPUS = 2.0
+
+
+def bench(release: Release, only: str = "", scale: float = 1.0, folder: Path | None = None) -> Results:
+    """Measure the release's image and stock OSSEC, print the table, and write bench.json and bench.svg.
+
+    `only` names steps with commas between them, and `scale` is the share of the full number of messages: both
+    are for working on the bench itself. The two files go into `folder`; without one into docs/, if all was
+    measured in full. Raises UserError for a wrong step or scale, where the engine is not on this machine, or
+    where an image can't be built. Nothing that it started is left, also when it is interrupted.
+    """
+    steps = chosen(only)
+    if not 0 < scale <= 1:
+        raise UserError(f"The scale is {scale:g}: write a number above 0 and up to 1.")
+    if sys.platform != "linux":
+        raise UserError(
+            "The bench sends to containers' own addresses, which only Linux can reach: run it there."
+        )
+    tarball = source.fetch(release)
+    mixed = lines.mixed_lines(tarball)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl-C does
+    client = docker.from_env()
+    try:
+        with tempfile.TemporaryDirectory(prefix="ossec-log-server-bench-") as name:
+            tools = Path(name)
+            tools.chmod(0o755)  # whoever runs in a container reads it
+            lines.write(tools / "mixed", mixed)
+            lines.write(tools / "plain", [lines.PLAIN])
+            with err.status("Building the two images …"):
+                ours, theirs = image.build(release, tarball), stock.build(release, tarball, tools)
+            kinds = [
+                subject.ours(ours.name),
+                subject.stock(theirs.name),
+                subject.stock_one_thread(theirs.name),
+            ]
+            cpus = min(CPUS, float(os.cpu_count() or 1))
+            found = _measure(Bench(client, tools, theirs.name, cpus, scale), kinds, steps)
+            for key, built in (("ours", ours), ("stock", theirs)):
+                found[key].values["image_bytes"] = sum(layer.size for layer in built.layers)
+            limits = {"cpus": f"{cpus:g} CPUs", "memory": f"{subject.MEMORY >> 20} MiB"}
+            done = Results(
+                ossec=str(release.version),
+                date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+                scale=scale,
+                machine=machine(str(client.version()["Version"])),
+                limits=limits,
+                findings=found,
+            )
+    finally:
+        client.close()
+        signal.signal(signal.SIGTERM, before)
+    out.print(report.table(done))
+    if folder is None and tuple(steps) == tuple(STEPS) and scale == 1:
+        folder = DOCS
+    if folder is not None:
+        write(done, folder)
+    return done
+
+
+def chosen(only: str) -> tuple[str, ...]:
+    """The steps that are named, in the order in which they are taken; all if none is."""
+    wanted = {word.strip() for word in only.split(",") if word.strip()}
+    if unknown := wanted - set(STEPS):
+        raise UserError(f"The bench has no step {', '.join(sorted(unknown))}. Known: {', '.join(STEPS)}.")
+    return tuple(step for step in STEPS if step in wanted or not wanted)
+
+
+def write(done: Results, folder: Path) -> None:
+    """Write bench.json and bench.svg. Raises UserError where the folder can't be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in (("bench.json", results.to_json(done)), ("bench.svg", report.plot(done))):
+            part = folder / f".{name}.part"
+            part.write_text(text, encoding="utf-8")
+            part.replace(folder / name)
+            err.print(f"Wrote {folder / name}", highlight=False, soft_wrap=True)
+    except OSError as problem:
+        raise UserError(f"{folder} cannot be written: {problem.strerror}. Name another folder.") from problem
+
+
+def machine(engine: str) -> dict[str, str]:
+    """What the numbers were measured on, a few words each; `engine` is Docker's version."""
+    memory = re.search(r"^MemTotal:\s+(\d+) kB", _read("/proc/meminfo"), re.MULTILINE)
+    model = re.search(r"^model name\s*:\s*(.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
+    return {
+        "cores": f"{os.cpu_count()} cores",
+        "cpu": model[1].strip() if model else platform.machine(),
+        "memory": f"{int(memory[1]) / (1 << 20):.0f} GiB" if memory else "memory unknown",
+        "kernel": f"Linux {platform.release()}",
+        "engine": f"Docker {engine}",
+    }
+
+
+def _measure(bench: Bench, kinds: Sequence[Kind], steps: Sequence[str]) -> dict[str, Findings]:
+    found = {kind.key: Findings(kind.title) for kind in kinds}
+    # Step by step and not kind by kind: what the machine does meanwhile then hits all of them alike.
+    todo = [(step, kind) for step in steps for kind in kinds if not kind.steps or step in kind.steps]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("", total=len(todo))
+        for step, kind in todo:
+            progress.update(task, description=f"{kind.title}: {step}")
+            STEPS[step](bench, kind, found[kind.key])
+            progress.advance(task)
+    return found
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return ""

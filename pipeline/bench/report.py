@@ -1,0 +1,162 @@
+"""The results for people: a table and a plot."""
+
+from collections.abc import Callable
+
+import pygal  # type: ignore[import-untyped]
+from pygal.style import Style  # type: ignore[import-untyped]
+from rich.table import Table
+
+from pipeline.bench.results import UDP_RATES, Findings, Measurement, Results
+
+NONE = "–"  # not measured
+OURS = "ours"
+
+Cell = Callable[[Findings], str]
+
+
+def table(results: Results) -> Table:
+    """One column for each of those compared, one row for each thing measured."""
+    machine = ", ".join(results.machine.values())
+    limits = ", ".join(results.limits.values())
+    shown = Table(
+        title=f"OSSEC {results.ossec}, {results.date}",
+        caption=f"{machine}; each in {limits}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    shown.add_column("")
+    for findings in results.findings.values():
+        shown.add_column(findings.title, justify="right")
+    for name, cell in rows(results):
+        shown.add_row(name, *(cell(findings) for findings in results.findings.values()))
+    return shown
+
+
+def rows(results: Results) -> list[tuple[str, Cell]]:
+    """The table's rows: what each is called, and what it says of one of those compared."""
+    ours = results.findings.get(OURS)
+    lines = ours.counts["tcp"].sent if ours and "tcp" in ours.counts else 1_000_000
+    best = ours.counts.get("dns") if ours else None
+    return [
+        (f"analysed of {lines:,} mixed lines over 50 TCP connections", _of("tcp", _analysed)),
+        ("dropped of these by the engine's own counters", _of("tcp", _dropped)),
+        ("analysed of 100 lines in one TCP write", _of("one_write", _analysed)),
+        *((f"lost of {rate:,} UDP datagrams/s", _of(f"udp_{rate}", _loss(rate))) for rate in UDP_RATES),
+        ("mixed lines/s, DNS answering", _of("sustained", _rate)),
+        ("mixed lines/s, DNS dropping every query", _of("dns", _rate)),
+        ("this image's rate then, against it", _of("dns", _times(best))),
+        ("mixed lines/s straight into the engine's socket", _of("direct", _rate)),
+        ("mixed lines/s, of that", _share),
+        (
+            "from docker run to the first alert",
+            _value("first_alert_seconds", lambda number: f"{number:.1f} s"),
+        ),
+        ("memory, idle", _value("idle_bytes", _megabytes)),
+        ("memory, most", _value("peak_bytes", _megabytes)),
+        ("image, compressed", _value("image_bytes", _megabytes)),
+    ]
+
+
+def plot(results: Results) -> str:
+    """An SVG: of the lines sent, how many each of those compared has analysed, in per cent."""
+    bars: list[tuple[str, str]] = [
+        ("tcp", "50 TCP connections"),
+        ("one_write", "100 in one write"),
+        *((f"udp_{rate}", f"UDP {rate // 1000}k/s") for rate in UDP_RATES),
+        ("direct", "engine's socket"),
+    ]
+    ink = "#57606a"  # to be read on a dark page as on a light one
+    style = Style(
+        background="transparent",
+        plot_background="transparent",
+        foreground=ink,
+        foreground_strong=ink,
+        foreground_subtle=ink,
+        colors=("#1a7f37", "#cf222e", "#bf8700"),
+        font_family="sans-serif",
+        label_font_size=13,
+        major_label_font_size=13,
+        value_font_size=11,
+        legend_font_size=14,
+        title_font_size=16,
+        opacity="1",
+    )
+    chart = pygal.Bar(
+        style=style,
+        js=[],  # a picture: no script from another host
+        disable_xml_declaration=True,
+        width=1000,
+        height=420,
+        range=(0, 100),
+        y_labels=[0, 25, 50, 75, 100],
+        legend_at_bottom=True,
+        x_label_rotation=20,
+        title=f"OSSEC {results.ossec}: lines analysed, % of those sent",
+        print_values=True,
+        print_values_position="top",
+        value_formatter=lambda value: "" if value is None else f"{value:.3g}",
+        no_prefix=True,
+    )
+    chart.x_labels = [label for _, label in bars]
+    for findings in results.findings.values():
+        chart.add(findings.title, [_percent(findings.counts.get(name)) for name, _ in bars])
+    return str(chart.render(is_unicode=True)) + "\n"
+
+
+def _of(name: str, cell: Callable[[Measurement], str]) -> Cell:
+    return lambda findings: cell(findings.counts[name]) if name in findings.counts else NONE
+
+
+def _value(name: str, cell: Callable[[float], str]) -> Cell:
+    return lambda findings: cell(findings.values[name]) if name in findings.values else NONE
+
+
+def _dead(one: Measurement) -> str:
+    return f"died after {one.analysed:,}"
+
+
+def _analysed(one: Measurement) -> str:
+    return _dead(one) if one.died else f"{one.analysed:,}"
+
+
+def _dropped(one: Measurement) -> str:
+    return NONE if one.dropped is None else f"{one.dropped:,}"
+
+
+def _rate(one: Measurement) -> str:
+    return _dead(one) if one.died else f"{one.rate:,.0f}"
+
+
+def _loss(asked: int) -> Callable[[Measurement], str]:
+    def cell(one: Measurement) -> str:
+        if one.died:
+            return _dead(one)
+        # A sender that did not keep up says so: its loss is that of a lower rate.
+        slow = one.sending_rate < 0.97 * asked
+        return f"{one.loss:.1%}" + (f" (at {one.sending_rate:,.0f}/s)" if slow else "")
+
+    return cell
+
+
+def _times(best: Measurement | None) -> Callable[[Measurement], str]:
+    def cell(one: Measurement) -> str:
+        if best is None or one is best or one.died or not one.analysed:
+            return NONE
+        return f"{best.rate / one.rate:,.1f} ×"
+
+    return cell
+
+
+def _share(findings: Findings) -> str:
+    sustained, direct = findings.counts.get("sustained"), findings.counts.get("direct")
+    if sustained is None or direct is None or sustained.died or direct.died or not direct.analysed:
+        return NONE
+    return f"{sustained.rate / direct.rate:.0%}"
+
+
+def _megabytes(number: float) -> str:
+    return f"{number / 1e6:.1f} MB"
+
+
+def _percent(one: Measurement | None) -> float | None:
+    return None if one is None else 100 * one.analysed / one.sent

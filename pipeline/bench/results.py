@@ -1,0 +1,94 @@
+"""What a bench finds, and its form as JSON."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError
+
+UDP_RATES = (10_000, 20_000, 45_000, 50_000, 100_000)  # datagrams a second
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Messages that were to be sent, that the other side took, whose ids are in the archive, and that are there
+    more than once; what the engine says that it dropped (None: it does not say); seconds from the first message
+    to the last one in the archive, and to the last one that was sent; whether the engine died of it.
+    """
+
+    sent: int
+    taken: int
+    analysed: int
+    repeated: int
+    dropped: int | None
+    seconds: float
+    sending_seconds: float
+    died: bool
+
+    @property
+    def rate(self) -> float:
+        """Messages analysed a second."""
+        return self.analysed / self.seconds
+
+    @property
+    def loss(self) -> float:
+        """The share that was not analysed, 0 to 1."""
+        return 1 - self.analysed / self.sent
+
+    @property
+    def sending_rate(self) -> float:
+        """Messages sent a second."""
+        return self.taken / self.sending_seconds
+
+
+@dataclass
+class Findings:
+    """What was found of one of those compared: counts by their names, and other numbers by theirs."""
+
+    title: str
+    counts: dict[str, Measurement] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Results:
+    """One run: OSSEC's version, when (ISO 8601), the share of the full number of messages, where, the limits that
+    each container had, and what was found of each of those compared by its key.
+    """
+
+    ossec: str
+    date: str
+    scale: float
+    machine: dict[str, str]
+    limits: dict[str, str]
+    findings: dict[str, Findings]
+
+
+def to_json(results: Results) -> str:
+    """The results as JSON, with the rates that follow from the counts, for other programs."""
+    data = asdict(results)
+    for key, findings in results.findings.items():
+        for name, measurement in findings.counts.items():
+            data["findings"][key]["counts"][name]["rate"] = round(measurement.rate, 1)
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def load(path: Path) -> Results:
+    """Read what `to_json` wrote. Raises UserError where it can't be read or is something else."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        findings = {key: _findings(one) for key, one in data.pop("findings").items()}
+        return Results(findings=findings, **data)
+    except OSError as problem:
+        raise UserError(f"{path} cannot be read: {problem.strerror}. Run the bench first.") from problem
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise UserError(f"{path} does not hold a bench's results. Run the bench again.") from problem
+
+
+def _findings(data: dict[str, Any]) -> Findings:
+    counts = {
+        name: Measurement(**{key: value for key, value in one.items() if key != "rate"})
+        for name, one in data["counts"].items()
+    }
+    return Findings(data["title"], counts, data["values"])

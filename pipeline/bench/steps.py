@@ -1,0 +1,255 @@
+"""What is measured: each step starts a subject afresh, sends it something, and counts what arrived by its ids."""
+
+import statistics
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+from docker.errors import APIError
+
+from pipeline import server, syslog
+from pipeline.bench import subject
+from pipeline.bench.lines import PLAIN, numbered
+from pipeline.bench.results import UDP_RATES, Findings, Measurement
+from pipeline.bench.subject import Kind, Look, Subject
+from pipeline.wait import WaitTimeout, wait_until
+
+LINES = 1_000_000
+CONNECTIONS = 50
+ONE_WRITE = 100  # lines
+UDP_SECONDS = 4.0  # how long each rate is kept up
+SUSTAINED_UDP = 50_000  # datagrams a second for one that is not measured over TCP: stock takes no more
+STARTS = 3  # of which the middle one counts
+IDLE_LOOKS = 5  # a second apart
+LIMIT = 60.0  # seconds that a subject has for all that it gets; one that is still at work then has no more
+QUIET = 5.0  # seconds without a new line in the archive after which no more is expected
+SPAN = 1_000_000  # ids a rate of UDP
+ATTACKER = "203.0.113.9"
+
+# Answers each query at once with NXDOMAIN, or never.
+NAME_SERVER = """
+use IO::Socket::INET;
+my $socket = IO::Socket::INET->new(LocalPort => 53, Proto => "udp") or die;
+while (defined $socket->recv(my $query, 4096)) {
+    next unless $ARGV[0] eq "answer";
+    substr($query, 2, 2) = pack("n", 0x8183);
+    $socket->send($query);
+}
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every step needs: the engine, the folder with `feed` and the lines, an image that holds a perl for
+    the DNS servers, the CPUs a subject gets, and the share of the full number of messages that is sent.
+    """
+
+    client: docker.DockerClient
+    tools: Path
+    perl_image: str
+    cpus: float
+    scale: float = 1.0
+
+    def scaled(self, count: float) -> int:
+        """So many messages at this scale, but never so few that nothing can be told from them."""
+        return max(1000, round(count * self.scale))
+
+    @contextmanager
+    def subject(self, kind: Kind, answers: bool = True) -> Iterator[Subject]:
+        """A subject that is ready, with a DNS server that answers or one that drops every query."""
+        with (
+            self.name_server(answers) as dns,
+            subject.running(self.client, kind, self.tools, self.cpus, dns) as running,
+        ):
+            running.wait_ready()
+            yield running
+
+    @contextmanager
+    def name_server(self, answers: bool) -> Iterator[str]:
+        """A DNS server in a container of its own; its address."""
+        command = ["-e", NAME_SERVER, "answer" if answers else "drop"]
+        with server.container(self.client, self.perl_image, entrypoint="perl", command=command) as made:
+            networks = made.attrs["NetworkSettings"]["Networks"].values()
+            yield str(next(iter(networks))["IPAddress"])
+
+    def feed(self, how: str, where: str, setting: float, lines: str, first: int, count: int) -> "Sent":
+        """Send from this machine; see feed.c."""
+        words = (how, where, f"{setting:g}", str(self.tools / lines), str(first), str(count))
+        done = subprocess.run([str(self.tools / "feed"), *words], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"feed {' '.join(words)} ended with {done.returncode}: {done.stderr}")
+        return parse_sent(done.stdout)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """How many messages left, and when the first and the last (seconds since 1970)."""
+
+    count: int
+    began: float
+    ended: float
+
+
+def parse_sent(output: str) -> Sent:
+    """What `feed` printed."""
+    count, began, ended = output.split()
+    return Sent(int(count), float(began), float(ended))
+
+
+def measure_start(bench: Bench, kind: Kind, found: Findings) -> None:
+    """Seconds from `docker run` to the first alert, and the memory of one that has nothing to do."""
+    seconds = []
+    with bench.name_server(answers=True) as dns:
+        for number in range(STARTS):
+            began = subject.now()
+            with subject.running(bench.client, kind, bench.tools, bench.cpus, dns) as running:
+                seconds.append(_first_alert(running) - began)
+                if number == STARTS - 1:
+                    found.values["idle_bytes"] = _idle(running)
+    found.values["first_alert_seconds"] = statistics.median(seconds)
+
+
+def measure_one_write(bench: Bench, kind: Kind, found: Findings) -> None:
+    """Of 100 lines in one TCP write."""
+    lines = [f"<38>{numbered(PLAIN, number)}" for number in range(ONE_WRITE)]
+    with bench.subject(kind) as running:
+        began = subject.now()
+        syslog.send_tcp(running.address, subject.PORT, lines)
+        sent = Sent(ONE_WRITE, began, subject.now())
+        found.counts["one_write"] = _counted(running, sent, 0, ONE_WRITE)
+
+
+def measure_tcp(bench: Bench, kind: Kind, found: Findings) -> None:
+    """Of 1,000,000 mixed lines over 50 TCP connections, with DNS answering."""
+    count = bench.scaled(LINES)
+    with bench.subject(kind) as running:
+        sent = bench.feed("tcp", running.address, CONNECTIONS, "mixed", 0, count)
+        found.counts["tcp"] = _counted(running, sent, 0, count)
+        _note_peak(running, found)
+    if kind.sustained_over == "tcp":
+        found.counts["sustained"] = found.counts["tcp"]
+
+
+def measure_sustained(bench: Bench, kind: Kind, found: Findings) -> None:
+    """Mixed lines by the way that gets the most through, with DNS answering."""
+    if kind.sustained_over != "tcp":
+        found.counts["sustained"] = _sustained(bench, kind, found, answers=True)
+
+
+def measure_dns(bench: Bench, kind: Kind, found: Findings) -> None:
+    """The same with DNS dropping every query."""
+    found.counts["dns"] = _sustained(bench, kind, found, answers=False)
+
+
+def measure_direct(bench: Bench, kind: Kind, found: Findings) -> None:
+    """The same lines straight into the engine's socket: what the engine itself can do."""
+    count = bench.scaled(LINES)
+    words = ("engine", "10.0.0.1", f"{LIMIT:g}", f"{subject.TOOLS}/mixed", "0", str(count))
+    with bench.subject(kind) as running:
+        code, output = running.run(f"{subject.TOOLS}/feed", *words)
+        if code:
+            raise RuntimeError(f"feed in {kind.title} ended with {code}: {output}")
+        found.counts["direct"] = _counted(running, parse_sent(output), 0, count)
+
+
+def measure_udp(bench: Bench, kind: Kind, found: Findings) -> None:
+    """Loss at each rate, of lines that all are alike but for their ids."""
+    with bench.subject(kind) as running:
+        for number, rate in enumerate(UDP_RATES):
+            first, count = number * SPAN, bench.scaled(rate * UDP_SECONDS)
+            sent = bench.feed("udp", running.address, rate, "plain", first, count)
+            found.counts[f"udp_{rate}"] = _counted(running, sent, first, count)
+
+
+STEPS: Mapping[str, Callable[[Bench, Kind, Findings], None]] = {
+    "start": measure_start,
+    "one_write": measure_one_write,
+    "tcp": measure_tcp,
+    "udp": measure_udp,
+    "sustained": measure_sustained,
+    "dns": measure_dns,
+    "direct": measure_direct,
+}
+
+
+def _sustained(bench: Bench, kind: Kind, found: Findings, answers: bool) -> Measurement:
+    count = bench.scaled(LINES)
+    with bench.subject(kind, answers) as running:
+        if kind.sustained_over == "tcp":
+            sent = bench.feed("tcp", running.address, CONNECTIONS, "mixed", 0, count)
+        else:
+            sent = bench.feed("udp", running.address, SUSTAINED_UDP, "mixed", 0, count)
+        measured = _counted(running, sent, 0, count, quiet=QUIET if answers else LIMIT)
+        _note_peak(running, found)
+    return measured
+
+
+def _counted(running: Subject, sent: Sent, first: int, count: int, quiet: float = QUIET) -> Measurement:
+    """Wait until all has arrived, nothing more comes, the engine is dead or the time is over; then count.
+
+    The time is the archive's own: that of its last line, not that of our looking.
+    """
+    seen = Look(0.0, 0, 0, alive=True)
+    since, counted = subject.now(), -1
+
+    def over() -> bool:
+        nonlocal seen, since, counted
+        before, seen = seen, running.look()
+        if seen.size != before.size:
+            since = subject.now()
+        elif seen.size != counted:  # it rests: perhaps that was all
+            counted = seen.size
+            if running.count(first, count).unique >= count:
+                return True
+        return not seen.alive or subject.now() - since > quiet
+
+    with suppress(WaitTimeout):  # what has arrived by then counts
+        wait_until(over, max(0.0, sent.began + LIMIT - subject.now()), 0.5, what="the last line")
+    ids = running.count(first, count)
+    return Measurement(
+        sent=count,
+        taken=sent.count,
+        analysed=ids.unique,
+        repeated=ids.repeated,
+        dropped=running.dropped(ids.unique) if seen.alive else None,
+        seconds=max((seen.written or sent.ended) - sent.began, 0.001),
+        sending_seconds=max(sent.ended - sent.began, 0.001),
+        died=not seen.alive,
+    )
+
+
+def _first_alert(running: Subject) -> float:
+    """Send alerting lines from when it listens until the first alert is seen; when that was."""
+    number = 0
+
+    def alerted() -> bool:
+        nonlocal number
+        with suppress(OSError), running.connect() as connection:
+            line = syslog.message(f"Failed password for root from {ATTACKER} port {5000 + number} ssh2")
+            connection.sendall(line.encode() + b"\n")
+            number += 1
+        return running.has_alert(ATTACKER)
+
+    wait_until(
+        alerted, subject.START, 0.05, what=f"the first alert of {running.kind.title}", ignoring=(APIError,)
+    )
+    return subject.now()
+
+
+def _idle(running: Subject) -> int:
+    """The least memory in bytes that it is seen to hold."""
+    seen: list[int] = []
+
+    def enough() -> bool:
+        seen.append(running.look().memory)
+        return len(seen) >= IDLE_LOOKS
+
+    wait_until(enough, 60, 1.0, what="some looks at its memory")
+    return min(seen)
+
+
+def _note_peak(running: Subject, found: Findings) -> None:
+    found.values["peak_bytes"] = max(found.values.get("peak_bytes", 0), running.peak)
