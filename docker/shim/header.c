@@ -1,7 +1,8 @@
 /* What the engine takes for the header of a line is the sender's to write. An empty line makes it look behind its
- * buffer, a date of Suricata's form with nothing after it makes it read on there; and a host's name, in the form of macOS's log any text, becomes
- * part of a file's path, and its ">" makes ossec-maild write before its own. Here the line ends where it ends, and
- * what no host is called counts as unknown, which is the engine's own name. */
+ * buffer, a date of Suricata's form with nothing after it makes it read on there. A host's name, in the form of
+ * macOS's log any text, becomes part of a file's path, and one that begins with ">" makes ossec-maild write before
+ * a buffer of its own. Here the line ends where it ends, and what no host is called counts as unknown, which is the
+ * engine's own name. */
 #include <string.h>
 #include <time.h>
 
