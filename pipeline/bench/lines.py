@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 PLAIN = "Nov 23 04:50:00 web1 sshd[1234]: session statistics: 3 opened, 3 closed"
 
 _SAMPLES = re.compile(r"[^/]+/contrib/ossec-testing/tests/[^/]+\.ini")
-_LINE = re.compile(r"^log \d+ (?:pass|fail)\s*=\s*(\S.*?)\s*$", re.MULTILINE)
+_LINE = re.compile(r"^log \d+ (?:pass|fail)[ \t]*=[ \t]*(\S.*?)[ \t\r]*$", re.MULTILINE)
 _ID = re.compile(rb"uid=([0-9]{7})(?![0-9])")
 _ID_BYTES = len("uid=0000000") + 1  # with the byte behind it
 

@@ -198,9 +198,9 @@ def stock_one_thread(image: str) -> Kind:
 def parse_look(text: str) -> Look:
     """The output of the script that looks."""
     archive = re.search(r"^archive ([0-9.]+) ([0-9]+)$", text, re.MULTILINE)
-    memory = dict(re.findall(r"^(\w+) ([0-9]+)$", text, re.MULTILINE))
+    memory: dict[str, str] = dict(re.findall(r"^(\w+) ([0-9]+)$", text, re.MULTILINE))
     # Version 2 of cgroups calls anon what version 1 calls rss. The file cache is the kernel's, not the subject's.
-    held = int(memory.get("anon", memory.get("rss", 0))) + int(memory.get("shmem", 0))
+    held = int(memory.get("anon", memory.get("rss", "0"))) + int(memory.get("shmem", "0"))
     states = re.findall(r"^State:\s+(\S)", text, re.MULTILINE)
     written, size = (float(archive[1]), int(archive[2])) if archive else (0.0, 0)
     return Look(written, size, held, alive=any(state != "Z" for state in states))
