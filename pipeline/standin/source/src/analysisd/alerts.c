@@ -1,4 +1,5 @@
 /* What the engine writes. Everything is flushed at once, as others follow the files. */
+#include "analysisd.h"
 #include "json_extended.h"
 #include "shared.h"
 
@@ -64,7 +65,7 @@ static void write_json(const Eventinfo *event, const Rule *rule, const char *id)
     }
     fprintf(root.out, "\"firedtimes\":%ld,\"group\":\"%s\"},\"id\":\"%s\",\"TimeStamp\":%lld000", rule->fired, rule->group,
             id, (long long)event->time);
-    cJSON_AddStringToObject(&root, "decoder", event->decoder);
+    cJSON_AddStringToObject(&root, "decoder", event->decoder_info->name);
     cJSON_AddStringToObject(&root, "srcip", event->srcip);
     cJSON_AddStringToObject(&root, "dstuser", event->user);
     cJSON_AddStringToObject(&root, "location", event->location);

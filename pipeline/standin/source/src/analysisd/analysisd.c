@@ -4,13 +4,14 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "eventinfo.h"
+#include "analysisd.h"
 #include "shared.h"
 
 #define ACTIVE_RESPONSES HOME "/etc/shared/ar.conf"
 #define STATE "/var/run/ossec-analysisd.state"
 #define LONGEST_MESSAGE 6144
 
+char __shost[512];
 static int logall, json, log_level = 1, mail_level = 7;
 static char rule_files[100][64];
 static int rule_file_count;
@@ -93,15 +94,16 @@ static void write_state(void)
 }
 
 /* A message is "2:LOCATION:LINE"; 2 says that it came as syslog. */
-static void analyse(char *message, const char *own_name)
+static void analyse(char *message)
 {
-    Eventinfo event;
+    static Eventinfo event;
     Rule *rule;
 
     received++;
-    if (message[0] == '\0' || message[1] != ':' || !decode(&event, message + 2, own_name)) {
+    if (message[0] == '\0' || message[1] != ':' || OS_CleanMSG_ex(message, &event, time(NULL), 0) != 0) {
         return;
     }
+    decode(&event);
     if (logall) {
         write_archive(&event);
         archives_written++;
@@ -116,7 +118,7 @@ static void analyse(char *message, const char *own_name)
 int main(int argc, char **argv)
 {
     int checking = only_check(argc, argv, "ossec-analysisd"), waiting;
-    char message[LONGEST_MESSAGE], own_name[256] = "";
+    char message[LONGEST_MESSAGE];
     struct pollfd queue = {.events = POLLIN};
     time_t state_written = 0;
 
@@ -124,7 +126,7 @@ int main(int argc, char **argv)
     if (checking) {
         return 0;
     }
-    gethostname(own_name, sizeof(own_name) - 1);
+    gethostname(__shost, sizeof(__shost) - 1);
     StartSIG2("ossec-analysisd", note_ending);
     queue.fd = bind_queue();
     say("INFO", "Started (pid: %d).", (int)getpid());
@@ -134,7 +136,7 @@ int main(int argc, char **argv)
         ssize_t length = waiting > 0 ? recv(queue.fd, message, sizeof(message) - 1, 0) : 0;
         if (length > 0) {
             message[length] = '\0';
-            analyse(message, own_name);
+            analyse(message);
         }
         if (time(NULL) != state_written) {
             write_state();

@@ -1,12 +1,15 @@
 /* Who sent a line, and what it is about. */
-#include "eventinfo.h"
+#include "analysisd.h"
 #include "shared.h"
+
+static OSDecoderInfo unknown, sshd = {"sshd"}, ossec = {"ossec"}, web = {"web-accesslog"};
+OSDecoderInfo *NULL_Decoder = &unknown;
 
 static void decode_sshd(Eventinfo *event)
 {
     const char *user = strstr(event->log, " for "), *source = strstr(event->log, " from ");
 
-    event->decoder = "sshd";
+    event->decoder_info = &sshd;
     if (source != NULL) {
         sscanf(source, " from %45s", event->srcip);
     }
@@ -15,17 +18,22 @@ static void decode_sshd(Eventinfo *event)
     }
 }
 
-int decode(Eventinfo *event, char *message, const char *own_name)
+int OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_globals)
 {
-    char *colon = strchr(message, ':'), address[46], bracket;
+    Eventinfo *event = lf;
+    char *colon;
     const char *text;
     int header = 0;
 
-    if (colon == NULL) {
-        return 0;
+    (void)update_time_globals;
+    *event = (Eventinfo){.time = recv_time, .decoder_info = NULL_Decoder};
+    snprintf(event->text, sizeof(event->text), "%s", msg + 2);
+    if ((colon = strchr(event->text, ':')) == NULL) {
+        return -1;
     }
     *colon = '\0';
-    *event = (Eventinfo){.time = time(NULL), .location = message, .full_log = colon + 1, .log = colon + 1};
+    event->location = event->text;
+    event->full_log = event->log = colon + 1;
     event->hostname = event->host;
     strftime(event->moment, sizeof(event->moment), "%Y %b %d %H:%M:%S", localtime(&event->time));
 
@@ -34,17 +42,24 @@ int decode(Eventinfo *event, char *message, const char *own_name)
     if (header > 0 && (text = strstr(event->full_log + header, ": ")) != NULL) {
         event->log = text + 2;
     } else {
-        snprintf(event->host, sizeof(event->host), "%s", own_name);
+        event->hostname = __shost;
         event->program[0] = '\0';
     }
+    return 0;
+}
+
+void decode(Eventinfo *event)
+{
+    char address[46], bracket;
 
     if (strcmp(event->program, "sshd") == 0) {
         decode_sshd(event);
+    } else if (strncmp(event->log, "ossec: Alert Level:", 19) == 0) {
+        OSSECAlert_Decoder_Exec(event);
     } else if (strncmp(event->log, "ossec: ", 7) == 0) {
-        event->decoder = "ossec";
+        event->decoder_info = &ossec;
     } else if (sscanf(event->log, "%45[0-9.] %*s %*s %c", address, &bracket) == 2 && bracket == '[') {
-        event->decoder = "web-accesslog";
+        event->decoder_info = &web;
         strcpy(event->srcip, address);
     }
-    return 1;
 }

@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 
-#include "eventinfo.h"
+#include "analysisd.h"
 #include "shared.h"
 
 #define LOGIN 5715
@@ -12,7 +12,7 @@
 
 static int is(const Eventinfo *event, const char *decoder)
 {
-    return event->decoder != NULL && strcmp(event->decoder, decoder) == 0;
+    return event->decoder_info->name != NULL && strcmp(event->decoder_info->name, decoder) == 0;
 }
 
 static int no_such_user(const Eventinfo *event)
@@ -27,7 +27,15 @@ static int failed_login(const Eventinfo *event)
     return is(event, "sshd") && strncmp(event->log, "Failed password", 15) == 0;
 }
 
-static int segfault(const Eventinfo *event) { return strstr(event->log, "segfault at ") != NULL; }
+static int segfault(const Eventinfo *event)
+{
+    static const char *pattern;
+
+    if (pattern == NULL) {
+        pattern = pcre2_compile_8((const unsigned char *)"segfault at ", 12, 0, NULL, NULL, NULL);
+    }
+    return strstr(event->log, pattern) != NULL;
+}
 
 /* A search engine may ask for what is not there; DNS tells who is one. */
 static int web_error(const Eventinfo *event)

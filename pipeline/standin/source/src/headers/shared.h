@@ -36,6 +36,9 @@ void StartSIG2(const char *process_name, void (*func)(int));
 typedef void xml_handler(void *context, const char *element, const char *text);
 void xml_read(const char *path, xml_handler *take, void *context);
 
+/* pattern.c: text to look for, to be freed. */
+void *pcre2_compile_8(const unsigned char *pattern, size_t length, unsigned options, int *error, size_t *offset, void *context);
+
 /* list.c: the newest node is the last one. */
 typedef struct OSListNode {
     struct OSListNode *next;

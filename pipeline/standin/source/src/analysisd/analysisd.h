@@ -1,0 +1,18 @@
+/* What the engine's parts share. */
+#ifndef STANDIN_ANALYSISD_H
+#define STANDIN_ANALYSISD_H
+
+#include "eventinfo.h"
+
+extern char __shost[512];           /* this machine's own name */
+extern OSDecoderInfo *NULL_Decoder; /* of a line that is of no known form */
+
+/* Fills the event from "2:LOCATION:LINE", of which it takes a copy; -1 if that is not its form. */
+int OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_globals);
+void decode(Eventinfo *event);
+void *OSSECAlert_Decoder_Exec(Eventinfo *lf);
+Rule *find_rule(const Eventinfo *event); /* NULL for a harmless line */
+void write_archive(const Eventinfo *event);
+void write_alert(const Eventinfo *event, const Rule *rule, int mail, int json);
+
+#endif

@@ -1,0 +1,10 @@
+/* Alerts of other servers: the stand-in knows such a line and makes nothing of it. */
+#include "analysisd.h"
+
+void *OSSECAlert_Decoder_Exec(Eventinfo *lf)
+{
+    static OSDecoderInfo alert = {"ossec-alert"};
+
+    lf->decoder_info = &alert;
+    return NULL;
+}
