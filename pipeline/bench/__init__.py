@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 import docker
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -128,8 +129,10 @@ def _measure(bench: Bench, kinds: Sequence[Kind], steps: Sequence[str]) -> dict[
         task = progress.add_task("", total=len(todo))
         for step, kind in todo:
             progress.update(task, description=f"{kind.title}: {step}")
+            began = monotonic()
             STEPS[step](bench, kind, found[kind.key])
             progress.advance(task)
+            progress.console.print(f"{kind.title}: {step}, {monotonic() - began:.0f} s", highlight=False)
     return found
 
 

@@ -26,6 +26,7 @@
 #define CHUNK 65536      /* bytes a write over TCP */
 #define BURST 64         /* datagrams a system call */
 #define STALL_S 20       /* a TCP receiver that takes nothing for so long has given up */
+#define CATCH_UP_S 0.003
 #define PAUSE_NS 500000  /* between two bursts that are not due yet */
 
 static char **lines;
@@ -139,7 +140,8 @@ static size_t over_tcp(void)
     return sent;
 }
 
-/* As many as are due by the clock, then a pause: a sender that was held up catches up. */
+/* As many as are due by the clock, then a pause. One that was held up, as by a busy machine, does not make up for
+ * more than a few milliseconds: that would be a burst at another rate than the one asked for. */
 static size_t over_udp(double rate)
 {
     static char messages[BURST][MESSAGE_MAX];
@@ -160,9 +162,15 @@ static size_t over_udp(double rate)
     }
     began = seconds(CLOCK_MONOTONIC);
     while (sent < count) {
-        size_t due = (size_t)((seconds(CLOCK_MONOTONIC) - began) * rate) + 1;
+        double late = seconds(CLOCK_MONOTONIC) - began - (double)sent / rate;
+        size_t due;
         unsigned n = 0;
 
+        if (late > CATCH_UP_S) {
+            began += late - CATCH_UP_S;
+            late = CATCH_UP_S;
+        }
+        due = sent + (size_t)(late * rate + 1);
         due = due > count ? count : due;
         while (n < BURST && sent + n < due) {
             parts[n].iov_len = compose(messages[n], "<38>", sent + n, "");

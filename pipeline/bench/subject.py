@@ -3,7 +3,7 @@
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
-from pipeline import server
+from pipeline import server, syslog
 from pipeline.bench.lines import Found, count_ids
 from pipeline.wait import WaitTimeout, wait_until
 
@@ -25,7 +25,6 @@ MEMORY = 1 << 30  # bytes that each may use
 SENDERS = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"  # wherever Docker's bridge is
 
 _LISTENS = "grep -qs ':0202 ' /proc/net/udp /proc/net/udp6 && grep -qs ':0202 ' /proc/net/tcp /proc/net/tcp6"
-_READY = f"{_LISTENS} && test -S /var/ossec/queue/ossec/queue"
 # When the archive was last written and its size; the cgroup's memory; the engine's state, Z for a dead one that
 # nobody has buried.
 _LOOK = """
@@ -88,13 +87,26 @@ class Subject:
         return code, bytes(output).decode(errors="replace")  # type: ignore[arg-type] # nor is this one
 
     def wait_ready(self) -> None:
-        """Return once it listens to UDP and TCP and its engine has made its socket. Raises WaitTimeout."""
+        """Return once it listens to UDP and TCP and a line over each has come through. Raises WaitTimeout.
+
+        Stock binds its ports long before it reads from them: what comes in between is lost.
+        """
+        listening = f"{self.kind.title} to listen"
         wait_until(
-            lambda: self.run("sh", "-c", _READY)[0] == 0,
-            START,
-            what=f"{self.kind.title} to listen",
-            ignoring=(APIError,),
+            lambda: self.run("sh", "-c", _LISTENS)[0] == 0, START, what=listening, ignoring=(APIError,)
         )
+        self._wait_through("UDP", syslog.send_udp)
+        self._wait_through("TCP", syslog.send_tcp)
+
+    def _wait_through(self, protocol: str, send: Callable[[str, int, list[str]], None]) -> None:
+        probe = f"probe over {protocol}"
+
+        def through() -> bool:
+            send(self.address, PORT, [syslog.message(probe)])
+            return self.run("grep", "-qF", probe, f"{self.kind.logs}/archives/archives.log")[0] == 0
+
+        what = f"a {probe} to come through {self.kind.title}"
+        wait_until(through, START, what=what, ignoring=(APIError, syslog.SendError))
 
     def connect(self) -> socket.socket:
         """A TCP connection to it. Raises OSError while it does not listen."""
