@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 
 import docker
+from docker.errors import APIError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline import image, source
@@ -25,6 +26,8 @@ from pipeline.bench.subject import Kind
 from pipeline.console import err, out
 from pipeline.errors import UserError
 from pipeline.release import Release
+from pipeline.syslog import SendError
+from pipeline.wait import WaitTimeout
 
 DOCS = image.ROOT / "docs"
 CPUS = 2.0
@@ -130,7 +133,13 @@ def _measure(bench: Bench, kinds: Sequence[Kind], steps: Sequence[str]) -> dict[
         for step, kind in todo:
             progress.update(task, description=f"{kind.title}: {step}")
             began = monotonic()
-            STEPS[step](bench, kind, found[kind.key])
+            try:
+                STEPS[step](bench, kind, found[kind.key])
+            except (WaitTimeout, SendError, RuntimeError, APIError) as problem:
+                raise UserError(
+                    f"The bench failed at {kind.title}: {step}: {problem}. See that nothing else keeps the machine "
+                    "busy, and start it again."
+                ) from problem
             progress.advance(task)
             progress.console.print(f"{kind.title}: {step}, {monotonic() - began:.0f} s", highlight=False)
     return found
