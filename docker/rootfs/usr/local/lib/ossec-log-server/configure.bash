@@ -66,7 +66,8 @@ write_ruleset() {
 }
 
 # For the receiver with a queue: in memory first, on the volume when the engine is slow or away, and kept there over
-# a restart; full, it makes senders wait. A FIFO takes many messages a write, and one that is not read holds its
+# a restart; full, it makes senders wait. Without its light delay, by which TCP senders would wait at 70 % of the memory
+# and never come to the disk. A FIFO takes many messages a write, and one that is not read holds its
 # writer back. Only one action may write to it: two would write into each other's lines.
 # rsyslog calls a module that is loaded and has no listener an error, so each is loaded only where it is wanted.
 write_queued() {
@@ -74,7 +75,7 @@ write_queued() {
     write_ruleset engine "queue.type=\"LinkedList\" queue.size=\"20000\" queue.dequeueBatchSize=\"1024\"
         queue.filename=\"engine\" queue.maxDiskSpace=\"$queue_disk\" queue.checkpointInterval=\"100\"
         queue.saveOnShutdown=\"on\" queue.timeoutShutdown=\"2000\" queue.timeoutEnqueue=\"2000000000\"
-        queue.workerThreads=\"1\"" \
+        queue.workerThreads=\"1\" queue.lightDelayMark=\"20000\"" \
         "type=\"omfile\" file=\"$run/handover\" template=\"handover\" ioBufferSize=\"64k\" flushOnTXEnd=\"on\""
     if [[ $syslog_protocol == *udp* ]]; then
         buffer=$(largest_buffer)
