@@ -26,11 +26,11 @@
 #include <unistd.h>
 
 #include "journal.h"
+#include "message.h"
 #include "networks.h"
 #include "recovery.h"
 
 #define ENGINE_SOCKET "/var/ossec/queue/ossec/queue"
-#define ENGINE_LIMIT 6143    /* bytes: OS_MAXSTR - 1, what the engine reads of one datagram */
 #define LINE_LIMIT 524288    /* bytes, above the receiver's maxMessageSize with every byte escaped */
 /* Bytes of the journal that may be full of messages not sent yet: few while the engine works, so that there is room
  * for what the receiver has in memory when the engine is gone; the last for what is on the way at the very end. */
@@ -38,7 +38,6 @@
 #define LAST (1u << 20)
 #define STUCK_S 1            /* an engine that takes nothing for so long is as good as gone */
 #define RETRY_MS 20          /* how often an engine that is away is looked for */
-#define COMPLAIN_S 60
 
 static struct journal *journal;
 static int engine = -1;
@@ -94,63 +93,6 @@ static int send_on(void)
     return 1;
 }
 
-static uint64_t told_cut, told_refused; /* the counters as they were last told of */
-static char refused_sender[64];
-
-/* What is not passed on as it came is told, at once and then at most once a minute. */
-static void complain(void)
-{
-    static time_t last;
-    time_t now = time(NULL);
-
-    if ((journal->cut == told_cut && journal->refused == told_refused) || now - last < COMPLAIN_S) {
-        return;
-    }
-    if (journal->cut > told_cut) {
-        fprintf(stderr, "ossec-handover: %" PRIu64 " messages were longer than the %d bytes that the engine reads, and were cut\n",
-                journal->cut - told_cut, ENGINE_LIMIT);
-    }
-    if (journal->refused > told_refused) {
-        fprintf(stderr, "ossec-handover: %" PRIu64 " messages refused, the last from %s, which is not in OSSEC_ALLOWED_IPS\n",
-                journal->refused - told_refused, refused_sender);
-    }
-    told_cut = journal->cut;
-    told_refused = journal->refused;
-    last = now;
-}
-
-/* "ADDRESS MESSAGE" becomes "2:LOCATION:MESSAGE", the engine's own form, where 2 is syslog (upstream's
- * headers/mq_op.h) and the location must have no colon, so that IPv6's become dashes. Returns its length, 0 for a message that is not to be sent. */
-static uint32_t compose(const char *line, size_t length, char *datagram)
-{
-    const char *message = memchr(line, ' ', length);
-    size_t address = message ? (size_t)(message - line) : 0;
-    size_t room = ENGINE_LIMIT - address - 3;
-
-    if (message == NULL || address >= sizeof(refused_sender)) {
-        return 0;
-    }
-    if (!networks_hold(line, address)) {
-        journal->refused++;
-        memcpy(refused_sender, line, address);
-        refused_sender[address] = '\0';
-        return 0;
-    }
-    length -= address + 1;
-    if (length > room) {
-        length = room;
-        journal->cut++;
-    }
-    datagram[0] = '2';
-    datagram[1] = ':';
-    for (size_t i = 0; i < address; i++) {
-        datagram[2 + i] = line[i] == ':' ? '-' : line[i];
-    }
-    datagram[2 + address] = ':';
-    memcpy(datagram + 3 + address, message + 1, length);
-    return (uint32_t)(3 + address + length);
-}
-
 /* Puts each whole line of the buffer into the journal; what is left stays in it. Returns 0 if there was no room. */
 static int take_in(char *buffer, size_t *filled, int confirm, uint32_t reserve)
 {
@@ -159,7 +101,7 @@ static int take_in(char *buffer, size_t *filled, int confirm, uint32_t reserve)
     int room = 1;
 
     while ((end = memchr(line, '\n', (size_t)(buffer + *filled - line))) != NULL) {
-        uint32_t length = compose(line, (size_t)(end - line), datagram);
+        uint32_t length = compose(journal, line, (size_t)(end - line), datagram);
 
         if (length > 0 && !journal_add(journal, datagram, length, reserve)) {
             room = 0;
@@ -208,7 +150,7 @@ static void run(int input, int confirm)
         if (ending && (!open || !room) && (!there || !waiting)) {
             return;
         }
-        complain();
+        complain(journal);
 
         struct pollfd wanted[2] = {{open && room ? input : -1, POLLIN, 0}, {there && waiting ? engine : -1, POLLOUT, 0}};
         int patience = ending && !waiting ? 0 : there && room && !ending ? 1000 : RETRY_MS;
@@ -302,8 +244,7 @@ int main(int argc, char **argv)
     if (networks_read(argv[3]) != 0) {
         die(argv[3]);
     }
-    told_cut = journal->cut;
-    told_refused = journal->refused;
+    complain(journal);
     take_back(journal);
     journal->settled = 0;
     connect_engine();
