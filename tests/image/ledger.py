@@ -1,0 +1,145 @@
+"""What a failure test counts: numbered lines that were sent, and those that the engine has analysed."""
+
+import socket
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pipeline import syslog
+from pipeline.server import Server
+from pipeline.wait import WaitTimeout, wait_until
+
+DATA = "/var/ossec/data"
+ARCHIVE = "/var/ossec/logs/archives/archives.log"
+CHUNK = 50  # lines a write
+LONG = 900  # seconds that a sender may be held back before its connection counts as broken
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What was promised, and what became of it. `taken` is what the test holds the server to."""
+
+    promised: str
+    sent: int  # lines
+    taken: int  # lines that may not be lost
+    analysed: int  # different lines in the archive
+    twice: int  # lines in the archive that are there already
+    gaps: tuple[
+        tuple[int, int], ...
+    ]  # first and last number of each run that was sent and is not in the archive
+
+    @property
+    def lost(self) -> int:
+        return max(0, self.taken - self.analysed)
+
+    def __str__(self) -> str:
+        return (
+            f"promised: {self.promised}; sent {self.sent}, taken {self.taken}, analysed {self.analysed}, "
+            f"lost {self.lost}, twice {self.twice}, runs not in the archive: {list(self.gaps[:10]) or 'none'}"
+        )
+
+
+def address(of: Server) -> str:
+    """Its own address: behind a published port, Docker's proxy would take lines that the server has not seen."""
+    of.container.reload()
+    return str(next(iter(of.container.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"])
+
+
+def numbered(mark: str, numbers: Iterable[int], length: int = 0) -> list[bytes]:
+    """A line for each number, at least `length` bytes long."""
+    head = syslog.message("", tag="app").encode()
+    return [head + b"x" * (length - len(head) - 9 - len(mark)) + f" {mark} {n:07d}".encode() for n in numbers]
+
+
+def archived(server: Server, mark: str) -> Counter[int]:
+    """How often each number is in the archive."""
+    found = server.run("bash", "-c", f"grep -oaE '{mark} [0-9]{{7}}$' {ARCHIVE} || test $? = 1")
+    return Counter(int(line[-7:]) for line in found.splitlines())
+
+
+def archived_count(server: Server, mark: str) -> int:
+    """The same in short: how many there are, each as often as it is there."""
+    return int(server.run("bash", "-c", f"grep -caE '{mark} [0-9]{{7}}$' {ARCHIVE} || test $? = 1"))
+
+
+def wait_all(server: Server, mark: str, count: int, seconds: float = 60) -> None:
+    """Return when so many lines are in the archive, or after that time: the ledger then says what is missing."""
+    with suppress(WaitTimeout):
+        wait_until(lambda: archived_count(server, mark) >= count, seconds, 0.3, f"{count} lines of {mark}")
+
+
+def settle(server: Server, mark: str, promised: str, sent: int, taken: int | None = None) -> Ledger:
+    """The ledger of the numbers 0 to `sent`, of which `taken`, or all, must be there."""
+    got = archived(server, mark)
+    missing = [n for n in range(sent) if n not in got]
+    ledger = Ledger(
+        promised,
+        sent,
+        sent if taken is None else taken,
+        len(got),
+        got.total() - len(got),
+        tuple(runs(missing)),
+    )
+    print(ledger)
+    return ledger
+
+
+def runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """Sorted numbers as first and last of each run."""
+    breaks = [i + 1 for i, (a, b) in enumerate(pairwise(numbers)) if b != a + 1]
+    for first, end in zip([0, *breaks], [*breaks, len(numbers)], strict=True):
+        if end > first:
+            yield numbers[first], numbers[end - 1]
+
+
+def send(host: str, lines: list[bytes]) -> int:
+    """Send over one TCP connection; returns how many may have left when it broke, or all."""
+    done = 0
+    with suppress(OSError), socket.create_connection((host, 514), LONG) as sender:
+        while done < len(lines):
+            chunk = b"\n".join(lines[done : done + CHUNK]) + b"\n"
+            done = min(len(lines), done + CHUNK)
+            sender.sendall(chunk)
+    return done
+
+
+@contextmanager
+def sending(host: str, lines: list[bytes], connections: int) -> Iterator[list[Future[int]]]:
+    """Send in the background over so many connections. Whoever leaves waits for the senders."""
+    with ThreadPoolExecutor(connections) as pool:
+        yield [pool.submit(send, host, lines[n::connections]) for n in range(connections)]
+
+
+def signal(server: Server, command: str, name: str) -> None:
+    """Send a signal to the process whose command line has this in it, such as "receiver-direct.conf"."""
+    script = (
+        "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -qE -- \"$1\" && "
+        '[[ $p != /proc/$$ ]] && kill -$2 ${p#/proc/} && exit 0; done 2>/dev/null; echo "no process $1"; exit 1'
+    )
+    server.run("bash", "-c", script, "bash", command, name)
+
+
+@contextmanager
+def stopped(server: Server, command: str) -> Iterator[None]:
+    """The process does nothing meanwhile."""
+    signal(server, command, "STOP")
+    try:
+        yield
+    finally:
+        signal(server, command, "CONT")
+
+
+def stuck(server: Server) -> str:
+    """What `ossec-log-server health` complains of; nothing when it does not."""
+    result = server.container.exec_run(["ossec-log-server", "health"])
+    output = bytes(result.output)  # type: ignore[arg-type] # not a stream: none was asked for
+    return output.decode(errors="replace").strip() if result.exit_code else ""
+
+
+def restart(server: Server) -> None:
+    """Start the container again, with its volume, and wait until it listens."""
+    server.container.start()
+    server.wait_listening()
