@@ -3,6 +3,7 @@
 from invoke.collection import Collection
 from invoke.context import Context
 
+from pipeline import bench as benchmark
 from pipeline import demo as demonstration
 from pipeline import engine, image, release, source
 from pipeline import smoke as smoke_test
@@ -51,9 +52,19 @@ def demo(_: Context) -> None:
 
 
 @task
+def bench(_: Context, version: str, only: str = "", scale: float = 1.0) -> None:
+    """Measure the image of [VERSION] (the newest) side by side with stock OSSEC: ten minutes, on an idle machine.
+
+    --only names steps, --scale takes a share of the messages: for working on the bench.
+    """
+    engine.ensure()
+    benchmark.bench(release.find(version or None), only, scale)
+
+
+@task
 def test(context: Context) -> None:
     """Run all that nox runs by default."""
     context.run("nox", pty=err.is_terminal)
 
 
-namespace = Collection(releases, fetch, build, smoke, demo, test)
+namespace = Collection(releases, fetch, build, smoke, demo, bench, test)
