@@ -64,6 +64,7 @@ def bench(release: Release, only: str = "", scale: float = 1.0, folder: Path | N
                 subject.ours(ours.name),
                 subject.stock(theirs.name),
                 subject.stock_one_thread(theirs.name),
+                subject.stock_json(theirs.name),
             ]
             cpus = min(CPUS, float(os.cpu_count() or 1))
             found = _measure(Bench(client, tools, theirs.name, cpus, scale), kinds, steps)

@@ -73,7 +73,7 @@ def plot(results: Results) -> str:
         foreground=ink,
         foreground_strong=ink,
         foreground_subtle=ink,
-        colors=("#1a7f37", "#cf222e", "#bf8700"),
+        colors=("#1a7f37", "#cf222e", "#bf8700", "#8250df"),
         font_family="sans-serif",
         label_font_size=13,
         major_label_font_size=13,

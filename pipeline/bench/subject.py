@@ -195,7 +195,7 @@ def stock(image: str) -> Kind:
 
 
 def stock_one_thread(image: str) -> Kind:
-    """Stock OSSEC with one thread a task: one that mixed lines do not kill, so that it has a rate."""
+    """Stock OSSEC with one thread a task: several share their lists without a lock, and may die of mixed lines."""
     names = ("rule_matching_threads", "event_threads", "input_demux_threads")
     return Kind(
         "stock_one_thread",
@@ -204,6 +204,18 @@ def stock_one_thread(image: str) -> Kind:
         "/var/ossec/logs",
         command=tuple(f"analysisd.{name}=1" for name in names),
         steps=frozenset({"tcp", "sustained", "dns", "direct"}),
+    )
+
+
+def stock_json(image: str) -> Kind:
+    """Stock OSSEC that writes its alerts as JSON, too, as ours does."""
+    return Kind(
+        "stock_json",
+        "stock, JSON alerts",
+        image,
+        "/var/ossec/logs",
+        command=("<jsonout_output>yes</jsonout_output>",),
+        steps=frozenset({"sustained", "direct"}),
     )
 
 
