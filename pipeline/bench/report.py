@@ -77,7 +77,7 @@ def plot(results: Results) -> str:
         font_family="sans-serif",
         label_font_size=13,
         major_label_font_size=13,
-        value_font_size=11,
+        value_font_size=9,
         legend_font_size=14,
         title_font_size=16,
         guide_stroke_color=ink,

@@ -18,7 +18,8 @@ ARG SOURCE_SHA256
 ENV USER_LANGUAGE=en USER_NO_STOP=y USER_INSTALL_TYPE=server USER_DIR=/var/ossec USER_ENABLE_EMAIL=n \
     USER_ENABLE_ACTIVE_RESPONSE=n USER_ENABLE_SYSCHECK=n USER_ENABLE_ROOTCHECK=n USER_ENABLE_SYSLOG=y
 WORKDIR /build
-RUN --mount=from=source,target=/source echo "$SOURCE_SHA256  /source/ossec.tar.gz" | sha256sum --check --strict - \
+RUN --mount=from=source,target=/source echo "$SOURCE_SHA256  /source/ossec.tar.gz" > sum \
+    && sha256sum --check --strict sum \
     && tar -xzf /source/ossec.tar.gz \
     && "./ossec-hids-$VERSION/install.sh"
 # Syslog over UDP and TCP in place of upstream's two <remote>; each line is kept in the archive, as in ours.
