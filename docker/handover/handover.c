@@ -101,9 +101,11 @@ static int take_in(char *buffer, size_t *filled, int confirm, uint32_t reserve)
     int room = 1;
 
     while ((end = memchr(line, '\n', (size_t)(buffer + *filled - line))) != NULL) {
+        uint64_t cut = journal->cut;
         uint32_t length = compose(journal, line, (size_t)(end - line), datagram);
 
         if (length > 0 && !journal_add(journal, datagram, length, reserve)) {
+            journal->cut = cut; /* it will come by again */
             room = 0;
             break;
         }
