@@ -65,13 +65,14 @@ TAGS = (
     b"slapd[1]: conn=1 op=1 BIND dn=\"uid=a,o=b\" ", b"pf: ", b"kernel: [ID 1 kern.info] ", b"[ID ", b"su: ",
     b"snort[1]: [1:2:3] ", b"%ASA-6-106015: ", b"ossec: Alert Level: 7; Rule: 5716 - x; Location: a->b; ",
     b"ossec: Alert Level: 1; Rule: 510 - x; Location: (a) 10.9.8.7->rootcheck; srcip: 1; user: a;  ",
-    b"ossec: output: 'netstat -tan': ", b"** Alert 1.2: mail - x,y\n2026 Nov 23 04:50:00 a->b\nRule: 1 (level 9) -> 'x'",
+    b"ossec: output: 'netstat -tan': ",
+    b"** Alert 1.2: mail - x,y\n2026 Nov 23 04:50:00 a->b\nRule: 1 (level 9) -> 'x'",
 )  # fmt: skip
 TOKENS = (
     b"%n", b"%s%s%s%n", b"%99999d", b"\0", b"\r", b"\t", b"\x1b[2J", b"\x7f", b"\x80", b"\xff", b"\xc3", b"\xc3\x28",
-    b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x80\xae", b"\xc2\x85", b"(x) 1.2.3.4->y", b"(x", b")", b"->", b"(", b"[",
-    b"]", b"{", b"}", b":", b": ", b"::", b";", b",", b"=", b"'", b'"', b"\\", b"/", b"|", b"-", b" ", b"  ", b"<", b">",
-    b'{"a":{"b":[1,"', b'"}]}', b"{PCI: 1.1, " + b"9" * 40 + b"}", b"<x><![CDATA[", b"]]></x>", b"&#x0;", b"<!-- ",
+    b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x80\xae", b"\xc2\x85", b"(x) 1.2.3.4->y", b"(x", b")", b"->", b"(",
+    b"[", b"]", b"{", b"}", b":", b": ", b"::", b";", b",", b"=", b"'", b'"', b"\\", b"/", b"|", b"-", b" ", b"  ", b"<",
+    b">", b'{"a":{"b":[1,"', b'"}]}', b"{PCI: 1.1, " + b"9" * 40 + b"}", b"<x><![CDATA[", b"]]></x>", b"&#x0;", b"<!-- ",
     b"1:", b"2:", b"3:", b"8:", b"9:", b"2:10.9.8.7:", b"8:(x) 1.2.3.4->syscheck:", b"9:(x) 1.2.3.4->rootcheck:",
     b"5:syscheck-db-completed", b"1:ossec-keepalive:", b"#!1- ", b"0", b"-1", b"4294967296", b"99999999999999999999",
     b"256.256.256.256", b"1.2.3.4", b"fe80::1%lo", b"Googlebot", b"srcip: ", b" user: ", b"GET /?", b"error", b"attack",

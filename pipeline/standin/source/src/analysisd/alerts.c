@@ -67,7 +67,7 @@ static void write_json(const Eventinfo *event, const Rule *rule, const char *id)
             id, (long long)event->time);
     cJSON_AddStringToObject(&root, "decoder", event->decoder_info->name);
     cJSON_AddStringToObject(&root, "srcip", event->srcip);
-    cJSON_AddStringToObject(&root, "dstuser", event->user);
+    cJSON_AddStringToObject(&root, "dstuser", event->dstuser);
     cJSON_AddStringToObject(&root, "location", event->location);
     cJSON_AddStringToObject(&root, "full_log", event->full_log);
     cJSON_AddStringToObject(&root, "hostname", event->hostname);
@@ -86,7 +86,7 @@ void write_alert(const Eventinfo *event, const Rule *rule, int mail, int json)
     snprintf(id, sizeof(id), "%lld.%ld", (long long)event->time, ++number);
     fprintf(file, "** Alert %s:%s - %s\n%s %s->%s\nRule: %d (level %d) -> '%s'\n", id, mail ? " mail " : "", rule->group,
             event->moment, event->hostname, event->location, rule->id, rule->level, rule->comment);
-    if (event->srcip[0] != '\0') {
+    if (event->srcip != NULL) {
         fprintf(file, "Src IP: %s\n", event->srcip);
     }
     fprintf(file, "%s\n\n", event->full_log);

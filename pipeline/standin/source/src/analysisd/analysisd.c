@@ -113,6 +113,8 @@ static void analyse(char *message)
         write_alert(&event, rule, rule->mail || rule->level >= mail_level, json);
         alerts_written++;
     }
+    free(event.srcip);
+    free(event.dstuser);
 }
 
 int main(int argc, char **argv)

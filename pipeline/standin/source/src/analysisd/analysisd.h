@@ -11,6 +11,9 @@ extern OSDecoderInfo *NULL_Decoder; /* of a line that is of no known form */
 int OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_globals);
 void decode(Eventinfo *event);
 void *OSSECAlert_Decoder_Exec(Eventinfo *lf);
+typedef void *field_setter(Eventinfo *lf, char *field, int order);
+field_setter DstUser_FP, SrcUser_FP, SrcIP_FP, DstIP_FP, SrcPort_FP, DstPort_FP, Protocol_FP, Action_FP, ID_FP;
+field_setter Url_FP, Data_FP, Status_FP, SystemName_FP, FileName_FP, DynamicField_FP;
 Rule *find_rule(const Eventinfo *event); /* NULL for a harmless line */
 void write_archive(const Eventinfo *event);
 void write_alert(const Eventinfo *event, const Rule *rule, int mail, int json);

@@ -5,16 +5,24 @@
 static OSDecoderInfo unknown, sshd = {"sshd"}, ossec = {"ossec"}, web = {"web-accesslog"};
 OSDecoderInfo *NULL_Decoder = &unknown;
 
+/* By the names that a decoder's <order> has for them, of which these decoders know two. */
+enum { DSTUSER, SRCIP };
+field_setter *const setters[] = {DstUser_FP, SrcIP_FP, SrcUser_FP, DstIP_FP, SrcPort_FP, DstPort_FP, Protocol_FP, Action_FP,
+                                 ID_FP, Url_FP, Data_FP, Status_FP, SystemName_FP, FileName_FP, DynamicField_FP};
+
 static void decode_sshd(Eventinfo *event)
 {
     const char *user = strstr(event->log, " for "), *source = strstr(event->log, " from ");
+    char name[64], address[46];
 
     event->decoder_info = &sshd;
-    if (source != NULL) {
-        sscanf(source, " from %45s", event->srcip);
+    if (source != NULL && sscanf(source, " from %45s", address) == 1) {
+        setters[SRCIP](event, must(strdup(address)), 0);
     }
-    if (user != NULL && sscanf(user, " for %63s from %45s", event->user, event->srcip) != 2) {
-        event->user[0] = '\0'; /* "for invalid user bob from" names nobody */
+    /* "for invalid user bob from" names nobody. */
+    if (user != NULL && sscanf(user, " for %63s from %45s", name, address) == 2) {
+        setters[DSTUSER](event, must(strdup(name)), 0);
+        setters[SRCIP](event, must(strdup(address)), 1);
     }
 }
 
@@ -60,6 +68,6 @@ void decode(Eventinfo *event)
         event->decoder_info = &ossec;
     } else if (sscanf(event->log, "%45[0-9.] %*s %*s %c", address, &bracket) == 2 && bracket == '[') {
         event->decoder_info = &web;
-        strcpy(event->srcip, address);
+        setters[SRCIP](event, must(strdup(address)), 0);
     }
 }

@@ -16,8 +16,12 @@ typedef struct Eventinfo {
     const char *full_log, *log; /* the line, and what follows its syslog header */
     OSDecoderInfo *decoder_info;
     Rule *generated_rule; /* that another server says has fired */
+    /* On the heap, NULL where unknown. The stand-in's decoders only find two of them. */
+    char *dstuser, *srcip;
+    char *srcuser, *dstip, *srcport, *dstport, *protocol, *action, *id, *url, *data, *status, *systemname, *filename;
+    char *fields[1];
     char text[6144];      /* holds the location and the line */
-    char host[4096], program[128], srcip[46], user[64], moment[32]; /* "" where unknown */
+    char host[4096], program[128], moment[32]; /* "" where unknown */
 } Eventinfo;
 
 struct Rule {

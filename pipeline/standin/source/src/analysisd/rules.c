@@ -81,7 +81,7 @@ static Login last_guesser;
 
 static int same_source(const OSListNode *node, const Eventinfo *event)
 {
-    return event->srcip[0] != '\0' && strcmp(((Login *)node->data)->srcip, event->srcip) == 0;
+    return event->srcip != NULL && strcmp(((Login *)node->data)->srcip, event->srcip) == 0;
 }
 
 static int is_guessing(const Eventinfo *event)
@@ -95,7 +95,7 @@ static int is_guessing(const Eventinfo *event)
         OSList_DeleteOldestNode(list);
     }
     attempt->time = event->time;
-    strcpy(attempt->srcip, event->srcip);
+    snprintf(attempt->srcip, sizeof(attempt->srcip), "%s", event->srcip != NULL ? event->srcip : "");
     OSList_AddData(list, attempt);
     for (OSListNode *node = list->first_node; node != NULL; node = node->next) {
         count += same_source(node, event);
@@ -114,7 +114,7 @@ static int is_guessing(const Eventinfo *event)
 
 static int has_guessed(const Eventinfo *event)
 {
-    return event->srcip[0] != '\0' && strcmp(event->srcip, last_guesser.srcip) == 0 &&
+    return event->srcip != NULL && strcmp(event->srcip, last_guesser.srcip) == 0 &&
            event->time <= last_guesser.time + GUESSED_TIME;
 }
 

@@ -1,0 +1,30 @@
+/* A decoder may find the same field twice in a line: the second takes the first one's place, and its memory, up to the
+ * length of the line, is lost for good. Here what was there before is freed. */
+#include <stdlib.h>
+
+#include "shared.h"
+#include "eventinfo.h"
+
+#define FIELD(function, member)                                               \
+    void *__real_##function(Eventinfo *lf, char *field, int order);           \
+    void *__wrap_##function(Eventinfo *lf, char *field, int order)            \
+    {                                                                         \
+        free(lf->member);                                                     \
+        return __real_##function(lf, field, order);                           \
+    }
+
+FIELD(DstUser_FP, dstuser)
+FIELD(SrcUser_FP, srcuser)
+FIELD(SrcIP_FP, srcip)
+FIELD(DstIP_FP, dstip)
+FIELD(SrcPort_FP, srcport)
+FIELD(DstPort_FP, dstport)
+FIELD(Protocol_FP, protocol)
+FIELD(Action_FP, action)
+FIELD(ID_FP, id)
+FIELD(Url_FP, url)
+FIELD(Data_FP, data)
+FIELD(Status_FP, status)
+FIELD(SystemName_FP, systemname)
+FIELD(FileName_FP, filename)
+FIELD(DynamicField_FP, fields[order])
