@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,34 +59,63 @@ def build(release: Release, tarball: Path, repository: str = REPOSITORY) -> Imag
     Raises UserError when the base cannot be had or the build fails; then nothing new is in the engine.
     """
     under = base.obtain(release.base, release.source.commit_date)
-    reference = name(release, repository)
-    archive = source.cache_dir() / "images" / f"{repository}-{release.immutable_tag}.tar"
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    part = archive.with_suffix(f".{os.getpid()}.part")
     labels = _labels(release, under, stand_in_release=repository != REPOSITORY)
+    with sources(tarball) as folder:
+        arguments = [
+            *build_arguments(release, under, folder),
+            *(f"--label={key}={value}" for key, value in labels.items()),
+            str(ROOT / "docker"),
+        ]
+        return built(name(release, repository), arguments, release.source.commit_date)
+
+
+@contextmanager
+def sources(tarball: Path) -> Iterator[Path]:
+    """The folder that a Dockerfile knows as the build context "source": the tarball, as ossec.tar.gz."""
+    with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
+        shutil.copyfile(tarball, Path(folder, "ossec.tar.gz"))
+        yield Path(folder)
+
+
+def build_arguments(release: Release, under: base.BaseImage, folder: Path) -> list[str]:
+    """What the builder is told of a release, its base, and the folder of `sources`."""
     arguments = {
         "BASE": under.reference,
         "SNAPSHOT": under.snapshot,
         "VERSION": str(release.version),
         "SOURCE_SHA256": release.source.sha256,
     }
+    return [
+        *(f"--build-arg={key}={value}" for key, value in arguments.items()),
+        f"--build-context=source={folder}",
+        # Provenance holds the time of the build; it is made where it is signed, not in the image.
+        "--provenance=false",
+    ]
+
+
+def built(reference: str, arguments: Sequence[str], epoch: int) -> Image:
+    """Build with these arguments, archive the result in the cache and load it into the engine as `reference`.
+
+    `epoch` (seconds since 1970) is the newest date of any file. Raises UserError when the build fails.
+    """
+    archive = source.cache_dir() / "images" / f"{reference.replace(':', '-')}.tar"
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    part = archive.with_suffix(f".{os.getpid()}.part")
     try:
-        with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
-            shutil.copyfile(tarball, Path(folder, "ossec.tar.gz"))
-            _buildx(
-                *(f"--build-arg={key}={value}" for key, value in arguments.items()),
-                *(f"--label={key}={value}" for key, value in labels.items()),
-                f"--build-context=source={folder}",
-                # Provenance holds the time of the build; it is made where it is signed, not in the image.
-                "--provenance=false",
-                f"--output=type=docker,dest={part},name={reference},rewrite-timestamp=true,oci-mediatypes=true",
-                str(ROOT / "docker"),
-                epoch=release.source.commit_date,
-            )
+        buildx(
+            f"--output=type=docker,dest={part},name={reference},rewrite-timestamp=true,oci-mediatypes=true",
+            *arguments,
+            epoch=epoch,
+        )
         part.replace(archive)
     finally:
         part.unlink(missing_ok=True)
-    _load(archive)
+    client = docker.from_env()
+    try:
+        with archive.open("rb") as file:
+            client.images.load(file)
+    finally:
+        client.close()
     return inspect(archive, reference)
 
 
@@ -159,8 +190,8 @@ def _git(*arguments: str) -> str:
         return ""
 
 
-def _buildx(*arguments: str, epoch: int) -> None:
-    """Run the builder. On a terminal it shows its own progress; elsewhere only what failed."""
+def buildx(*arguments: str, epoch: int) -> None:
+    """Run the builder, which shows its progress on a terminal, elsewhere only what failed. Raises UserError then."""
     command = ["docker", "buildx", "build", *arguments]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
     if sys.stderr.isatty():
@@ -171,15 +202,6 @@ def _buildx(*arguments: str, epoch: int) -> None:
     if done.returncode:
         err.print("\n".join(done.stderr.splitlines()[-40:]), markup=False, highlight=False)
         raise UserError("The build failed: see the builder's last lines above.")
-
-
-def _load(archive: Path) -> None:
-    client = docker.from_env()
-    try:
-        with archive.open("rb") as file:
-            client.images.load(file)
-    finally:
-        client.close()
 
 
 def _shortened(step: str) -> str:

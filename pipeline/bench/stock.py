@@ -1,16 +1,8 @@
 """The stock image that ours is compared with, and the load generator; both built as stock.Dockerfile says."""
 
-import os
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
-import docker
-
-from pipeline import base, image, source
-from pipeline.console import err
-from pipeline.errors import UserError
+from pipeline import base, image
 from pipeline.release import Release
 
 HERE = Path(__file__).resolve().parent
@@ -22,47 +14,15 @@ def build(release: Release, tarball: Path, tools: Path) -> image.Image:
 
     Raises UserError when the base cannot be had or the build fails.
     """
-    under = base.obtain(release.base, release.source.commit_date)
-    reference = f"{REPOSITORY}:{release.version}"
-    archive = source.cache_dir() / "images" / f"{REPOSITORY}-{release.version}.tar"
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    part = archive.with_suffix(f".{os.getpid()}.part")
-    arguments = {
-        "BASE": under.reference,
-        "SNAPSHOT": under.snapshot,
-        "VERSION": str(release.version),
-        "SOURCE_SHA256": release.source.sha256,
-    }
-    try:
-        with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
-            shutil.copyfile(tarball, Path(folder, "ossec.tar.gz"))
-            common = (
-                *(f"--build-arg={key}={value}" for key, value in arguments.items()),
-                f"--build-context=source={folder}",
-                f"--build-context=scripts={image.ROOT / 'docker' / 'build'}",
-                f"--file={HERE / 'stock.Dockerfile'}",
-                "--provenance=false",
-            )
-            _buildx(*common, f"--output=type=docker,dest={part},name={reference},oci-mediatypes=true")
-            _buildx(*common, "--target=tools", f"--output=type=local,dest={tools}")
-        part.replace(archive)
-    finally:
-        part.unlink(missing_ok=True)
-    client = docker.from_env()
-    try:
-        with archive.open("rb") as file:
-            client.images.load(file)
-    finally:
-        client.close()
-    return image.inspect(archive, reference)
-
-
-def _buildx(*arguments: str) -> None:
-    done = subprocess.run(
-        ["docker", "buildx", "build", "--progress=plain", *arguments, str(HERE)],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        err.print("\n".join(done.stderr.splitlines()[-20:]), markup=False, highlight=False)
-        raise UserError("Stock OSSEC could not be built: see the builder's last lines above.")
+    epoch = release.source.commit_date
+    under = base.obtain(release.base, epoch)
+    with image.sources(tarball) as folder:
+        arguments = [
+            *image.build_arguments(release, under, folder),
+            f"--build-context=scripts={image.ROOT / 'docker' / 'build'}",
+            f"--file={HERE / 'stock.Dockerfile'}",
+            str(HERE),
+        ]
+        stock = image.built(f"{REPOSITORY}:{release.version}", arguments, epoch)
+        image.buildx("--target=tools", f"--output=type=local,dest={tools}", *arguments, epoch=epoch)
+    return stock
