@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from threading import Barrier
 
 from pipeline import syslog
 from pipeline.server import Server
@@ -71,6 +72,15 @@ def wait_all(server: Server, mark: str, count: int, seconds: float = 60) -> None
         wait_until(lambda: archived_count(server, mark) >= count, seconds, 0.3, f"{count} lines of {mark}")
 
 
+def drained(server: Server, mark: str) -> int:
+    """The number of lines that the server had taken, once nothing waits in it any more."""
+    send(address(server), [b"<38>Nov 23 04:50:00 web1 app: behind all of " + mark.encode()])
+    wait_until(
+        lambda: f"behind all of {mark}" in server.run("tail", "-n1000", ARCHIVE), 60, 0.3, "the last line"
+    )
+    return server.counters()["received"] - 1
+
+
 def settle(server: Server, mark: str, promised: str, sent: int, taken: int | None = None) -> Ledger:
     """The ledger of the numbers 0 to `sent`, of which `taken`, or all, must be there."""
     got = archived(server, mark)
@@ -95,10 +105,12 @@ def runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
             yield numbers[first], numbers[end - 1]
 
 
-def send(host: str, lines: list[bytes]) -> int:
+def send(host: str, lines: list[bytes], together: Barrier | None = None) -> int:
     """Send over one TCP connection; returns how many may have left when it broke, or all."""
     done = 0
     with suppress(OSError), socket.create_connection((host, 514), LONG) as sender:
+        if together:
+            together.wait()
         while done < len(lines):
             chunk = b"\n".join(lines[done : done + CHUNK]) + b"\n"
             done = min(len(lines), done + CHUNK)
@@ -143,3 +155,26 @@ def restart(server: Server) -> None:
     """Start the container again, with its volume, and wait until it listens."""
     server.container.start()
     server.wait_listening()
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What all processes of a container hold."""
+
+    files: int  # open descriptors
+    kib: int  # memory of their own
+
+
+def resources(server: Server) -> Resources:
+    # The daemons only: a health check or this command itself would be counted now and not then.
+    script = "for p in $(cat /proc/1/task/1/children); do ls /proc/$p/fd | wc -l; grep -h RssAnon /proc/$p/status; done"
+    rows = [row.split() for row in server.run("bash", "-c", script).splitlines()]
+    return Resources(
+        sum(int(row[0]) for row in rows if len(row) == 1), sum(int(row[1]) for row in rows if len(row) > 1)
+    )
+
+
+def memory(server: Server) -> int:
+    """MiB of a container's memory that the kernel could not take back, unlike a file's pages."""
+    rows = dict(row.split() for row in server.run("cat", "/sys/fs/cgroup/memory.stat").splitlines())
+    return (int(rows["anon"]) + int(rows.get("kernel", 0)) + int(rows["sock"])) >> 20
