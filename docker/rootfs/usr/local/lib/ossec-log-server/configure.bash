@@ -86,7 +86,8 @@ write_queued() {
     fi
     if [[ $syslog_protocol == *tcp* ]]; then
         echo 'module(load="imptcp" threads="2")'
-        echo 'input(type="imptcp" port="514" ruleset="engine" maxFrameSize="200000")'
+        # The backlog: by default the 65th of those that connect at the same moment waits a second.
+        echo 'input(type="imptcp" port="514" ruleset="engine" socketBacklog="4096" maxFrameSize="200000")'
     fi
 }
 
