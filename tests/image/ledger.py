@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Barrier
+from typing import Any
 
 from pipeline import syslog
 from pipeline.server import Server
@@ -176,5 +177,6 @@ def resources(server: Server) -> Resources:
 
 def memory(server: Server) -> int:
     """MiB of a container's memory that the kernel could not take back, unlike a file's pages."""
-    rows = dict(row.split() for row in server.run("cat", "/sys/fs/cgroup/memory.stat").splitlines())
-    return (int(rows["anon"]) + int(rows.get("kernel", 0)) + int(rows["sock"])) >> 20
+    snapshot: Any = server.container.stats(stream=False)
+    counted = snapshot["memory_stats"]["stats"]
+    return int(counted.get("anon", counted.get("total_rss", 0))) >> 20  # cgroup v2 and v1

@@ -2,10 +2,12 @@
 
 import socket
 import struct
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
+from pathlib import Path
 
 import docker
 import pytest
@@ -165,7 +167,12 @@ def test_over_relp_nothing_acknowledged_is_lost_whatever_is_killed(
 
 
 def test_ten_thousand_connections_come_and_go_and_cost_nothing(server: Server) -> None:
-    host, before = address(server), resources(server)
+    host = address(server)
+    send(host, numbered("before", range(10)))
+    wait_all(server, "before", 10)
+    before = resources(server)
+    # Some files are opened late, such as that of the first alert.
+    back = lambda: resources(server).files < before.files + 10  # noqa: E731
     half = b"<38>Nov 23 04:50:00 web1 app: half a li"
     for n in range(10_000):
         with socket.create_connection((host, 514), 10) as one:
@@ -173,7 +180,7 @@ def test_ten_thousand_connections_come_and_go_and_cost_nothing(server: Server) -
                 one.sendall(half if n % 2 else b"")
             if n % 5 == 0:  # with a reset instead of a farewell
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    wait_until(lambda: resources(server).files <= before.files, 30, what="the descriptors to be closed")
+    wait_until(back, 30, what="the descriptors to be closed")
     idle = [socket.create_connection((host, 514), 10) for _ in range(500)]
     with ThreadPoolExecutor(500) as pool:
         parts = [numbered("many", range(n, n + 20)) for n in range(0, 10_000, 20)]
@@ -183,7 +190,7 @@ def test_ten_thousand_connections_come_and_go_and_cost_nothing(server: Server) -
     ledger = settle(server, "many", "500 senders at once beside 500 idle ones, after 10,000", 10_000)
     for one in idle:
         one.close()
-    wait_until(lambda: resources(server).files <= before.files, 30, what="the descriptors to be closed")
+    wait_until(back, 30, what="the descriptors to be closed")
     after = resources(server)
     print(f"before {before}, after {after}")
     assert (ledger.lost, ledger.twice) == (0, 0), str(ledger)
@@ -200,15 +207,19 @@ def test_little_memory_is_enough_while_the_engine_hangs(
         with sending(address(server), numbered("memory", range(count), 100), 10) as senders:
             with stopped(server, "bin/ossec-analysisd"):
                 wait_until(lambda: stuck(server), 60, what="health to see it")
-                wait(senders, 20)
-                queued, peak = server.counters()["queued"], memory(server)
+                queued = wait_until(
+                    lambda: (n := server.counters()["queued"]) > 100_000 and n, 60, what="a queue"
+                )
+                peak = memory(server)
             wait(senders)
             wait_all(server, "memory", count)
         ledger = settle(server, "memory", f"an engine that hangs costs nothing in {limit} MiB", count)
         print(f"{queued} lines waited; the most of memory that is no file's: {peak} MiB")
         assert (ledger.lost, ledger.twice) == (0, 0), str(ledger)
-        assert "oom_kill 0" in server.run("cat", "/sys/fs/cgroup/memory.events").splitlines()
         assert not stuck(server)
+        assert peak < limit
+        server.container.reload()
+        assert not server.container.attrs["State"]["OOMKilled"]
 
 
 def test_a_second_sigterm_ends_at_once(client: docker.DockerClient, built: image.Image) -> None:
@@ -223,3 +234,87 @@ def test_a_second_sigterm_ends_at_once(client: docker.DockerClient, built: image
         assert server.exit_code() == 143
         assert time.monotonic() - before < 1.5
         assert "ossec-log-server: stopped at once" in server.log()
+
+
+# Not on the stand-in, which ends when it cannot write.
+def test_a_full_volume_is_noticed_and_forgotten(
+    client: docker.DockerClient, ossec_image: image.Image
+) -> None:
+    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=24m,uid=10514,gid=0,mode=0775"}
+    made = client.volumes.create(driver_opts=options)
+    try:
+        mounts = {str(made.name): {"bind": DATA, "mode": "rw"}}
+        with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts) as server:
+            server.wait_listening()
+            send(address(server), numbered("before", range(1000)))
+            wait_all(server, "before", 1000)
+            server.run("bash", "-c", f"cat /dev/zero > {DATA}/filler 2>/dev/null; df {DATA} | grep -q 100%")
+            send(address(server), numbered("full", range(1000)))
+            complaint = wait_until(lambda: stuck(server), 60, what="health to see it")
+            print(f"health: {complaint}")
+            assert server.running(), server.log()
+            server.run("rm", f"{DATA}/filler")
+            wait_until(lambda: not stuck(server), 60, what="health")
+            send(address(server), numbered("after", range(1000)))
+            wait_all(server, "after", 1000)
+            settle(server, "full", "those of a full volume may be lost", 1000, 0)
+            ledger = settle(server, "after", "a volume with room again costs nothing more", 1000)
+            assert (ledger.lost, ledger.twice) == (0, 0), str(ledger)
+    finally:
+        made.remove(force=True)
+
+
+def test_a_read_only_volume_is_named(client: docker.DockerClient, built: image.Image, volume: str) -> None:
+    mounts = {volume: {"bind": DATA, "mode": "ro"}}
+    with run_server(client, built.name, FROM_HERE, volumes=mounts) as server:
+        assert server.exit_code() == 73
+        [line] = server.log().splitlines()
+        assert line.startswith(f"ossec-log-server: {DATA} cannot be written")
+
+
+def test_a_clock_that_steps_stops_nothing(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path
+) -> None:
+    subprocess.run(["apt-get", "download", "libfaketime"], cwd=tmp_path, capture_output=True)
+    packages = list(tmp_path.glob("libfaketime_*.deb"))
+    if not packages:
+        pytest.skip("NOT RUN, A STEPPING CLOCK: apt-get download libfaketime gives nothing on this machine")
+    subprocess.run(["dpkg-deb", "-x", packages[0], tmp_path], check=True)
+    [library] = tmp_path.rglob("libfaketimeMT.so.1")
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n")
+    tmp_path.chmod(0o755)  # the container's user is not ours
+    settings = {
+        **FROM_HERE,
+        "LD_PRELOAD": f"/faketime/{library.relative_to(tmp_path)}",
+        "FAKETIME_TIMESTAMP_FILE": "/faketime/clock",
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # as the kernel's own does not step either
+    }
+    mounts = {str(tmp_path): {"bind": "/faketime", "mode": "ro"}}
+    with run_server(client, ossec_image.name, settings, volumes=mounts) as server:
+        server.wait_listening()
+        for number, step in enumerate(("+0", "+86400", "-3600", "+0")):
+            clock.write_text(step + "\n")
+            told = server.run("date", "+%s")
+            assert abs(int(told) - time.time() - int(step)) < 5
+            alert = f"Failed password for clock{number} from 203.0.113.8 port 22 ssh2"
+            send(
+                address(server),
+                [
+                    *numbered("clock", range(number * 1000, number * 1000 + 1000)),
+                    syslog.message(alert).encode(),
+                ],
+            )
+            wait_until(lambda: alerts(server, alert), 30, what=f"the alert after {step} s")  # noqa: B023
+            wait_until(lambda: not stuck(server), 30, what="health")
+        # By the engine's clock: one file a day.
+        found = server.run(
+            "bash", "-c", "grep -raoE 'clock [0-9]{7}$' /var/ossec/logs/archives/2*"
+        ).splitlines()
+        files, lines = zip(*(row.split(":") for row in found), strict=True)
+        print(
+            f"promised: a clock that steps costs nothing; sent 4000, analysed {len(set(lines))} in {set(files)}"
+        )
+        assert len(set(lines)) == len(lines) == 4000
+        assert len(set(files)) == 2
