@@ -1,14 +1,19 @@
 """What a failure test counts: numbered lines that were sent, and those that the engine has analysed."""
 
 import socket
+import struct
+import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from threading import Barrier
 from typing import Any
+
+import pytest
 
 from pipeline import syslog
 from pipeline.server import Server
@@ -75,11 +80,18 @@ def wait_all(server: Server, mark: str, count: int, seconds: float = 60) -> None
 
 def drained(server: Server, mark: str) -> int:
     """The number of lines that the server had taken, once nothing waits in it any more."""
-    send(address(server), [b"<38>Nov 23 04:50:00 web1 app: behind all of " + mark.encode()])
-    wait_until(
-        lambda: f"behind all of {mark}" in server.run("tail", "-n1000", ARCHIVE), 60, 0.3, "the last line"
-    )
-    return server.counters()["received"] - 1
+    send(address(server), [b"<38>Nov 23 04:50:00 web1 app: behind " + mark.encode()])
+
+    def empty() -> bool:
+        # The receiver tells of itself every two seconds: it must have seen that line, which need not be the last,
+        # as what is in memory may overtake what is on disk.
+        counters = server.counters()
+        return bool(counters["received_tcp"]) and not counters["queued"] and not counters["waiting_bytes"]
+
+    wait_until(empty, 60, 0.3, "the queues to be empty")
+    received = server.counters()["received"] - 1
+    wait_all(server, mark, received, 20)
+    return received
 
 
 def settle(server: Server, mark: str, promised: str, sent: int, taken: int | None = None) -> Ledger:
@@ -117,6 +129,18 @@ def send(host: str, lines: list[bytes], together: Barrier | None = None) -> int:
             done = min(len(lines), done + CHUNK)
             sender.sendall(chunk)
     return done
+
+
+def come_and_go(host: str, connections: int) -> None:
+    """Open so many connections, one after the other, and drop each: at once, silent, or in the middle of a line."""
+    for n in range(connections):
+        with socket.create_connection((host, 514), 10) as one:
+            if n % 2:
+                one.sendall(b"<38>Nov 23 04:50:00 web1 app: half a li")
+            if (
+                n % 5
+            ):  # with a reset instead of a farewell, after which this machine would keep the port for a minute
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 @contextmanager
@@ -180,3 +204,25 @@ def memory(server: Server) -> int:
     snapshot: Any = server.container.stats(stream=False)
     counted = snapshot["memory_stats"]["stats"]
     return int(counted.get("anon", counted.get("total_rss", 0))) >> 20  # cgroup v2 and v1
+
+
+FAKE_CLOCK = {
+    "LD_PRELOAD": "/faketime/libfaketimeMT.so.1",
+    "FAKETIME_TIMESTAMP_FILE": "/faketime/clock",
+    "FAKETIME_NO_CACHE": "1",
+    "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # as the kernel's own does not step either
+}
+
+
+def fake_clock(folder: Path) -> Path:
+    """Put libfaketime into the folder; returns the file that says by how many seconds the clock is off, "+0" now."""
+    subprocess.run(["apt-get", "download", "libfaketime"], cwd=folder, capture_output=True)
+    if not (packages := list(folder.glob("libfaketime_*.deb"))):
+        pytest.skip("NOT RUN, A CLOCK THAT STEPS: apt-get download libfaketime gives nothing on this machine")
+    subprocess.run(["dpkg-deb", "-x", packages[0], folder / "package"], check=True)
+    [library] = folder.rglob("libfaketimeMT.so.1")
+    library.rename(folder / library.name)
+    clock = folder / "clock"
+    clock.write_text("+0\n")
+    folder.chmod(0o755)  # the container's user is not ours
+    return clock
