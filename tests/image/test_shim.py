@@ -71,7 +71,7 @@ def test_a_line_is_not_held_up_by_dns(client: docker.DockerClient, built: image.
         asked = "timeout 3 getent hosts 198.51.100.7; test $? = 124 && echo no answer in 3 s"
         assert running.run("bash", "-c", asked) == "no answer in 3 s\n"  # or the test would show nothing
         for n in range(20):
-            text = f'198.51.100.{n} - - [23/Nov/2026:04:50:00 +0000] "POST /wp-comments-post.php?{n} HTTP/1.1" 403 181'
+            text = f'198.51.100.{n} - - [23/Nov/2026:04:50:00 +0000] "GET /nothing{n} HTTP/1.1" 404 181'
             syslog.send_tcp(*running.tcp, [f'<38>{text} "-" "Googlebot/2.1"'])
         wait_until(
             lambda: alerts_about(running, "Googlebot") == 20, 2, what="all of the search engine's alerts"

@@ -29,7 +29,7 @@ MAILD_HAS_READ = """
 file=/var/ossec/logs/alerts/alerts.log
 for process in /proc/[0-9]*; do
     [[ $(<"$process/comm") == ossec-maild ]] || continue
-    read -r _ position < "$process/fdinfo/$(basename "$(find -L "$process/fd" -samefile $file -print -quit)")"
+    read -r _ position < "$process/fdinfo/$(basename "$(find -L "$process/fd" -maxdepth 1 -samefile $file -print -quit)")"
     ((position >= $(stat -Lc %s $file))) && exit
 done 2>/dev/null
 exit 1
@@ -103,7 +103,7 @@ class Victim:
             self._wait_for(lambda: self._true(MAILD_HAS_READ), 20, what="ossec-maild to read the alerts")
 
     def _true(self, script: str) -> bool:
-        return self.server.container.exec_run(["bash", "-c", script]).exit_code == 0
+        return self.server.container.exec_run(["timeout", "10", "bash", "-c", script]).exit_code == 0
 
     def _wait_for(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         def over() -> bool:
