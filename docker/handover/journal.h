@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JOURNAL_BYTES (8u << 20) /* the ring; the receiver's own queue on disk is behind it */
+#define JOURNAL_BYTES (16u << 20) /* the ring; the receiver's own queue on disk is behind it */
 
 struct journal {
     char magic[8];

@@ -7,6 +7,7 @@
 #include "analysisd.h"
 #include "shared.h"
 
+#define QUEUE_WAIT 5 /* seconds */
 #define ACTIVE_RESPONSES HOME "/etc/shared/ar.conf"
 #define STATE "/var/run/ossec-analysisd.state"
 #define LONGEST_MESSAGE 6144
@@ -123,7 +124,10 @@ int main(int argc, char **argv)
     char message[LONGEST_MESSAGE];
     struct pollfd queue = {.events = POLLIN};
     time_t state_written = 0;
+    os_queue received_queue;
+    char *next;
 
+    os_queue_init(&received_queue);
     configure();
     if (checking) {
         return 0;
@@ -137,8 +141,16 @@ int main(int argc, char **argv)
     while ((waiting = poll(&queue, 1, ending ? 0 : 1000)) > 0 || !ending) {
         ssize_t length = waiting > 0 ? recv(queue.fd, message, sizeof(message) - 1, 0) : 0;
         if (length > 0) {
+            struct timespec limit = {.tv_sec = time(NULL) + QUEUE_WAIT};
+
             message[length] = '\0';
-            analyse(message);
+            if (os_queue_push_ex_timedwait(&received_queue, strdup(message), &limit) != 0) {
+                say("ERROR", "A message found no place in the queue within %d s.", QUEUE_WAIT);
+            }
+        }
+        while ((next = os_queue_pop_ex(&received_queue)) != NULL) {
+            analyse(next);
+            free(next);
         }
         if (time(NULL) != state_written) {
             write_state();

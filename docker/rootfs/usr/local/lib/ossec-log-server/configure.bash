@@ -74,7 +74,7 @@ write_queued() {
     local buffer
     write_ruleset engine "queue.type=\"LinkedList\" queue.size=\"20000\" queue.dequeueBatchSize=\"1024\"
         queue.filename=\"engine\" queue.maxDiskSpace=\"$queue_disk\" queue.checkpointInterval=\"100\"
-        queue.saveOnShutdown=\"on\" queue.timeoutShutdown=\"2000\" queue.timeoutEnqueue=\"2000000000\"
+        queue.saveOnShutdown=\"on\" queue.timeoutShutdown=\"3000\" queue.timeoutEnqueue=\"2000000000\"
         queue.workerThreads=\"1\" queue.lightDelayMark=\"20000\"" \
         "type=\"omfile\" file=\"$run/handover\" template=\"handover\" ioBufferSize=\"64k\" flushOnTXEnd=\"on\""
     if [[ $syslog_protocol == *udp* ]]; then
