@@ -29,7 +29,8 @@ MAILD_HAS_READ = """
 file=/var/ossec/logs/alerts/alerts.log
 for process in /proc/[0-9]*; do
     [[ $(<"$process/comm") == ossec-maild ]] || continue
-    read -r _ position < "$process/fdinfo/$(basename "$(find -L "$process/fd" -maxdepth 1 -samefile $file -print -quit)")"
+    descriptor=$(find -L "$process/fd" -maxdepth 1 -samefile $file -print -quit)
+    read -r _ position < "$process/fdinfo/${descriptor##*/}"
     ((position >= $(stat -Lc %s $file))) && exit
 done 2>/dev/null
 exit 1
