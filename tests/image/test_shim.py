@@ -1,6 +1,7 @@
 """The shim: each wrap is in force in what is built, and does what it is there for."""
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,60 @@ from pipeline.server import Server, gateway, network, server
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 
+# What stock code does where nobody sees it, played to the shim's own functions: see header.c and fields.c.
+PLAY = r"""
+#include <assert.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include "analysisd.h"
+
+char __shost[512] = "here";
+static const char *line, *host;
+
+/* Suricata's date: the text would begin two bytes behind the end of the line, of which there are two copies. */
+int __real_OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_globals)
+{
+    static char copies[200];
+    size_t length = strlen(line) + 1;
+
+    (void)recv_time, (void)update_time_globals;
+    assert(msg[strlen(msg) + 1] == 0); /* looked at where the line is empty */
+    memcpy(memcpy(copies, line, length) + length, line, length);
+    lf->full_log = copies;
+    lf->log = copies + length + 28;
+    lf->hostname = (char *)host;
+    lf->location = "192.0.2.1";
+    return 0;
+}
+
+void *__real_SrcIP_FP(Eventinfo *lf, char *field, int order) { (void)order; lf->srcip = field; return NULL; }
+
+int __wrap_OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_globals);
+void *__wrap_SrcIP_FP(Eventinfo *lf, char *field, int order);
+
+int main(void)
+{
+    static Eventinfo lf;
+    const char *refused[] = {"../x", "/x", ">x", "a->b", "."};
+    char empty[64];
+
+    line = "11/23/2026-04:50:00.240702 ", host = "web1";
+    strcpy(memset(empty, 0xc3, sizeof(empty)), "2:192.0.2.1:");
+    assert(__wrap_OS_CleanMSG_ex(empty, &lf, 0, 0) == 0);
+    assert(lf.log == lf.full_log + 2 * strlen(line) + 1 && *lf.log == 0);
+    assert(strcmp(lf.hostname, "web1") == 0);
+    for (int i = 0; i < 5; i++) {
+        host = refused[i];
+        assert(__wrap_OS_CleanMSG_ex(empty, &lf, 0, 0) == 0 && strcmp(lf.hostname, "here") == 0);
+    }
+    for (int i = 0; i < 10000; i++) {
+        __wrap_SrcIP_FP(&lf, calloc(1, 1000), 0);
+    }
+    assert(mallinfo2().uordblks < 1000000);
+    return 0;
+}
+"""
 OSSEC_LOG = "/var/ossec/logs/ossec.log"
 BLACK_HOLE = "192.0.2.53"  # of TEST-NET-1: no answer ever comes from there
 
@@ -62,6 +117,27 @@ def test_a_wrap_that_is_not_in_force_fails_the_build(
     complaint: str,
 ) -> None:
     assert complaint in broken(file, old, new)
+
+
+@pytest.mark.skipif(
+    not shutil.which("cc"), reason="NO C COMPILER HERE: the shim's functions are not tried by themselves"
+)
+def test_what_is_read_and_lost_where_nobody_sees_it(tmp_path: Path) -> None:
+    shim, headers = image.ROOT / "docker" / "shim", standin.SOURCES / "src"
+    (tmp_path / "play.c").write_text(PLAY)
+    # The functions that are not played are those of other fields.
+    options = [
+        "-O1",
+        "-U_FORTIFY_SOURCE",
+        "-ffunction-sections",
+        "-Wl,--gc-sections",
+        "-Wno-discarded-qualifiers",
+    ]
+    folders = [f"-I{headers / name}" for name in ("headers", "analysisd")]
+    files = [str(tmp_path / "play.c"), str(shim / "header.c"), str(shim / "fields.c")]
+    program = str(tmp_path / "play")
+    subprocess.run(["cc", "-D_GNU_SOURCE", *options, *folders, *files, "-o", program], check=True)
+    subprocess.run([program], check=True)
 
 
 def test_a_line_is_not_held_up_by_dns(client: docker.DockerClient, built: image.Image) -> None:
