@@ -136,7 +136,7 @@ write_configuration() {
 check_configuration() {
     local problem file
     problem=$(/var/ossec/bin/ossec-analysisd -t 2>&1) || fail 78 "OSSEC does not take its configuration: $problem"
-    for file in $run/receiver*.conf; do
+    for file in "$run"/receiver*.conf; do
         problem=$(rsyslogd -N1 -f "$file" 2>&1) || fail 78 "rsyslog does not take its configuration: $problem"
     done
 }
