@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, ImageNotFound
 
-from pipeline import release
+from pipeline import machine, release
 from pipeline.console import err
 from pipeline.errors import UserError
 
@@ -90,15 +90,8 @@ def _bootstrap(name: str, suite: str, epoch: int) -> None:
                 "No registry answers, and the stand-in for the base image needs mmdebstrap: install it (Debian "
                 "and Ubuntu: apt-get install mmdebstrap), or make the registry reachable."
             )
-        _run(
-            "Installing mmdebstrap",
-            "apt-get",
-            "install",
-            "-y",
-            "-qq",
-            "--no-install-recommends",
-            "mmdebstrap",
-        )
+        with err.status("Installing mmdebstrap …"):
+            machine.install(["mmdebstrap"])
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
     with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
         options = [f"--dpkgopt={line}" for line in SLIM]
