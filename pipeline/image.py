@@ -22,7 +22,8 @@ from pipeline.errors import UserError
 from pipeline.release import Release
 
 ROOT = Path(__file__).resolve().parent.parent
-REPOSITORY = "ossec-log-server"
+# Another name keeps the images of two checkouts apart that share an engine.
+REPOSITORY = os.environ.get("OSSEC_LOG_SERVER_IMAGE") or "ossec-log-server"
 STAND_IN_LABEL = "ossec-log-server.stand-in"  # what of the image is one: base, release or both
 
 

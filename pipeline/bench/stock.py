@@ -6,7 +6,7 @@ from pipeline import base, image
 from pipeline.release import Release
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = "ossec-log-server-bench-stock"
+REPOSITORY = f"{image.REPOSITORY}-bench-stock"
 
 
 def build(release: Release, tarball: Path, tools: Path) -> image.Image:

@@ -23,7 +23,7 @@ from pipeline.release import Base, find, load
 VERSION = "0.1.0"
 TOP = f"ossec-hids-{VERSION}"
 TARBALL = f"{TOP}.tar.gz"
-REPOSITORY = "ossec-log-server-stand-in"  # its image's name in the engine, without the tag
+REPOSITORY = f"{image.REPOSITORY}-stand-in"  # its image's name in the engine, without the tag
 COMMIT_DATE = 1795392000  # 2026-11-23 00:00 UTC, in seconds since 1970; every file in the tarball bears it
 
 SOURCES = Path(__file__).resolve().parent / "source"
