@@ -2,7 +2,35 @@
 # Reads the environment. An empty variable means its default; a wrong one ends the container with 78 (EX_CONFIG)
 # and one line that names it.
 
-wrong() { fail 78 "$1 is '${!1}', $2"; }
+declare -A file_of=() # variable -> the file that its value came from
+
+# NAME_FILE: the value of NAME is in that file, as secrets are mounted. Not exported, so that no daemon's environment
+# holds one.
+for variable in "${!OSSEC_@}"; do
+    [[ $variable == *_FILE && -n ${!variable} ]] || continue
+    name=${variable%_FILE}
+    [[ -z ${!name:-} ]] || fail 78 "$name and $variable are both set; leave one of them out"
+    # Somebody may have written the secret itself there.
+    [[ ${!variable} == /* ]] || fail 78 "$variable is no path of a file; write one that starts with /"
+    [[ -f ${!variable} && -r ${!variable} ]] ||
+        fail 78 "$variable is '${!variable}', which is no file that UID $(id -u) can read; mount one there that it can"
+    file_of[$name]=${!variable}
+    printf -v "$name" %s "$(tr -d '\0' < "${!variable}")"
+done
+[[ -z ${!OSSEC_@} ]] || export -n "${!OSSEC_@}"
+
+# A secret is not shown: a password, or what came from a file.
+shown() { # VARIABLE
+    if [[ -n ${file_of[$1]-} ]]; then
+        echo "what ${file_of[$1]} holds"
+    elif [[ $1 == *PASSWORD* ]]; then
+        echo "a value that is not shown"
+    else
+        echo "'${!1}'"
+    fi
+}
+
+wrong() { fail 78 "$1 is $(shown "$1"), $2"; }
 
 # one_of VARIABLE VALUE WORD...
 one_of() {
