@@ -1,9 +1,10 @@
 /* ossec-handover: takes messages from the receiver and hands them to OSSEC's engine, waiting for the engine
  * where it is slow or away, so that the pressure goes back to the receiver and from there to the sender.
  *
- *   ossec-handover FIFO JOURNAL NETWORKS        lines "ADDRESS MESSAGE" from a FIFO that it makes (rsyslog's omfile),
- *                                               of addresses in the file NETWORKS
- *   ossec-handover --confirm JOURNAL NETWORKS   the same from standard input, each answered "OK" (rsyslog's omprog)
+ *   ossec-handover FIFO JOURNAL NETWORKS BYTES        lines "ADDRESS MESSAGE" from a FIFO that it makes (rsyslog's
+ *                                                     omfile), of addresses in the file NETWORKS; so much may wait
+ *   ossec-handover --confirm JOURNAL NETWORKS BYTES   the same from standard input, each answered "OK" (omprog)
+ * SIGUSR1 says that the receiver ends: what it has in memory is taken beyond those bytes.
  *   ossec-handover --say TEXT       one message of our own to the engine
  *   ossec-handover --settled JOURNAL   notes that the engine ended in order: it has analysed all that it took
  *   ossec-handover --counters JOURNAL...
@@ -32,21 +33,21 @@
 
 #define ENGINE_SOCKET "/var/ossec/queue/ossec/queue"
 #define LINE_LIMIT 524288    /* bytes, above the receiver's maxMessageSize with every byte escaped */
-/* Bytes of the journal that may be full of messages not sent yet: few while the engine works, so that there is room
- * for what the receiver has in memory when the engine is gone; the last for what is on the way at the very end. */
-#define AHEAD (256u << 10)
-#define LAST (1u << 20)
-#define STUCK_S 1            /* an engine that takes nothing for so long is as good as gone */
+#define LAST (128u << 20)    /* bytes that may wait beyond the allowance at the end: all that the receiver's memory holds */
 #define RETRY_MS 20          /* how often an engine that is away is looked for */
 
 static struct journal *journal;
+static uint64_t allowance;   /* bytes that may wait */
 static int engine = -1;
 static volatile sig_atomic_t ending = 0;
+static volatile sig_atomic_t last = 0; /* the receiver ends and empties its memory */
 
-static void on_end(int sig)
+static void on_signal(int sig)
 {
-    (void)sig;
-    ending = 1;
+    last = 1;
+    if (sig != SIGUSR1) {
+        ending = 1;
+    }
 }
 
 static void die(const char *what)
@@ -94,7 +95,7 @@ static int send_on(void)
 }
 
 /* Puts each whole line of the buffer into the journal; what is left stays in it. Returns 0 if there was no room. */
-static int take_in(char *buffer, size_t *filled, int confirm, uint32_t reserve)
+static int take_in(char *buffer, size_t *filled, int confirm)
 {
     char datagram[JOURNAL_RECORD_MAX];
     char *line = buffer, *end;
@@ -104,7 +105,7 @@ static int take_in(char *buffer, size_t *filled, int confirm, uint32_t reserve)
         uint64_t cut = journal->cut;
         uint32_t length = compose(journal, line, (size_t)(end - line), datagram);
 
-        if (length > 0 && !journal_add(journal, datagram, length, reserve)) {
+        if (length > 0 && !journal_add(&journal, datagram, length, last ? allowance + LAST : allowance)) {
             journal->cut = cut; /* it will come by again */
             room = 0;
             break;
@@ -119,35 +120,23 @@ static int take_in(char *buffer, size_t *filled, int confirm, uint32_t reserve)
     return room;
 }
 
-static time_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec;
-}
-
 /* Until the input is closed, or it is told to end and the input is empty; then until all is sent or the engine away. */
 static void run(int input, int confirm)
 {
     static char buffer[LINE_LIMIT];
     size_t filled = 0;
     int open = 1, room = 1;
-    uint64_t sent_before = journal->unsent;
-    time_t moved = now();
 
     for (;;) {
-        int there = send_on();
+        /* With no room for what it writes, the engine would lose it: then it counts as away. */
+        int there = !journal_volume_full() && send_on();
         int waiting = journal->unsent < journal->end;
-        uint32_t reserve;
 
-        if (!waiting || journal->unsent != sent_before) {
-            sent_before = journal->unsent;
-            moved = now();
+        if (!waiting) {
+            journal_shrink(&journal);
         }
-        reserve = ending ? 0 : there && now() - moved <= STUCK_S ? JOURNAL_BYTES - AHEAD : LAST;
         if (!room) {
-            room = take_in(buffer, &filled, confirm, reserve);
+            room = take_in(buffer, &filled, confirm);
         }
         if (ending && (!open || !room) && (!there || !waiting)) {
             return;
@@ -165,7 +154,7 @@ static void run(int input, int confirm)
 
             if (got > 0) {
                 filled += (size_t)got;
-                room = take_in(buffer, &filled, confirm, reserve);
+                room = take_in(buffer, &filled, confirm);
                 if (filled == sizeof(buffer) && room) {
                     filled = 0; /* no line is so long: the receiver cuts before */
                 }
@@ -188,37 +177,31 @@ static int say(const char *text)
            send(engine, datagram, (size_t)length, 0) < 0;
 }
 
-static struct journal *open_journal(const char *path, int alone)
-{
-    struct journal *j = journal_open(path, alone);
-
-    if (j == NULL) {
-        die(path);
-    }
-    return j;
-}
-
 static void print_counters(int count, char **paths)
 {
-    uint64_t received = 0, refused = 0, cut = 0, sent = 0, repeated = 0, waiting = 0;
+    uint64_t received = 0, refused = 0, cut = 0, sent = 0, repeated = 0, waiting = 0, bytes = 0;
 
     for (int n = 0; n < count; n++) {
-        const struct journal *j = open_journal(paths[n], 0);
+        const struct journal *j = journal_look(paths[n]);
 
+        if (j == NULL) {
+            continue; /* it is just being made */
+        }
         received += j->received;
         refused += j->refused;
         cut += j->cut;
         sent += j->sent;
         repeated += j->repeated;
-        waiting += j->end - j->unsent;
+        waiting += j->received + j->repeated - j->sent;
+        bytes += j->end - j->unsent;
     }
     printf("received %" PRIu64 "\nrefused %" PRIu64 "\ncut %" PRIu64 "\nsent %" PRIu64 "\nrepeated %" PRIu64
-           "\nwaiting_bytes %" PRIu64 "\n", received, refused, cut, sent, repeated, waiting);
+           "\nwaiting %" PRIu64 "\nwaiting_bytes %" PRIu64 "\n", received, refused, cut, sent, repeated, waiting, bytes);
 }
 
 int main(int argc, char **argv)
 {
-    struct sigaction act = {.sa_handler = on_end};
+    struct sigaction act = {.sa_handler = on_signal};
     const char *mode = argc > 2 ? argv[1] : "";
     int confirm = strcmp(mode, "--confirm") == 0;
     int input = STDIN_FILENO;
@@ -231,17 +214,23 @@ int main(int argc, char **argv)
         return 0;
     }
     if (strcmp(mode, "--settled") == 0) {
-        open_journal(argv[2], 0)->settled = 1;
+        if ((journal = journal_look(argv[2])) != NULL) {
+            journal->settled = 1;
+        }
         return 0;
     }
-    if (argc != 4) {
-        fputs("usage: ossec-handover FIFO JOURNAL NETWORKS | --confirm JOURNAL NETWORKS | --say TEXT | "
+    if (argc != 5 || (allowance = strtoull(argv[4], NULL, 10)) == 0) {
+        fputs("usage: ossec-handover FIFO JOURNAL NETWORKS BYTES | --confirm JOURNAL NETWORKS BYTES | --say TEXT | "
               "--settled JOURNAL | --counters JOURNAL...\n", stderr);
         return 64;
     }
-    journal = open_journal(argv[2], 1);
+    journal = journal_open(argv[2]);
+    if (journal == NULL) {
+        die(argv[2]);
+    }
     sigaction(SIGTERM, &act, NULL); /* without SA_RESTART: it ends a wait */
     sigaction(SIGINT, &act, NULL);
+    sigaction(SIGUSR1, &act, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (networks_read(argv[3]) != 0) {
         die(argv[3]);

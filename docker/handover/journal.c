@@ -2,52 +2,127 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-static const char MAGIC[8] = "OLSJRNL1";
+#define KEPT_FREE (4u << 20) /* bytes of the volume: more than the engine writes of what its queues hold */
 
-struct journal *journal_open(const char *path, int alone)
+static const char MAGIC[8] = "OLSJRNL2";
+
+/* Of the journal that was opened alone. */
+static char own_path[PATH_MAX];
+static int own_fd = -1;
+
+static struct journal *map(int fd, uint64_t size)
+{
+    void *at = mmap(NULL, sizeof(struct journal) + size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    return at == MAP_FAILED ? NULL : at;
+}
+
+/* Allocated now: on a disk that is full later, writing to the map would kill the process. */
+static struct journal *make(int fd, uint64_t size)
 {
     struct journal *j;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 
-    if (fd < 0) {
+    errno = posix_fallocate(fd, 0, (off_t)(sizeof(*j) + size));
+    if (errno != 0 || (j = map(fd, size)) == NULL) {
         return NULL;
     }
-    if (alone && flock(fd, LOCK_EX) != 0) {
+    memset(j, 0, sizeof(*j));
+    memcpy(j->magic, MAGIC, sizeof(MAGIC));
+    j->size = size;
+    j->settled = 1;
+    return j;
+}
+
+/* Whether the file holds a journal; its header is read into `head`. */
+static int is_journal(int fd, struct journal *head)
+{
+    struct stat file;
+
+    return fstat(fd, &file) == 0 && pread(fd, head, sizeof(*head), 0) == sizeof(*head) &&
+           memcmp(head->magic, MAGIC, sizeof(MAGIC)) == 0 && head->size >= JOURNAL_LEAST &&
+           (uint64_t)file.st_size >= sizeof(*head) + head->size && head->oldest <= head->unsent &&
+           head->unsent <= head->end && head->end - head->oldest <= head->size;
+}
+
+struct journal *journal_look(const char *path)
+{
+    struct journal head, *j = NULL;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+
+    if (fd >= 0) {
+        if (is_journal(fd, &head)) {
+            j = map(fd, head.size);
+        }
         close(fd);
-        return NULL;
-    }
-    /* Allocated now: on a disk that is full later, writing to the map would kill the process. */
-    errno = posix_fallocate(fd, 0, sizeof(*j));
-    if (errno != 0) {
-        close(fd);
-        return NULL;
-    }
-    j = mmap(NULL, sizeof(*j), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (!alone) {
-        close(fd); /* else it stays open, and with it the lock */
-    }
-    if (j == MAP_FAILED) {
-        return NULL;
-    }
-    if (memcmp(j->magic, MAGIC, sizeof(MAGIC)) != 0 || j->oldest > j->unsent || j->unsent > j->end ||
-        j->end - j->oldest > JOURNAL_BYTES) {
-        memset(j, 0, offsetof(struct journal, ring));
-        memcpy(j->magic, MAGIC, sizeof(MAGIC));
-        j->settled = 1;
     }
     return j;
 }
 
+/* A descriptor of the file, locked. Whoever had it before may have put another file in its place meanwhile. */
+static int open_locked(const char *path)
+{
+    struct stat there, here;
+
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+
+        if (fd < 0) {
+            return -1;
+        }
+        if (flock(fd, LOCK_EX) != 0 || fstat(fd, &here) != 0) {
+            close(fd);
+            return -1;
+        }
+        if (stat(path, &there) == 0 && here.st_ino == there.st_ino) {
+            return fd;
+        }
+        close(fd);
+    }
+}
+
+struct journal *journal_open(const char *path)
+{
+    struct journal head;
+    struct stat file;
+
+    if (snprintf(own_path, sizeof(own_path), "%s", path) >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return NULL;
+    }
+    own_fd = open_locked(path);
+    if (own_fd < 0) {
+        return NULL;
+    }
+    if (is_journal(own_fd, &head)) {
+        return map(own_fd, head.size);
+    }
+    if (fstat(own_fd, &file) == 0 && file.st_size > 0) {
+        fprintf(stderr, "ossec-handover: %s is no journal of this version; a new one begins\n", path);
+    }
+    return make(own_fd, JOURNAL_LEAST);
+}
+
+int journal_volume_full(void)
+{
+    struct statvfs volume;
+
+    return statvfs(own_path, &volume) == 0 && (uint64_t)volume.f_bavail * volume.f_frsize < KEPT_FREE;
+}
+
 static void copy_in(struct journal *j, uint64_t position, const void *data, size_t length)
 {
-    size_t place = position % JOURNAL_BYTES;
-    size_t first = length < JOURNAL_BYTES - place ? length : JOURNAL_BYTES - place;
+    size_t place = position % j->size;
+    size_t first = length < j->size - place ? length : j->size - place;
 
     memcpy(j->ring + place, data, first);
     memcpy(j->ring, (const char *)data + first, length - first);
@@ -55,26 +130,87 @@ static void copy_in(struct journal *j, uint64_t position, const void *data, size
 
 static void copy_out(const struct journal *j, uint64_t position, void *data, size_t length)
 {
-    size_t place = position % JOURNAL_BYTES;
-    size_t first = length < JOURNAL_BYTES - place ? length : JOURNAL_BYTES - place;
+    size_t place = position % j->size;
+    size_t first = length < j->size - place ? length : j->size - place;
 
     memcpy(data, j->ring + place, first);
     memcpy((char *)data + first, j->ring, length - first);
 }
 
-int journal_add(struct journal *j, const char *data, uint32_t length, uint32_t reserve)
+static void forget_oldest(struct journal *j)
 {
-    uint64_t need = sizeof(length) + length;
+    uint32_t gone;
 
-    if (j->end + need + reserve - j->unsent > JOURNAL_BYTES) {
+    copy_out(j, j->oldest, &gone, sizeof(gone));
+    j->oldest += sizeof(gone) + gone;
+}
+
+/* Moves all that fits into a journal of another size, in a file that takes the place of the old one at once: whoever
+ * is killed in between leaves the old one whole. The old one stays where the volume has no room for both. */
+static int resize(struct journal **of, uint64_t size)
+{
+    struct journal *old = *of, *j = NULL;
+    struct statvfs volume;
+    char path[PATH_MAX + 4];
+    char chunk[65536];
+    int fd;
+
+    if (statvfs(own_path, &volume) != 0 || (uint64_t)volume.f_bavail * volume.f_frsize < size + KEPT_FREE) {
         return 0;
     }
+    snprintf(path, sizeof(path), "%s.new", own_path);
+    fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        return 0;
+    }
+    if (flock(fd, LOCK_EX) != 0 || (j = make(fd, size)) == NULL) {
+        unlink(path);
+        close(fd);
+        return 0;
+    }
+    while (old->end - old->oldest > size) {
+        forget_oldest(old);
+    }
+    for (uint64_t position = old->oldest, length; position < old->end; position += length) {
+        length = old->end - position < sizeof(chunk) ? old->end - position : sizeof(chunk);
+        copy_out(old, position, chunk, length);
+        copy_in(j, position, chunk, length);
+    }
+    memcpy(&j->oldest, &old->oldest, offsetof(struct journal, ring) - offsetof(struct journal, oldest));
+    if (rename(path, own_path) != 0) {
+        munmap(j, sizeof(*j) + size);
+        unlink(path);
+        close(fd);
+        return 0;
+    }
+    munmap(old, sizeof(*old) + old->size);
+    close(own_fd);
+    own_fd = fd;
+    *of = j;
+    return 1;
+}
 
-    while (j->end + need - j->oldest > JOURNAL_BYTES) {
-        uint32_t gone;
+void journal_shrink(struct journal **j)
+{
+    if ((*j)->size > JOURNAL_LEAST) {
+        resize(j, JOURNAL_LEAST);
+    }
+}
 
-        copy_out(j, j->oldest, &gone, sizeof(gone));
-        j->oldest += sizeof(gone) + gone;
+int journal_add(struct journal **of, const char *data, uint32_t length, uint64_t limit)
+{
+    uint64_t need = sizeof(length) + length;
+    struct journal *j = *of;
+
+    if (j->end + need - j->unsent > limit) {
+        return 0;
+    }
+    if (j->end + need - j->unsent > j->size && !resize(of, 2 * j->size)) {
+        return 0;
+    }
+    j = *of;
+    while (j->end + need - j->oldest > j->size) {
+        forget_oldest(j);
     }
     copy_in(j, j->end, &length, sizeof(length));
     copy_in(j, j->end + sizeof(length), data, length);

@@ -32,17 +32,16 @@ write_ruleset() {
     echo "action($3) }"
 }
 
-# For the receiver with a queue: in memory first, on the volume when the engine is slow or away, and kept there over
-# a restart; full, it makes senders wait. Without its light delay, by which TCP senders would wait at 70 % of the memory
-# and never come to the disk. A FIFO takes many messages a write, and one that is not read holds its
-# writer back. Only one action may write to it: two would write into each other's lines.
+# For the receiver with a queue. It is in memory only, and nearly empty: ossec-handover takes all into its journal, up
+# to OSSEC_QUEUE_DISK, and holds back behind that; then the queue fills, and senders wait. Without the queue's light delay,
+# by which TCP senders would wait a second a line at 70 %. A FIFO takes many messages a write, and one that is not read
+# holds its writer back. Only one action may write to it: two would write into each other's lines.
 # rsyslog calls a module that is loaded and has no listener an error, so each is loaded only where it is wanted.
 write_queued() {
     local buffer
     write_ruleset engine "queue.type=\"LinkedList\" queue.size=\"20000\" queue.dequeueBatchSize=\"1024\"
-        queue.filename=\"engine\" queue.maxDiskSpace=\"$queue_disk\" queue.checkpointInterval=\"100\"
-        queue.saveOnShutdown=\"on\" queue.timeoutShutdown=\"3000\" queue.timeoutEnqueue=\"2000000000\"
-        queue.workerThreads=\"1\" queue.lightDelayMark=\"20000\"" \
+        queue.timeoutShutdown=\"3000\" queue.timeoutEnqueue=\"2000000000\" queue.workerThreads=\"1\"
+        queue.lightDelayMark=\"20000\"" \
         "type=\"omfile\" file=\"$run/handover\" template=\"handover\" ioBufferSize=\"64k\" flushOnTXEnd=\"on\""
     if [[ $syslog_protocol == *udp* ]]; then
         buffer=$(largest_buffer)
@@ -62,7 +61,7 @@ write_queued() {
 # then. TLS is here too, apart from the queue, as imtcp of rsyslog 8.2504 may crash when it ends with senders waiting.
 write_direct() {
     write_ruleset direct 'queue.type="Direct"' "type=\"omprog\" template=\"handover\" confirmMessages=\"on\" forceSingleInstance=\"on\"
-        binary=\"/usr/local/bin/ossec-handover --confirm $direct_journal $run/networks\"
+        binary=\"/usr/local/bin/ossec-handover --confirm $direct_journal $run/networks $queue_disk\"
         action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\""
     if [[ $tls == yes ]]; then
         echo "global(defaultNetstreamDriverCertFile=\"$tls_folder/tls.crt\"

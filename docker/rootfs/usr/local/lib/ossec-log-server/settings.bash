@@ -60,6 +60,16 @@ networks() {
     [[ -z $bad ]] || wrong "$1" "where $bad is no address or network; write for example 10.0.0.0/8,192.0.2.7,2001:db8::/32"
 }
 
+bytes() { # SIZE, such as 500m
+    local number=${1%[kmg]}
+    case $1 in
+        *k) echo $((number << 10)) ;;
+        *m) echo $((number << 20)) ;;
+        *g) echo $((number << 30)) ;;
+        *) echo "$number" ;;
+    esac
+}
+
 without_spaces() { echo "${1//[[:space:]]/}"; }
 
 syslog_protocol=$(without_spaces "${OSSEC_SYSLOG_PROTOCOL:-udp,tcp}")
@@ -71,5 +81,6 @@ queue_disk=$(without_spaces "${OSSEC_QUEUE_DISK:-1g}")
 one_of OSSEC_SYSLOG_PROTOCOL "$syslog_protocol" udp tcp udp,tcp tcp,udp
 one_of OSSEC_RELP "$relp" yes no
 [[ $queue_disk =~ ^[1-9][0-9]*[kmg]?$ ]] || wrong OSSEC_QUEUE_DISK "which is no size; write for example 500m or 2g"
+queue_disk=$(bytes "$queue_disk")
 networks OSSEC_ALLOWED_IPS "$allowed_ips"
 level OSSEC_LOG_ALERT_LEVEL "$log_alert_level"
