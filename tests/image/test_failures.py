@@ -48,6 +48,13 @@ DAEMONS = {
 }
 
 
+JOURNAL_AT_REST = 17 << 20  # bytes, and a little more than it needs then
+
+
+def journal_size(server: Server) -> int:
+    return int(server.run("stat", "-c", "%s", f"{DATA}/queue/intake/journal"))
+
+
 def alerts(server: Server, text: str) -> int:
     """How many alerts about that text are on standard output."""
     return sum(text in one["full_log"] for one in server.alerts())
@@ -57,7 +64,7 @@ def alerts(server: Server, text: str) -> int:
 def test_a_daemon_that_hangs_under_load_costs_nothing(server: Server, daemon: str) -> None:
     command, on_the_way = DAEMONS[daemon]
     count = 100_000 if daemon == "ossec-analysisd" else 50_000
-    # So many and so long that what waits for the engine is more than the journal and the receiver's memory hold.
+    # So many and so long that what waits for the engine is more than the journal holds before it grows.
     lines = numbered(daemon, range(count), 600 if daemon == "ossec-analysisd" else 0)
     alert = f"Failed password for {daemon} from 203.0.113.7 port 22 ssh2"
     with sending(address(server), lines, 10) as senders:
@@ -68,8 +75,8 @@ def test_a_daemon_that_hangs_under_load_costs_nothing(server: Server, daemon: st
                 assert "stuck: an event did not come" in complaint
             if daemon == "ossec-analysisd":
                 wait(senders)
-                wait_until(lambda: server.counters()["queued"] > 20_000, 30, what="a queue on disk")
-                server.run("bash", "-c", f"ls {DATA}/queue/intake/engine.0*")
+                wait_until(lambda: server.counters()["queued"] > 40_000, 30, what="a queue on disk")
+                assert journal_size(server) > JOURNAL_AT_REST
             if not on_the_way:
                 syslog.send_tcp(*server.tcp, [syslog.message(alert)])
                 wait_all(server, daemon, count)
@@ -81,12 +88,33 @@ def test_a_daemon_that_hangs_under_load_costs_nothing(server: Server, daemon: st
         wait_until(lambda: alerts(server, alert), 20, what="the alert")
         assert alerts(server, alert) == 1
     assert not stuck(server)
+    wait_until(lambda: journal_size(server) < JOURNAL_AT_REST, 30, what="the volume's room to be given back")
+
+
+def test_senders_wait_when_the_disk_allowance_is_full(
+    client: docker.DockerClient, built: image.Image
+) -> None:
+    count = 100_000  # of 600 bytes: more than the allowance, the receiver's memory and the sockets hold
+    with run_server(client, built.name, {**FROM_HERE, "OSSEC_QUEUE_DISK": "10m"}) as server:
+        server.wait_listening()
+        with sending(address(server), numbered("allowed", range(count), 600), 1) as [sender]:
+            with stopped(server, "bin/ossec-analysisd"):
+                wait_until(lambda: server.counters()["waiting_bytes"] > 10_000_000, 60, what="a full journal")
+                wait_until(lambda: server.counters()["queued"] > 35_000, 60, what="a full memory")
+                assert server.counters()["waiting_bytes"] <= 10 << 20
+                assert not sender.done()
+            assert sender.result() == count
+            wait_all(server, "allowed", count)
+        ledger = settle(
+            server, "allowed", "a full disk allowance holds senders back and costs nothing", count
+        )
+        assert (ledger.lost, ledger.twice) == (0, 0), str(ledger)
 
 
 def test_an_engine_killed_under_load_costs_nothing_that_was_handed_over(
     client: docker.DockerClient, built: image.Image
 ) -> None:
-    each, cuts, begun = 100_000, [], 0
+    each, cuts, took, begun = 400_000, list[int](), list[float](), 0
     with run_server(client, built.name, FROM_HERE) as server:
         server.wait_listening()
         for _ in range(3):
@@ -94,7 +122,9 @@ def test_an_engine_killed_under_load_costs_nothing_that_was_handed_over(
             with sending(address(server), numbered("killed", range(begun, begun + each)), 1) as [sender]:
                 wait_until(lambda: server.counters()["received"] > before + 10_000, 60, what="the load")  # noqa: B023
                 server.kill("ossec-analysisd")
+                killed = time.monotonic()
                 assert server.exit_code() == 137, server.log()
+                took.append(time.monotonic() - killed)
             begun += sender.result()
             cuts.append(begun - 1)
             restart(server)
@@ -107,11 +137,10 @@ def test_an_engine_killed_under_load_costs_nothing_that_was_handed_over(
         repeated = server.counters()["repeated"]
         print(f"the engine was killed {len(cuts)} times, {repeated} lines were sent to it again")
         assert ledger.lost == 0, str(ledger)
-        # What was in the socket's buffers when the connection was cut was never taken. rsyslog itself loses up to two
-        # of its batches of 1,024 when it ends while it moves them between memory and disk: known, and stated in README.
-        moving = sum(last - first + 1 for first, last in ledger.gaps if last not in cuts)
-        print(f"rsyslog lost {moving} lines of its own in {len(cuts)} kills")
-        assert moving <= len(cuts) * 2048, str(ledger)
+        # What was in the socket's buffers when the connection was cut was never taken.
+        assert all(last in cuts for _, last in ledger.gaps), str(ledger)
+        print("from the kill to the end of the container:", *(f"{seconds:.1f} s" for seconds in took))
+        assert max(took) < 4  # it is about 0.7; 2 are promised, on a machine that does nothing else
 
 
 def test_a_container_killed_under_load_starts_again(
@@ -235,7 +264,7 @@ def test_a_second_sigterm_ends_at_once(client: docker.DockerClient, built: image
 def test_a_full_volume_is_noticed_and_forgotten(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
-    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=24m,uid=10514,gid=0,mode=0775"}
+    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=32m,uid=10514,gid=0,mode=0775"}
     made = client.volumes.create(driver_opts=options)
     try:
         mounts = {str(made.name): {"bind": DATA, "mode": "rw"}}
@@ -244,7 +273,9 @@ def test_a_full_volume_is_noticed_and_forgotten(
             send(address(server), numbered("before", range(1000)))
             wait_all(server, "before", 1000)
             server.run("bash", "-c", f"cat /dev/zero > {DATA}/filler 2>/dev/null; df {DATA} | grep -q 100%")
-            send(address(server), numbered("full", range(1000)))
+            send(
+                address(server), numbered("full", range(1000))
+            )  # held back: the engine could not write it down
             complaint = wait_until(lambda: stuck(server), 60, what="health to see it")
             print(f"health: {complaint}")
             assert server.running(), server.log()
@@ -252,9 +283,10 @@ def test_a_full_volume_is_noticed_and_forgotten(
             wait_until(lambda: not stuck(server), 60, what="health")
             send(address(server), numbered("after", range(1000)))
             wait_all(server, "after", 1000)
-            settle(server, "full", "those of a full volume may be lost", 1000, 0)
-            ledger = settle(server, "after", "a volume with room again costs nothing more", 1000)
-            assert (ledger.lost, ledger.twice) == (0, 0), str(ledger)
+            wait_all(server, "full", 1000)
+            for mark in ("full", "after"):
+                ledger = settle(server, mark, "a full volume costs nothing", 1000)
+                assert (ledger.lost, ledger.twice) == (0, 0), str(ledger)
     finally:
         made.remove(force=True)
 
