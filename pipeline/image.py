@@ -2,12 +2,10 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +14,19 @@ from typing import Any
 import docker
 from rich.table import Table
 
-from pipeline import base, source
+from pipeline import base, platforms, source
 from pipeline.console import err
+from pipeline.context import Context, context
 from pipeline.errors import UserError
 from pipeline.release import Release
 
 ROOT = Path(__file__).resolve().parent.parent
+DOCKER = ROOT / "docker"
 # Another name keeps the images of two checkouts apart that share an engine.
 REPOSITORY = os.environ.get("OSSEC_LOG_SERVER_IMAGE") or "ossec-log-server"
 STAND_IN_LABEL = "ossec-log-server.stand-in"  # what of the image is one: base, release or both
+SNAPSHOT_LABEL = "ossec-log-server.snapshot"  # the day of Debian's archive that its packages are of, or:
+NO_SNAPSHOT = "none"
 
 
 @dataclass(frozen=True)
@@ -39,85 +41,126 @@ class Layer:
 @dataclass(frozen=True)
 class Image:
     """A built image: its name in the engine, its manifest's digest, the archive (docker's and OCI's form in
-    one file) that holds it, its labels and its layers, the lowest first.
+    one file) that holds it, its platform, its labels and its layers, the lowest first.
     """
 
     name: str
     digest: str
     archive: Path
+    platform: str
     labels: dict[str, str]
     layers: tuple[Layer, ...]
 
 
-def name(release: Release, repository: str = REPOSITORY) -> str:
+@dataclass(frozen=True)
+class Recipe:
+    """All that an image is made from: `docker` is the folder of its Dockerfile."""
+
+    release: Release
+    tarball: Path
+    under: base.BaseImage
+    platform: str
+    docker: Path
+    labels: dict[str, str]
+
+
+def name(release: Release, repository: str = REPOSITORY, platform: str = platforms.NATIVE) -> str:
     """The name in the engine of the image that `build` makes of the release."""
-    return f"{repository}:{release.immutable_tag}"
+    return f"{repository}:{release.immutable_tag}{platforms.suffix(platform)}"
 
 
-def build(release: Release, tarball: Path, repository: str = REPOSITORY) -> Image:
-    """Build the release's image from its verified tarball and load it into the engine as `repository:IMMUTABLE-TAG`.
+def archive(reference: str, platform: str = platforms.NATIVE) -> Path:
+    """Where the archive of an image lies that `build` has made under that name."""
+    stem = reference.replace(":", "-").removesuffix(platforms.suffix(platform))
+    file = f"{stem}-{platforms.architecture(platform)}.tar"
+    return source.cache_dir() / "images" / file
+
+
+def build(
+    release: Release, tarball: Path, repository: str = REPOSITORY, platform: str = platforms.NATIVE
+) -> Image:
+    """Build the release's image from its verified tarball and load it into the engine under its `name`.
 
     Raises UserError when the base cannot be had or the build fails; then nothing new is in the engine.
     """
-    under = base.obtain(release.base, release.source.commit_date)
-    labels = _labels(release, under, stand_in_release=repository != REPOSITORY)
-    with sources(tarball) as folder:
-        arguments = [
-            *build_arguments(release, under, folder),
-            *(f"--label={key}={value}" for key, value in labels.items()),
-            str(ROOT / "docker"),
-        ]
-        return built(name(release, repository), arguments, release.source.commit_date)
+    made_from = recipe(release, tarball, repository, platform)
+    with arguments(made_from) as words:
+        return built(name(release, repository, platform), words, release.source.commit_date, platform)
+
+
+def recipe(
+    release: Release,
+    tarball: Path,
+    repository: str = REPOSITORY,
+    platform: str = platforms.NATIVE,
+    docker: Path = DOCKER,
+    revision: str = "",
+) -> Recipe:
+    """What `build` makes the image from. `docker` and `revision` are another commit's, if not this folder's.
+
+    Raises UserError when the base cannot be had.
+    """
+    under = base.obtain(release.base, release.source.commit_date, platform)
+    labels = _labels(
+        release, under, revision or _revision(release), stand_in_release=repository != REPOSITORY
+    )
+    return Recipe(release, tarball, under, platform, docker, labels)
 
 
 @contextmanager
-def sources(tarball: Path) -> Iterator[Path]:
-    """The folder that a Dockerfile knows as the build context "source": the tarball, as ossec.tar.gz."""
-    with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
-        shutil.copyfile(tarball, Path(folder, "ossec.tar.gz"))
-        yield Path(folder)
+def arguments(made_from: Recipe) -> Iterator[list[str]]:
+    """What the builder is told of a recipe; the folders that it names are there until the end."""
+    with context(made_from.docker, made_from.tarball, made_from.under.sources) as folders:
+        yield [
+            *build_arguments(made_from.release, made_from.under, folders),
+            f"--platform={made_from.platform}",
+            *(f"--label={key}={value}" for key, value in made_from.labels.items()),
+            str(folders.docker),
+        ]
 
 
-def build_arguments(release: Release, under: base.BaseImage, folder: Path) -> list[str]:
-    """What the builder is told of a release, its base, and the folder of `sources`."""
-    arguments = {
+def build_arguments(release: Release, under: base.BaseImage, folders: Context) -> list[str]:
+    """What the builder is told of a release, its base, and the folder of its tarball."""
+    values = {
         "BASE": under.reference,
         "SNAPSHOT": under.snapshot,
         "VERSION": str(release.version),
         "SOURCE_SHA256": release.source.sha256,
     }
     return [
-        *(f"--build-arg={key}={value}" for key, value in arguments.items()),
-        f"--build-context=source={folder}",
+        *(f"--build-arg={key}={value}" for key, value in values.items()),
+        f"--build-context=source={folders.source}",
         # Provenance holds the time of the build; it is made where it is signed, not in the image.
         "--provenance=false",
     ]
 
 
-def built(reference: str, arguments: Sequence[str], epoch: int) -> Image:
+def built(reference: str, words: Sequence[str], epoch: int, platform: str = platforms.NATIVE) -> Image:
     """Build with these arguments, archive the result in the cache and load it into the engine as `reference`.
 
     `epoch` (seconds since 1970) is the newest date of any file. Raises UserError when the build fails.
     """
-    archive = source.cache_dir() / "images" / f"{reference.replace(':', '-')}.tar"
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    part = archive.with_suffix(f".{os.getpid()}.part")
+    kept = archive(reference, platform)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(f".{os.getpid()}.part")
     try:
-        buildx(
-            f"--output=type=docker,dest={part},name={reference},rewrite-timestamp=true,oci-mediatypes=true",
-            *arguments,
-            epoch=epoch,
-        )
-        part.replace(archive)
+        write(part, reference, words, epoch)
+        part.replace(kept)
     finally:
         part.unlink(missing_ok=True)
     client = docker.from_env()
     try:
-        with archive.open("rb") as file:
+        with kept.open("rb") as file:
             client.images.load(file)
     finally:
         client.close()
-    return inspect(archive, reference)
+    return inspect(kept, reference)
+
+
+def write(to: Path, reference: str, words: Sequence[str], epoch: int, **client: Any) -> None:
+    """Build with these arguments into an archive; the rest as `buildx` has it."""
+    form = f"type=docker,dest={to},name={reference},rewrite-timestamp=true,oci-mediatypes=true"
+    buildx(f"--output={form}", *words, epoch=epoch, **client)
 
 
 def inspect(archive: Path, name: str) -> Image:
@@ -142,7 +185,8 @@ def inspect(archive: Path, name: str) -> Image:
         Layer(_shortened(step), layer["size"], of_base=number < first)
         for number, (step, layer) in enumerate(zip(steps, manifest["layers"], strict=True))
     )
-    return Image(name, entry["digest"], archive, config["config"].get("Labels") or {}, layers)
+    platform = f"{config['os']}/{config['architecture']}"
+    return Image(name, entry["digest"], archive, platform, config["config"].get("Labels") or {}, layers)
 
 
 def sizes(image: Image) -> Table:
@@ -158,17 +202,18 @@ def sizes(image: Image) -> Table:
     return table
 
 
-def _labels(release: Release, under: base.BaseImage, stand_in_release: bool) -> dict[str, str]:
+def _labels(release: Release, under: base.BaseImage, revision: str, stand_in_release: bool) -> dict[str, str]:
     oci = "org.opencontainers.image"
     labels = {
         f"{oci}.title": "ossec-log-server",
         f"{oci}.description": "OSSEC's log analysis: syslog in, alerts out as JSON and mail",
         f"{oci}.version": release.immutable_tag,
-        f"{oci}.revision": _revision(release),
+        f"{oci}.revision": revision,
         f"{oci}.source": release.source.url,
         f"{oci}.licenses": "MIT" if stand_in_release else "MIT AND GPL-2.0-only",
         f"{oci}.base.name": under.reference if under.stand_in else release.base.image,
         f"{oci}.base.digest": under.digest,
+        SNAPSHOT_LABEL: under.snapshot or NO_SNAPSHOT,
     }
     if stand_ins := ["base"] * under.stand_in + ["release"] * stand_in_release:
         labels[STAND_IN_LABEL] = ",".join(stand_ins)
@@ -191,15 +236,18 @@ def _git(*arguments: str) -> str:
         return ""
 
 
-def buildx(*arguments: str, epoch: int) -> None:
-    """Run the builder, which shows its progress on a terminal, elsewhere only what failed. Raises UserError then."""
-    command = ["docker", "buildx", "build", *arguments]
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
+def buildx(*words: str, epoch: int, environment: Mapping[str, str] | None = None, **process: Any) -> None:
+    """Run the builder, which shows its progress on a terminal, elsewhere only what failed. Raises UserError then.
+
+    `environment` is added to ours; `process` are options of `subprocess.run`, such as `user` and `umask`.
+    """
+    command = ["docker", "buildx", "build", *words]
+    process["env"] = {**os.environ, **(environment or {}), "SOURCE_DATE_EPOCH": str(epoch)}
     if sys.stderr.isatty():
-        if subprocess.run(command, env=environment).returncode:
+        if subprocess.run(command, **process).returncode:
             raise UserError("The build failed: see the builder's message above.")
         return
-    done = subprocess.run([*command, "--progress=plain"], env=environment, capture_output=True, text=True)
+    done = subprocess.run([*command, "--progress=plain"], capture_output=True, text=True, **process)
     if done.returncode:
         err.print("\n".join(done.stderr.splitlines()[-40:]), markup=False, highlight=False)
         raise UserError("The build failed: see the builder's last lines above.")

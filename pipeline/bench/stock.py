@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline import base, image
+from pipeline.context import context
 from pipeline.release import Release
 
 HERE = Path(__file__).resolve().parent
@@ -16,10 +17,10 @@ def build(release: Release, tarball: Path, tools: Path) -> image.Image:
     """
     epoch = release.source.commit_date
     under = base.obtain(release.base, epoch)
-    with image.sources(tarball) as folder:
+    with context(image.DOCKER, tarball, under.sources) as folders:
         arguments = [
-            *image.build_arguments(release, under, folder),
-            f"--build-context=scripts={image.ROOT / 'docker' / 'build'}",
+            *image.build_arguments(release, under, folders),
+            f"--build-context=scripts={folders.docker / 'build'}",
             f"--file={HERE / 'stock.Dockerfile'}",
             str(HERE),
         ]

@@ -1,0 +1,41 @@
+"""What the builder is given to read: copies that look the same whoever made them, when, and under which umask."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Context:
+    """`docker` is the folder of the Dockerfile, `source` holds the tarball as ossec.tar.gz."""
+
+    docker: Path
+    source: Path
+
+
+@contextmanager
+def context(docker: Path, tarball: Path, sources: list[str]) -> Iterator[Context]:
+    """Copy the folder of the Dockerfile and the tarball, for as long as the builder needs them.
+
+    `sources` are the lines of a sources.list for packages of a certain day, none for the present day. They are
+    no build arguments, as an image's history tells those, and a mirror's address is no part of an image.
+    """
+    with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
+        found = Context(Path(folder, "docker"), Path(folder, "source"))
+        shutil.copytree(docker, found.docker, symlinks=True, copy_function=shutil.copyfile)
+        (found.docker / "build" / "sources.list").write_text("".join(f"{line}\n" for line in sources))
+        found.source.mkdir()
+        shutil.copyfile(tarball, found.source / "ossec.tar.gz")
+        for path in found.docker.rglob("*"):
+            if not path.is_symlink():
+                like = docker / path.relative_to(found.docker)
+                path.chmod(0o755 if path.is_dir() or _executable(like) else 0o644)
+        yield found
+
+
+def _executable(file: Path) -> bool:
+    # As git keeps it: the owner's bit says it, the others' depend on the umask of whoever checked the file out.
+    return file.exists() and bool(file.stat().st_mode & 0o100)
