@@ -5,7 +5,8 @@ from invoke.context import Context
 
 from pipeline import bench as benchmark
 from pipeline import demo as demonstration
-from pipeline import engine, image, release, source
+from pipeline import emulation, engine, image, platforms, release, source
+from pipeline import reproduce as again
 from pipeline import smoke as smoke_test
 from pipeline.console import err, out
 from pipeline.menu import task
@@ -26,23 +27,39 @@ def fetch(_: Context, version: str) -> None:
 
 
 @task
-def build(_: Context, version: str) -> None:
-    """Build the image of [VERSION] (the newest) from its verified source."""
-    wanted = release.find(version or None)
+def build(_: Context, version: str, platform: str = "") -> None:
+    """Build the image of [VERSION] (the newest) from its verified source.
+
+    --platform linux/arm64 (or linux/amd64) builds it for another machine than this, emulated.
+    """
+    wanted, on = release.find(version or None), platforms.find(platform)
     tarball = source.fetch(wanted)
     engine.ensure()
-    built = image.build(wanted, tarball)
+    emulation.ensure(on)
+    built = image.build(wanted, tarball, platform=on)
     out.print(image.sizes(built))
     out.print(f"[bold]{built.name}[/] {built.digest}", highlight=False, soft_wrap=True)
 
 
 @task
-def smoke(_: Context, version: str) -> None:
+def smoke(_: Context, version: str, platform: str = "") -> None:
     """Test the image of [VERSION] (the newest): send syslog, see the alerts, see the mail in MailHog."""
-    wanted = release.find(version or None)
+    wanted, on = release.find(version or None), platforms.find(platform)
+    name = image.name(wanted, platform=on)
     engine.ensure()
-    smoke_test.smoke(image.name(wanted))
-    out.print(f"[bold green]{image.name(wanted)} passes.[/]", highlight=False)
+    emulation.ensure(on)
+    smoke_test.smoke(name)
+    out.print(f"[bold green]{name} passes.[/]", highlight=False)
+
+
+@task
+def reproduce(_: Context, version: str, platform: str = "") -> None:
+    """Build the image of [VERSION] (the newest) twice, in different surroundings, and compare bit for bit."""
+    wanted, on = release.find(version or None), platforms.find(platform)
+    tarball = source.fetch(wanted)
+    engine.ensure()
+    emulation.ensure(on)
+    again.report(again.reproduce(image.recipe(wanted, tarball, platform=on)))
 
 
 @task
@@ -67,4 +84,4 @@ def test(context: Context) -> None:
     context.run("nox", pty=err.is_terminal)
 
 
-namespace = Collection(releases, fetch, build, smoke, demo, bench, test)
+namespace = Collection(releases, fetch, build, smoke, reproduce, demo, bench, test)

@@ -17,13 +17,15 @@ class Context:
 
 
 @contextmanager
-def context(docker: Path, tarball: Path, sources: list[str]) -> Iterator[Context]:
+def context(docker: Path, tarball: Path, sources: list[str], within: Path | None = None) -> Iterator[Context]:
     """Copy the folder of the Dockerfile and the tarball, for as long as the builder needs them.
+
+    The copies lie in the folder `within`, or where the system has its temporary files.
 
     `sources` are the lines of a sources.list for packages of a certain day, none for the present day. They are
     no build arguments, as an image's history tells those, and a mirror's address is no part of an image.
     """
-    with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ossec-log-server-", dir=within) as folder:
         found = Context(Path(folder, "docker"), Path(folder, "source"))
         shutil.copytree(docker, found.docker, symlinks=True, copy_function=shutil.copyfile)
         (found.docker / "build" / "sources.list").write_text("".join(f"{line}\n" for line in sources))

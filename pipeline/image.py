@@ -108,9 +108,9 @@ def recipe(
 
 
 @contextmanager
-def arguments(made_from: Recipe) -> Iterator[list[str]]:
-    """What the builder is told of a recipe; the folders that it names are there until the end."""
-    with context(made_from.docker, made_from.tarball, made_from.under.sources) as folders:
+def arguments(made_from: Recipe, within: Path | None = None) -> Iterator[list[str]]:
+    """What the builder is told of a recipe; the folders that it names are there until the end, as `context` has it."""
+    with context(made_from.docker, made_from.tarball, made_from.under.sources, within) as folders:
         yield [
             *build_arguments(made_from.release, made_from.under, folders),
             f"--platform={made_from.platform}",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import image, source
-from pipeline.release import Base, find, load
+from pipeline.release import Base, Release, find, load
 
 VERSION = "0.1.0"
 TOP = f"ossec-hids-{VERSION}"
@@ -52,18 +52,26 @@ def write_release(folder: Path, url: str) -> StandIn:
     return StandIn(tarball, version_file)
 
 
-def build(folder: Path) -> image.Image:
-    """Take the release through every station: write it into `folder`, which exists, fetch it, build its image.
+def fetch(folder: Path) -> tuple[Release, Path]:
+    """Write the release into `folder`, which exists, and download it: its version file, read, and its tarball.
 
     It is downloaded each time, so that a cached one never hides what the sources have become. Raises what
-    `source.fetch` and `image.build` raise.
+    `source.fetch` raises.
     """
     with serve(folder) as url:
         # An address that does not change, as it stands in the image's label; the real one is the mirror's.
         release = load(write_release(folder, "http://127.0.0.1").version_file)
         source.tarball_path(release).unlink(missing_ok=True)
         # The mirror is named so that one that the user has set for OSSEC itself is not asked for this.
-        tarball = source.fetch(release, mirror=url)
+        return release, source.fetch(release, mirror=url)
+
+
+def build(folder: Path) -> image.Image:
+    """Take the release through every station: `fetch` it into `folder`, build its image.
+
+    Raises what `source.fetch` and `image.build` raise.
+    """
+    release, tarball = fetch(folder)
     return image.build(release, tarball, REPOSITORY)
 
 

@@ -1,0 +1,180 @@
+"""Two images compared: which file of which layer differs, and in what.
+
+An image is read through a function that opens a blob by its digest, so that it may lie in an archive or in a
+registry.
+"""
+
+import gzip
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import IO, Any
+
+Opener = Callable[[str], IO[bytes]]  # takes a blob's digest
+PACKED = "holds the same files, packed or compressed in another way"
+CHUNK = 1 << 16
+AROUND = 8  # bytes of a file that are shown where it differs
+FIELDS = ("type", "mode", "uid", "gid", "uname", "gname", "mtime", "size", "linkname", "devmajor", "devminor")
+TYPES = {
+    tarfile.REGTYPE: "file",
+    tarfile.DIRTYPE: "folder",
+    tarfile.SYMTYPE: "symbolic link",
+    tarfile.LNKTYPE: "hard link",
+    tarfile.CHRTYPE: "character device",
+    tarfile.BLKTYPE: "block device",
+    tarfile.FIFOTYPE: "FIFO",
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`where` is a layer with a path, or a key of the image's configuration; `what` says what differs there."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+@contextmanager
+def archive(path: Path) -> Iterator[Opener]:
+    """The blobs of an archive of `image.build`, while it is open."""
+    with tarfile.open(path) as tar:
+
+        def open_blob(digest: str) -> IO[bytes]:
+            file = tar.extractfile(f"blobs/{digest.replace(':', '/')}")
+            assert file is not None
+            return file
+
+        yield open_blob
+
+
+def compare(one: str, blobs: Opener, other: str, other_blobs: Opener) -> list[Difference]:
+    """How two images differ, by their manifests' digests: nothing where these are equal.
+
+    At least one difference where they are not. Raises what the openers raise.
+    """
+    if one == other:
+        return []
+    manifests = [json.load(blobs(one)), json.load(other_blobs(other))]
+    configs = [
+        json.load(opener(manifest["config"]["digest"]))
+        for opener, manifest in zip((blobs, other_blobs), manifests, strict=True)
+    ]
+    found: list[Difference] = []
+    pairs = zip_longest(*(manifest["layers"] for manifest in manifests))
+    for number, (layer, other_layer) in enumerate(pairs, start=1):
+        if layer is None or other_layer is None:
+            found.append(
+                Difference(f"layer {number}", f"is only in the {'first' if layer else 'second'} image")
+            )
+        elif layer["digest"] != other_layer["digest"]:
+            left, right = blobs(layer["digest"]), other_blobs(other_layer["digest"])
+            found += _layer(f"layer {number} ({_made_by(configs[0], number)})", left, right)
+    if any(each.what != PACKED for each in found):
+        for config in configs:
+            del config["rootfs"]  # the layers' digests: what is in the layers has been told
+    found += _values("configuration", *configs)
+    return found or list(_values("manifest", *manifests))
+
+
+def _values(where: str, one: Any, other: Any) -> Iterator[Difference]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted({*one, *other}):
+            yield from _values(f"{where}: {key}", one.get(key), other.get(key))
+    elif isinstance(one, list) and isinstance(other, list):
+        for number, (left, right) in enumerate(zip_longest(one, other), start=1):
+            yield from _values(f"{where} {number}", left, right)
+    elif one != other:
+        yield Difference(where, f"{_shown(one)} and {_shown(other)}")
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value)
+
+
+def _made_by(config: Mapping[str, Any], number: int) -> str:
+    steps = [step.get("created_by", "") for step in config.get("history", []) if not step.get("empty_layer")]
+    return " ".join(steps[number - 1].split())[:70] if number <= len(steps) else "unknown"
+
+
+def _layer(where: str, one: IO[bytes], other: IO[bytes]) -> list[Difference]:
+    # In memory, as they are read in the order of names; a layer of ours is small.
+    with _tar(one) as left, _tar(other) as right:
+        entries, other_entries = ({entry.name: entry for entry in tar} for tar in (left, right))
+        found = [
+            Difference(
+                f"{where}: /{name}", f"is only in the {'first' if name in entries else 'second'} image"
+            )
+            for name in sorted(entries.keys() ^ other_entries.keys())
+        ]
+        for name in sorted(entries.keys() & other_entries.keys()):
+            what = list(_entry(left, entries[name], right, other_entries[name]))
+            found += [Difference(f"{where}: /{name}", each) for each in what]
+        if not found and list(entries) != list(other_entries):
+            pairs = zip(entries, other_entries, strict=True)
+            first = next(f"/{name} and /{other_name}" for name, other_name in pairs if name != other_name)
+            found.append(Difference(where, f"holds the same files in another order, from {first} on"))
+    return found or [Difference(where, PACKED)]
+
+
+@contextmanager
+def _tar(blob: IO[bytes]) -> Iterator[tarfile.TarFile]:
+    data = blob.read()
+    if data.startswith(b"\x1f\x8b"):
+        data = gzip.decompress(data)
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        yield tar
+
+
+def _entry(
+    tar: tarfile.TarFile, one: tarfile.TarInfo, other_tar: tarfile.TarFile, other: tarfile.TarInfo
+) -> Iterator[str]:
+    for field in FIELDS:
+        left, right = getattr(one, field), getattr(other, field)
+        if left != right:
+            yield f"{field} {_field(field, left)} and {_field(field, right)}"
+    headers, other_headers = _headers(one), _headers(other)
+    for key in sorted({*headers, *other_headers}):
+        if headers.get(key) != other_headers.get(key):
+            yield f"{key} {headers.get(key)!r} and {other_headers.get(key)!r}"
+    if one.isfile() and other.isfile():
+        yield from _content(tar.extractfile(one), other_tar.extractfile(other))
+
+
+def _headers(entry: tarfile.TarInfo) -> dict[str, str]:
+    # The others are what FIELDS already tell, or where the name or the time does not fit into a plain header.
+    return {key: value for key, value in entry.pax_headers.items() if key.startswith("SCHILY.")}
+
+
+def _field(name: str, value: Any) -> str:
+    if name == "type":
+        return TYPES.get(value, repr(value))
+    return f"{value:04o}" if name == "mode" else str(value) or "nothing"
+
+
+def _content(one: IO[bytes] | None, other: IO[bytes] | None) -> Iterator[str]:
+    assert one is not None
+    assert other is not None
+    offset, differing, first = 0, 0, ""
+    while True:
+        left, right = one.read(CHUNK), other.read(CHUNK)
+        if not left and not right:
+            break
+        if left != right:
+            places = [place for place, (a, b) in enumerate(zip(left, right, strict=False)) if a != b]
+            places += range(min(len(left), len(right)), max(len(left), len(right)))
+            at = places[0]
+            first = first or (
+                f"from byte {offset + at} on: {left[at : at + AROUND]!r} and {right[at : at + AROUND]!r}"
+            )
+            differing += len(places)
+        offset += CHUNK
+    if differing:
+        yield f"content differs in {differing} bytes, {first}"
