@@ -1,5 +1,6 @@
 """What the builder is given to read: copies that look the same whoever made them, when, and under which umask."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,10 +21,9 @@ class Context:
 def context(docker: Path, tarball: Path, sources: list[str], within: Path | None = None) -> Iterator[Context]:
     """Copy the folder of the Dockerfile and the tarball, for as long as the builder needs them.
 
-    The copies lie in the folder `within`, or where the system has its temporary files.
-
-    `sources` are the lines of a sources.list for packages of a certain day, none for the present day. They are
-    no build arguments, as an image's history tells those, and a mirror's address is no part of an image.
+    The copies lie in the folder `within`, or where the system has its temporary files. `sources` are the lines of a
+    sources.list for packages of a certain day, none for the present day. They are no build arguments, as an image's
+    history tells those, and a mirror's address is no part of an image.
     """
     with tempfile.TemporaryDirectory(prefix="ossec-log-server-", dir=within) as folder:
         found = Context(Path(folder, "docker"), Path(folder, "source"))
@@ -31,10 +31,13 @@ def context(docker: Path, tarball: Path, sources: list[str], within: Path | None
         (found.docker / "build" / "sources.list").write_text("".join(f"{line}\n" for line in sources))
         found.source.mkdir()
         shutil.copyfile(tarball, found.source / "ossec.tar.gz")
-        for path in found.docker.rglob("*"):
+        for path in [found.docker, *found.docker.rglob("*")]:
             if not path.is_symlink():
                 like = docker / path.relative_to(found.docker)
                 path.chmod(0o755 if path.is_dir() or _executable(like) else 0o644)
+            # Now: the builder makes dates older where they must be, but not newer. No date that is always the same,
+            # since by date and size it knows which files it has to read again.
+            os.utime(path, follow_symlinks=False)
         yield found
 
 
