@@ -32,7 +32,7 @@ START_TIMEOUT = 60.0  # seconds
 
 LOCAL_HOST = "unix:///var/run/docker.sock"
 # Bookworm's own docker.io is 20.10 and has no buildx; forky's needs no newer libc than bookworm's.
-FORKY_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd", "tini-static")
+FORKY_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "docker-compose", "containerd", "tini-static")
 
 
 class Answer(Enum):
@@ -52,6 +52,7 @@ class Engine:
     dockerd: bool
     answer: Answer
     host: str = LOCAL_HOST
+    compose: bool = False
 
     @property
     def ready(self) -> bool:
@@ -59,22 +60,24 @@ class Engine:
         return self.buildx and self.answer is Answer.YES
 
 
-def ensure() -> None:
+def ensure(compose: bool = False) -> None:
     """Return once a Docker engine with buildx answers at the address that the docker command uses.
+
+    With `compose`, once there is that plugin, too; an engine that we install gets it in any case.
 
     On Debian and Ubuntu, as root, what is missing is installed from the distribution's archive and started;
     on a terminal only after a question, unless OSSEC_LOG_SERVER_YES is 1. Raises UserError where that is not
     ours to do, was declined, or failed.
     """
     engine = look()
-    if engine.ready:
+    if engine.ready and engine.compose >= compose:
         return
     if not mendable(engine, machine.os_release(), root=os.geteuid() == 0):
         raise UserError(complaint(engine, sys.platform))
     with FileLock(LOCK):  # another run may be mending it: look again once that is done
         engine = look()
-        if not engine.ready:
-            mend(engine)
+        if not (engine.ready and engine.compose >= compose):
+            mend(engine, compose)
 
 
 def look() -> Engine:
@@ -85,6 +88,7 @@ def look() -> Engine:
         dockerd=shutil.which("dockerd", path=machine.PATH) is not None,
         answer=ping(),
         host=os.environ.get("DOCKER_HOST") or ContextAPI.kwargs_from_context().get("base_url", LOCAL_HOST),
+        compose=machine.run("docker", "compose", "version").returncode == 0,
     )
 
 
@@ -136,21 +140,26 @@ def complaint(engine: Engine, platform: str) -> str:
     if engine.answer is Answer.NO:
         start = "run `sudo systemctl start docker`" if platform == "linux" else "start Docker Desktop"
         return f"The Docker engine is installed, but it is not running: {start}."
+    if engine.ready:
+        return "Docker's compose plugin is missing: install it (docker-compose on Debian, docker-compose-v2 on Ubuntu)."
     return (
         "The docker command or its buildx plugin is missing: install both "
         "(docker-cli and docker-buildx on Debian and Ubuntu)."
     )
 
 
-def mend(engine: Engine) -> None:
+def mend(engine: Engine, compose: bool) -> None:
     """Install and start what is missing, on Debian or Ubuntu. Raises UserError if declined or failed."""
-    packages = missing(engine)
+    packages = missing(engine, compose)
     start = engine.answer is not Answer.YES
     steps = [f"install {', '.join(packages)} with apt-get"] if packages else []
     steps += ["start dockerd"] if start else []
-    agree(f"No Docker engine with buildx is running here. To do: {' and '.join(steps)}.")
+    plugins = "buildx and compose" if compose else "buildx"
+    agree(f"No Docker engine with {plugins} is running here. To do: {' and '.join(steps)}.")
     if "docker.io" in packages:
         use_containerd_images()
+    if machine.os_release().get("ID") == "ubuntu":  # where docker-compose is the old one
+        packages = [f"{name}-v2" if name == "docker-compose" else name for name in packages]
     if packages and machine.os_release().get("VERSION_CODENAME") == "bookworm":
         machine.install_from_later("forky", packages, FORKY_PACKAGES)
     elif packages:
@@ -160,12 +169,12 @@ def mend(engine: Engine) -> None:
     if start:
         start_dockerd()
     engine = look()
-    if not engine.ready:
+    if not (engine.ready and engine.compose >= compose):
         raise UserError(complaint(engine, sys.platform))
 
 
-def missing(engine: Engine) -> list[str]:
-    """The packages that the machine lacks, as Debian and Ubuntu name them."""
+def missing(engine: Engine, compose: bool) -> list[str]:
+    """The packages that the machine lacks, as Debian names them."""
     packages = []
     if engine.answer is not Answer.YES and not engine.dockerd:
         packages += ["docker.io", "ca-certificates"]
@@ -173,6 +182,8 @@ def missing(engine: Engine) -> list[str]:
         packages += ["docker-cli"]
     if not engine.buildx:
         packages += ["docker-buildx"]
+    if not engine.compose and (compose or "docker.io" in packages):
+        packages += ["docker-compose"]
     return packages
 
 

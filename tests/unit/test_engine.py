@@ -64,11 +64,13 @@ class Machine:
 
     def install(self, packages: list[str], if_known: list[str]) -> None:
         self.done.append(f"install {' '.join(packages)} ({' '.join(if_known)})")
-        self.engine = replace(self.engine, cli=True, buildx=True, dockerd=True)
+        compose = self.engine.compose or any(name.startswith("docker-compose") for name in packages)
+        self.engine = replace(self.engine, cli=True, buildx=True, dockerd=True, compose=compose)
 
     def install_from_later(self, later: str, packages: list[str], may_be_later: list[str]) -> None:
         self.done.append(f"install from {later} {' '.join(packages)}")
-        self.engine = replace(self.engine, cli=True, buildx=True, dockerd=True)
+        compose = self.engine.compose or any(name.startswith("docker-compose") for name in packages)
+        self.engine = replace(self.engine, cli=True, buildx=True, dockerd=True, compose=compose)
 
 
 @pytest.mark.parametrize(
@@ -76,14 +78,26 @@ class Machine:
     [
         (READY, TRIXIE, []),
         (STOPPED, TRIXIE, ["start"]),
-        (NOTHING, TRIXIE, ["install docker.io ca-certificates docker-buildx (docker-cli)", "start"]),
-        (NOTHING, UBUNTU, ["install docker.io ca-certificates docker-buildx (docker-cli)", "start"]),
+        (
+            NOTHING,
+            TRIXIE,
+            ["install docker.io ca-certificates docker-buildx docker-compose (docker-cli)", "start"],
+        ),
+        (
+            NOTHING,
+            UBUNTU,
+            ["install docker.io ca-certificates docker-buildx docker-compose-v2 (docker-cli)", "start"],
+        ),
         (
             NOTHING,
             BOOKWORM,
-            ["install from forky docker.io ca-certificates docker-cli docker-buildx", "start"],
+            ["install from forky docker.io ca-certificates docker-cli docker-buildx docker-compose", "start"],
         ),
-        (replace(NOTHING, cli=True, buildx=True), TRIXIE, ["install docker.io ca-certificates ()", "start"]),
+        (
+            replace(NOTHING, cli=True, buildx=True, compose=True),
+            TRIXIE,
+            ["install docker.io ca-certificates ()", "start"],
+        ),
         (replace(READY, buildx=False), TRIXIE, ["install docker-buildx ()"]),
         (replace(READY, buildx=False), BOOKWORM, ["install from forky docker-buildx"]),
         (replace(STOPPED, buildx=False), TRIXIE, ["install docker-buildx ()", "start"]),
@@ -97,6 +111,24 @@ def test_root_on_debian_and_ubuntu_gets_what_is_missing(
     assert here.done == done
     engine.ensure()
     assert here.done == done  # and the second time there is nothing left to do
+
+
+@pytest.mark.parametrize(
+    ("os_release", "done"),
+    [
+        (TRIXIE, ["install docker-compose ()"]),
+        (UBUNTU, ["install docker-compose-v2 ()"]),
+        (BOOKWORM, ["install from forky docker-compose"]),
+    ],
+)
+def test_compose_is_installed_where_it_is_wanted(
+    os_release: Mapping[str, str], done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Machine(monkeypatch, READY, os_release)
+    engine.ensure(compose=True)
+    assert here.done == done
+    engine.ensure(compose=True)
+    assert here.done == done
 
 
 @pytest.mark.parametrize(
@@ -129,6 +161,7 @@ def test_nothing_is_done_to_any_other_machine(
         (NOTHING, "darwin", "There is no Docker engine here"),
         (replace(STOPPED, answer=Answer.DENIED), "linux", "`sudo usermod -aG docker $USER`"),
         (replace(READY, buildx=False), "linux", "buildx plugin is missing"),
+        (READY, "linux", "compose plugin is missing"),
         (ELSEWHERE, "linux", "at tcp://build.example:2376, which DOCKER_HOST or the docker context names"),
     ],
 )
