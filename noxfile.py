@@ -19,7 +19,9 @@ def lint(session: nox.Session) -> None:
     """Style and likely mistakes in Python, Dockerfiles, shell scripts and YAML."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("hadolint", "docker/Dockerfile", "pipeline/bench/stock.Dockerfile")
+    session.run(
+        "hadolint", "docker/Dockerfile", "pipeline/bench/stock.Dockerfile", "tests/image/senders.Dockerfile"
+    )
     if shutil.which("shellcheck") is None:
         session.error(
             "shellcheck has no wheel for this machine: install it (Debian: apt-get install shellcheck)."
@@ -31,6 +33,7 @@ def lint(session: nox.Session) -> None:
         "dev",
         ".ci/run",
         *shell_scripts(Path("docker")),
+        *shell_scripts(Path("examples")),
         *shell_scripts(Path("pipeline/bench")),
     )
     session.run("yamllint", "--strict", ".")

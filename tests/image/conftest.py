@@ -1,6 +1,8 @@
 """The images under test: OSSEC as it is released, where its source can be had, and the stand-in anywhere."""
 
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from pipeline import engine, image, release, source, standin
 from pipeline.server import Server
 from pipeline.server import server as run_server
+from tests.image.compose import ROOT, compose
 
 # What senders on this machine look like to a container behind a published port.
 FROM_HERE = {"OSSEC_ALLOWED_IPS": "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"}
@@ -59,3 +62,30 @@ def volume(client: docker.DockerClient) -> Iterator[str]:
     made = client.volumes.create()
     yield str(made.name)
     made.remove(force=True)
+
+
+@pytest.fixture(scope="session")
+def senders(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The name of an image with syslog-ng and Podman's generator."""
+    name = f"{image.REPOSITORY}-senders"
+    image.buildx(
+        "--load",
+        f"--tag={name}",
+        f"--build-arg=BASE={ossec_image.labels['org.opencontainers.image.base.name']}",
+        f"--build-context=scripts={ROOT / 'docker' / 'build'}",
+        f"--file={Path(__file__).with_name('senders.Dockerfile')}",
+        str(tmp_path_factory.mktemp("nothing")),
+        epoch=0,
+    )
+    return name
+
+
+@pytest.fixture
+def project(client: docker.DockerClient) -> Iterator[str]:
+    """The name of a compose project that is gone at the end."""
+    engine.ensure(compose=True)
+    name = f"ossec-log-server-{uuid.uuid4().hex[:12]}"
+    yield name
+    compose(command=["--project-name", name, "down", "--volumes", "--timeout", "1"])

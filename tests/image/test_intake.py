@@ -15,10 +15,10 @@ def archived(server: Server, text: str) -> list[str]:
     return server.run("bash", "-c", script).splitlines()
 
 
-def wait_archived(server: Server, text: str, count: int) -> list[str]:
+def wait_archived(server: Server, text: str, count: int, seconds: float = 20) -> list[str]:
     return wait_until(
         lambda: lines if len(lines := archived(server, text)) >= count else None,
-        timeout=20,
+        timeout=seconds,
         what=f"{count} lines with {text!r} in the archive",
     )
 

@@ -21,9 +21,9 @@ from tests.image.test_intake import archived, wait_archived
 TLS = "/etc/ossec-log-server/tls"
 
 
-def certificate(folder: Path, name: str, signed_by: str | None = None) -> None:
-    """Make NAME.crt and NAME.key, signed by another of the folder or by itself."""
-    subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost"]
+def certificate(folder: Path, name: str, signed_by: str | None = None, host: str = "localhost") -> None:
+    """Make NAME.crt and NAME.key for that host, signed by another of the folder or by itself."""
+    subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{host}"]
     key = ["-newkey", "rsa:2048", "-nodes", "-keyout", str(folder / f"{name}.key")]
     issuer = (
         ["-CA", str(folder / f"{signed_by}.crt"), "-CAkey", str(folder / f"{signed_by}.key")]

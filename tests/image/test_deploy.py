@@ -1,0 +1,106 @@
+"""How it is run: compose.yaml, a Podman unit and Kubernetes' objects, each as far as it can be here."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import docker
+import pytest
+
+from pipeline import engine, image, release, source, syslog
+from pipeline.server import Server, container
+from pipeline.wait import wait_until
+from tests.image.compose import ROOT, compose
+
+EXAMPLES = ROOT / "examples"
+ATTACK = "Failed password for root from 203.0.113.9 port 22 ssh2"
+
+
+def test_the_compose_file_runs_as_readme_says(
+    client: docker.DockerClient, ossec_image: image.Image, project: str, tmp_path: Path
+) -> None:
+    [line] = [
+        line
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if line.startswith("    docker compose ")
+    ]
+    ports = tmp_path / "ports.yaml"  # others may use this machine's 514
+    ports.write_text('services: {ossec: {ports: !override ["127.0.0.1::514/udp", "127.0.0.1::514/tcp"]}}')
+    command, _, follow = line.strip().removeprefix("docker compose ").partition(" && docker compose ")
+    settings = {"COMPOSE_PROJECT_NAME": project, "OSSEC_IMAGE": ossec_image.name}
+    files = (ROOT / "compose.yaml", ports)
+    before = time.monotonic()
+    compose(*files, command=command.split(), **settings)
+    print(f"healthy after {time.monotonic() - before:.1f} s")
+    [made] = client.containers.list(filters={"label": f"com.docker.compose.project={project}"})
+    host = made.attrs["HostConfig"]
+    assert made.health == "healthy"
+    assert host["ReadonlyRootfs"]
+    assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges:true"])
+    assert (host["Memory"], host["PidsLimit"]) == (512 << 20, 256)
+    assert set(host["Tmpfs"]) == {"/run", "/tmp"}
+    syslog.send_udp(*Server(made).udp, [syslog.message(ATTACK)])
+    assert follow == "logs -f"
+    wait_until(lambda: ATTACK in compose(*files, command=["logs"], **settings), 30, what="the alert")
+
+
+@pytest.mark.parametrize("file", ["docker-log-driver.yaml", "logspout.yaml", "compose.mail.yaml"])
+def test_compose_takes_the_file(file: str) -> None:
+    engine.ensure(compose=True)
+    below = [ROOT / "compose.yaml"] if file.startswith("compose.") else []
+    compose(*below, EXAMPLES / file, command=["config", "--quiet"])
+
+
+def test_podman_makes_a_service_of_its_unit(client: docker.DockerClient, senders: str) -> None:
+    options = {"entrypoint": ["quadlet", "-dryrun"], "environment": {"QUADLET_UNIT_DIRS": "/units"}}
+    with container(client, senders, **options, volumes=[f"{EXAMPLES}:/units:ro"]) as made:
+        assert made.wait(timeout=30)["StatusCode"] == 0, made.logs()
+        [start] = [line for line in made.logs().decode().splitlines() if line.startswith("ExecStart=")]
+    for option in ("--read-only", "--cap-drop all", "--security-opt=no-new-privileges", "--pids-limit 256"):
+        assert f" {option} " in start
+
+
+@pytest.fixture(scope="module")
+def kubernetes_validate() -> Path:
+    """The folder that the validator is installed in: the cache."""
+    locked = Path(__file__).with_name("kubernetes.txt")
+    folder = (
+        source.cache_dir() / f"kubernetes-validate-{hashlib.sha256(locked.read_bytes()).hexdigest()[:12]}"
+    )
+    if not folder.exists():
+        part = folder.with_suffix(f".{os.getpid()}.part")
+        options = ["--quiet", "--require-hashes", "--only-binary", ":all:", "--target", str(part)]
+        pip = [sys.executable, "-m", "pip", "install", *options, "--requirement", str(locked)]
+        done = subprocess.run(pip, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(
+                f"KUBERNETES' SCHEMA NOT ASKED: kubernetes-validate can't be installed: {done.stderr[-500:]}"
+            )
+        part.rename(folder)
+    return folder
+
+
+def test_kubernetes_schema_takes_the_file_and_no_other(kubernetes_validate: Path, tmp_path: Path) -> None:
+    file = EXAMPLES / "kubernetes.yaml"
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(file.read_text().replace("readOnlyRootFilesystem", "readonlyRootFilesystem"))
+    validate = [sys.executable, "-m", "kubernetes_validate", "--strict", "--kubernetes-version"]
+    environment = {**os.environ, "PYTHONPATH": str(kubernetes_validate)}
+    for version in ("1.27", "1.37"):
+        command = [*validate, version]
+        done = subprocess.run([*command, str(file)], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert subprocess.run([*command, str(wrong)], env=environment, capture_output=True).returncode != 0
+
+
+def test_the_examples_run_the_newest_image() -> None:
+    name = f"ossec-log-server:{release.find().immutable_tag}"
+    for file in (
+        ROOT / "compose.yaml",
+        EXAMPLES / "kubernetes.yaml",
+        EXAMPLES / "ossec-log-server.container",
+    ):
+        assert name in file.read_text()
