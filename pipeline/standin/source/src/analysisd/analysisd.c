@@ -14,7 +14,7 @@
 
 char __shost[512];
 static int logall, json, log_level = 1, mail_level = 7;
-static char rule_files[100][64];
+static char rule_files[100][256];
 static int rule_file_count;
 static unsigned long received, alerts_written, archives_written;
 
@@ -52,14 +52,14 @@ static void write_active_responses(void)
 /* The rules themselves are in rules.c; what the rule files and decoder.xml show is that they are in their place. */
 static void configure(void)
 {
-    char path[128];
+    char path[300];
 
     xml_read(CONFIGURATION, take, NULL);
     write_active_responses();
     drop_root("ossec");
     xml_read("/etc/decoder.xml", NULL, NULL);
     for (int i = 0; i < rule_file_count; i++) {
-        snprintf(path, sizeof(path), "%s/%.63s", RULES, rule_files[i]);
+        snprintf(path, sizeof(path), "%s%s", strchr(rule_files[i], '/') != NULL ? "" : RULES "/", rule_files[i]);
         xml_read(path, NULL, NULL);
     }
     if (rule_file_count == 0) {

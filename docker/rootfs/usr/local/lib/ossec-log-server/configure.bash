@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server, after settings.bash
-# Writes what the daemons read, to /run, from the checked settings.
+# shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server, after settings.bash and layers.bash
+# Writes what the daemons read, to /run, from the checked settings and files, and has the daemons check it.
 
 xml() { # TEXT: as XML character data
     local text=${1//&/&amp;}
@@ -7,32 +7,122 @@ xml() { # TEXT: as XML character data
     echo "${text//>/&gt;}"
 }
 
+# One section for all: OSSEC forgets the rules of an earlier section when it reads a later one.
+write_rules() {
+    local file
+    grep -vE 'local_rules.xml|</rules>' /var/ossec/etc/rules.conf
+    for file in "${rules[@]}"; do
+        echo "<include>$file</include>"
+    done
+    echo "<include>${local_rules:-local_rules.xml}</include>"
+    for file in "${lists[@]}"; do
+        echo "<list>lists/${file##*/}</list>"
+    done
+    for file in "${fragments[@]}"; do
+        $lib/configuration rules "$file"
+    done
+    echo "</rules>"
+}
+
 write_ossec_conf() {
+    local file
     echo "<ossec_config><global>"
     echo "<logall>yes</logall><jsonout_output>yes</jsonout_output>"
     write_global_mail
     echo "</global>"
     echo "<alerts><log_alert_level>$log_alert_level</log_alert_level>"
     echo "<email_alert_level>$email_alert_level</email_alert_level></alerts>"
-    cat /var/ossec/etc/rules.conf
+    write_rules
     echo "<rootcheck><disabled>yes</disabled></rootcheck><active-response><disabled>yes</disabled></active-response>"
+    for file in "${fragments[@]}"; do
+        $lib/configuration sections "$file"
+    done
     echo "</ossec_config>"
 }
 
+# The compiled lists lie beside their sources, in a folder that can be written.
+write_lists() {
+    local problem
+    mkdir -p $run/lists
+    [[ ${#lists[@]} != 0 ]] || return 0
+    cp -f "${lists[@]}" $run/lists/
+    problem=$(/var/ossec/bin/ossec-makelists 2>&1) || fail 78 "OSSEC does not compile the lists: ${problem//$'\n'/ }"
+}
+
 write_configuration() {
-    write_ossec_conf > $run/ossec.conf
+    if [[ -n $native ]]; then
+        cat "$native" > $run/ossec.conf
+    else
+        write_ossec_conf > $run/ossec.conf
+    fi
+    ln -sfn "${local_rules:-/var/ossec/etc/local_rules.xml.default}" $run/local_rules.xml
+    [[ -z $local_decoders ]] || ln -sfn "$local_decoders" $run/local_decoder.xml
+    # The first that says a value wins.
+    cat ${options:+"$options"} <(echo) $default_options > $run/local_internal_options.conf
+    write_mail_queue
+}
+
+write_receivers() {
     write_receiver queued intake > $run/receiver.conf
     [[ $direct == no ]] || write_receiver direct direct > $run/receiver-direct.conf
     # And this container itself, for the health check.
     tr , '\n' <<< "$allowed_ips,127.0.0.1" > $run/networks
-    cp -f /var/ossec/etc/local_rules.xml.default $run/local_rules.xml
-    write_mail_queue
 }
 
-check_configuration() {
+# says NAME: what the configuration, whoever wrote it, says in its <global>.
+says() { $lib/configuration value "$1" $run/ossec.conf; }
+
+# check_daemon NAME: by the daemon itself, whose words become one line with the user's file in it.
+check_daemon() {
+    local output
+    output=$("/var/ossec/bin/$1" -t 2>&1) || fail 78 "$($lib/configuration explain ${native:+"$native"} "${fragments[@]}" \
+        ${local_rules:+"$local_rules"} "${rules[@]}" ${local_decoders:+"$local_decoders"} <<< "$output")"
+}
+
+# What the daemons and the image need of each other, where a file of the user's may say otherwise.
+check_agreement() {
+    local place=${native:-"a file in $mounts/conf.d"} problem name
+    [[ $(says logall) == yes ]] || fail 78 "$place does not say <logall>yes</logall> in its <global>; the health check and" \
+        "the recovery after a crash read the archive"
+    [[ $(says jsonout_output) == yes ]] || say "$place does not say <jsonout_output>yes</jsonout_output> in its <global>," \
+        "so no alert comes on standard output"
+    problem=$($lib/configuration lists $run/ossec.conf ${local_rules:+"$local_rules"} "${rules[@]}" 2>&1) || fail 78 "$problem"
+    mail_daemon=$(says email_notification)
+    if [[ $mail_daemon == yes ]]; then
+        for name in email_to email_from smtp_server; do
+            [[ -n $(says $name) ]] || fail 78 "$place says <email_notification>yes</email_notification>, which needs <$name>, too"
+        done
+    fi
+    # A program as the relay is the image's mail queue, which has its own settings.
+    if [[ $mail_daemon == yes && $(says smtp_server) == /* ]]; then
+        [[ $email_notification == yes ]] || fail 78 "$place hands mail to the mail queue, which needs" \
+            "OSSEC_EMAIL_NOTIFICATION=yes and where to send it (OSSEC_SMTP_SERVER)"
+    else
+        email_notification=no
+    fi
+}
+
+check_engine() {
+    check_agreement
+    write_lists
+    check_daemon ossec-analysisd
+    [[ $mail_daemon != yes ]] || check_daemon ossec-maild
+}
+
+check_receivers() {
     local problem file
-    problem=$(/var/ossec/bin/ossec-analysisd -t 2>&1) || fail 78 "OSSEC does not take its configuration: $problem"
     for file in "$run"/receiver*.conf; do
-        problem=$(rsyslogd -N1 -f "$file" 2>&1) || fail 78 "rsyslog does not take its configuration: $problem"
+        problem=$(rsyslogd -N1 -f "$file" 2>&1) || fail 78 "rsyslog does not take its configuration: ${problem//$'\n'/ }"
     done
+}
+
+# From the variables and the user's files to what the daemons read; ends with 78 before any of them has started.
+configure() {
+    check_names
+    find_files
+    check_layers
+    write_configuration
+    check_engine
+    write_receivers # last, as it may have a word to say of the host, and a mistake is to be the only line
+    check_receivers
 }

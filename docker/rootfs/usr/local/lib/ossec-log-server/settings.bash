@@ -70,6 +70,25 @@ bytes() { # SIZE, such as 500m
     esac
 }
 
+# A variable that nothing here reads is an error where it looks like one misspelt, since the server would else run without
+# what was asked of it. Another may be somebody else's (an environment shared by several containers) or a later
+# release's, so it is told of. Kubernetes sets a Service's address in variables that begin with the Service's name.
+check_names() {
+    local name known distance closest
+    known=$(grep -oh '\<OSSEC_[A-Z_]*[A-Z]\>' $lib/*.bash | sort -u) # each that is read is named there
+    for name in "${!OSSEC_@}"; do
+        [[ -z ${file_of[$name]-} ]] || continue # NAME_FILE, which it comes from, is there too
+        [[ $name =~ _SERVICE_(HOST|PORT(_.*)?)$ || ${!name} =~ ^(tcp|udp|sctp):// ||
+            $name =~ _PORT_[0-9]+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)$ ]] && continue
+        read -r distance closest < <($lib/closest "${name%_FILE}" <<< "$known")
+        if ((distance > 0 && distance <= 3)); then
+            fail 78 "there is no variable $name; $closest is the one that looks like it"
+        elif ((distance > 0)); then
+            say "there is no variable $name, so it has no effect; the closest is $closest"
+        fi
+    done
+}
+
 without_spaces() { echo "${1//[[:space:]]/}"; }
 
 syslog_protocol=$(without_spaces "${OSSEC_SYSLOG_PROTOCOL:-udp,tcp}")

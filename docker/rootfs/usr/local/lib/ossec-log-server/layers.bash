@@ -1,0 +1,100 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # sourced by ossec-log-server, after settings.bash
+# The user's own files, mounted one by one or as a folder in /etc/ossec-log-server. What lies under the same name in
+# etc/ on the volume counts where nothing is mounted.
+
+mounts=/etc/ossec-log-server
+kept=/var/ossec/data/etc
+default_options=/var/ossec/etc/local_internal_options.conf.default
+
+# readable PATH: whether the user has such a file; one that can't be read is a mistake, not a missing one.
+readable() {
+    [[ -e $1 || -L $1 ]] || return 1
+    [[ ! -d $1 ]] || fail 78 "$1 is a folder; Docker makes one where the file that it was to mount does not exist"
+    [[ -r $1 ]] || fail 78 "$1 cannot be read by UID $(id -u); make it readable for it"
+}
+
+# one_file NAME: sets $found to its path, or to nothing.
+one_file() {
+    for found in "$mounts/$1" "$kept/$1"; do
+        ! readable "$found" || return 0
+    done
+    found=
+}
+
+# many_files FOLDER SUFFIX PLACE...: sets the array $found to their paths, in the order of their names.
+many_files() {
+    local folder=$1 suffix=$2 place path name
+    local -A by_name=()
+    for place in "${@:3}"; do
+        [[ ! -e $place/$folder || -r $place/$folder && -x $place/$folder ]] ||
+            fail 78 "$place/$folder cannot be read by UID $(id -u); make it readable for it"
+        for path in "$place/$folder"/*; do
+            name=${path##*/}
+            if [[ -n ${by_name[$name]-} ]]; then
+                continue
+            elif [[ $name != *"$suffix" ]]; then
+                [[ ! -e $path ]] || say "$path is not read, as its name does not end in $suffix"
+            elif [[ $name == *[![:alnum:]._-]* ]]; then
+                [[ ! -e $path ]] || fail 78 "$path has a name that OSSEC can't take; use letters, digits, '.', '_' and '-'"
+            elif readable "$path"; then
+                by_name[$name]=$path
+            fi
+        done
+    done
+    found=()
+    while read -r name; do
+        [[ -z $name ]] || found+=("${by_name[$name]}")
+    done < <(printf '%s\n' "${!by_name[@]}" | LC_ALL=C sort)
+}
+
+# Sets $native, $fragments, $local_rules, $local_decoders, $rules, $lists, $options: what there is of each.
+find_files() {
+    local path name
+    local -a found
+    one_file local_rules.xml && local_rules=$found
+    one_file local_decoder.xml && local_decoders=$found
+    one_file local_internal_options.conf && options=$found
+    native=$mounts/ossec.conf
+    readable "$native" || native=
+    many_files conf.d .conf "$mounts" && fragments=("${found[@]}")
+    many_files rules .xml "$mounts" "$kept" && rules=("${found[@]}")
+    many_files lists "" "$mounts" "$kept" && lists=("${found[@]}")
+    for path in "$mounts"/*; do
+        name=${path##*/}
+        case $name in
+            tls | conf.d | rules | lists | ossec.conf | local_rules.xml | local_decoder.xml | local_internal_options.conf | '*') ;;
+            *) say "$path is not read; what is read there: ossec.conf, conf.d/*.conf, local_rules.xml, rules/*.xml," \
+                "local_decoder.xml, lists/, local_internal_options.conf, tls/" ;;
+        esac
+    done
+    [[ -z $native || ${#fragments[@]} == 0 ]] ||
+        fail 78 "$native is used as it is, so ${fragments[0]} has no place in it; leave one of the two out"
+}
+
+# check_files KIND FILE...: where OSSEC would say nothing, or nothing clear.
+check_files() {
+    local problem
+    problem=$($lib/configuration check "$@" 2>&1) || fail 78 "$problem"
+}
+
+# Variables that say what ossec.conf says. The others are not OSSEC's, and hold with any ossec.conf.
+warn_of_overridden() {
+    local variable unused
+    local -a ignored=()
+    for variable in OSSEC_LOG_ALERT_LEVEL "${!OSSEC_EMAIL_@}"; do
+        [[ -z ${!variable:-} || $variable == *_FILE || $variable == OSSEC_EMAIL_NOTIFICATION ]] || ignored+=("$variable")
+    done
+    [[ ${#ignored[@]} == 0 ]] || say "without effect, as $native is used as it is: ${ignored[*]}"
+    unused=$($lib/configuration unused "$native")
+    [[ -z $unused ]] || say "$native: no daemon of this image reads $unused"
+}
+
+check_layers() {
+    [[ -z $native ]] || check_files config "$native"
+    check_files config "${fragments[@]}"
+    check_files rules ${local_rules:+"$local_rules"} "${rules[@]}"
+    check_files decoders ${local_decoders:+"$local_decoders"}
+    check_files lists "${lists[@]}"
+    check_files options ${options:+"$options"}
+    [[ -z $native ]] || warn_of_overridden
+}
