@@ -97,9 +97,18 @@ log_alert_level=$(without_spaces "${OSSEC_LOG_ALERT_LEVEL:-1}")
 relp=$(without_spaces "${OSSEC_RELP:-no}")
 queue_disk=$(without_spaces "${OSSEC_QUEUE_DISK:-1g}")
 
+retention_days=$(without_spaces "${OSSEC_RETENTION_DAYS:-0}")
+retention_bytes=$(without_spaces "${OSSEC_RETENTION_BYTES:-0}")
+
 one_of OSSEC_SYSLOG_PROTOCOL "$syslog_protocol" udp tcp udp,tcp tcp,udp
 one_of OSSEC_RELP "$relp" yes no
 [[ $queue_disk =~ ^[1-9][0-9]*[kmg]?$ ]] || wrong OSSEC_QUEUE_DISK "which is no size; write for example 500m or 2g"
 queue_disk=$(bytes "$queue_disk")
+[[ $retention_days =~ ^(0|[1-9][0-9]{0,4})$ ]] || wrong OSSEC_RETENTION_DAYS "which is no number of days; write for example 90"
+[[ $retention_bytes =~ ^(0|[1-9][0-9]{0,11}[kmg]?)$ ]] || wrong OSSEC_RETENTION_BYTES "which is no size; write for example 10g"
+retention_bytes=$(bytes "$retention_bytes")
+# The C library takes one that it does not know for UTC, without a word.
+[[ -z ${TZ:-} || $TZ =~ ^[A-Za-z0-9_+/-]+$ && $(head -c 4 "/usr/share/zoneinfo/$TZ" 2>/dev/null) == TZif ]] ||
+    wrong TZ "which is no time zone; write one of the tz database, such as Europe/Berlin"
 networks OSSEC_ALLOWED_IPS "$allowed_ips"
 level OSSEC_LOG_ALERT_LEVEL "$log_alert_level"
