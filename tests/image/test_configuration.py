@@ -302,17 +302,17 @@ def test_check_needs_no_data_volume_and_no_user_of_its_own(
         assert running.log().endswith("ossec-log-server: the configuration is right\n")
 
 
-def test_no_secret_is_shown(client: docker.DockerClient, built: image.Image, tmp_path: Path) -> None:
+def test_no_secret_is_shown(client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path) -> None:
     conf = (
         "<ossec_config><global><logall>yes</logall><jsonout_output>yes</jsonout_output>"
         "<email_notification>no</email_notification><smtp_password>hunter2</smtp_password></global>"
-        "<rules><include>syslog_rules.xml</include></rules></ossec_config>"
+        "<rules><include>rules_config.xml</include><include>syslog_rules.xml</include></rules></ossec_config>"
     )
     files = {"/etc/ossec-log-server/ossec.conf": conf, "/run/secrets/ips": "192.0.2.77"}
     settings = {"OSSEC_ALLOWED_IPS_FILE": "/run/secrets/ips"}
     with run_server(
         client,
-        built.name,
+        ossec_image.name,
         settings,
         ["config"],
         volumes=mounted(tmp_path, files),

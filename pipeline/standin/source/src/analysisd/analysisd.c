@@ -59,7 +59,7 @@ static void configure(void)
     drop_root("ossec");
     xml_read("/etc/decoder.xml", NULL, NULL);
     for (int i = 0; i < rule_file_count; i++) {
-        snprintf(path, sizeof(path), "%s%s", strchr(rule_files[i], '/') != NULL ? "" : RULES "/", rule_files[i]);
+        snprintf(path, sizeof(path), "%s%.255s", strchr(rule_files[i], '/') != NULL ? "" : RULES "/", rule_files[i]);
         xml_read(path, NULL, NULL);
     }
     if (rule_file_count == 0) {
