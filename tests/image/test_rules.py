@@ -141,7 +141,7 @@ def judged(
         + "</group>\n"
     )
     without = [sample for sample, what in found.items() if not what]
-    mount = [f"{rules}:/var/ossec/etc/local_rules.xml.default:ro"]
+    mount = [f"{rules}:/etc/ossec-log-server/local_rules.xml:ro"]
     with run_server(client, ossec_image.name, FROM_HERE, volumes=mount) as server:
         alerts = verdicts(server, [sample.line for sample in without])
     for sample in without:
