@@ -126,6 +126,9 @@ def build_arguments(release: Release, under: base.BaseImage, folders: Context) -
         "SNAPSHOT": under.snapshot,
         "VERSION": str(release.version),
         "SOURCE_SHA256": release.source.sha256,
+        "EXTRA_CFLAGS": " ".join(release.build.cflags),
+        "WITHOUT_WRAPS": " ".join(release.build.without_wraps),
+        "PACKAGES": " ".join(release.build.packages),
     }
     return [
         *(f"--build-arg={key}={value}" for key, value in values.items()),

@@ -42,6 +42,17 @@ class Base:
 
 
 @dataclass(frozen=True)
+class Build:
+    """How this version is built differently: further flags for the compiler, functions that docker/shim wraps and
+    this version does not have, and further packages of Debian's that it needs to run.
+    """
+
+    cflags: tuple[str, ...] = ()
+    without_wraps: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Release:
     """One version file. `revision` counts our own changes to the image of that OSSEC version, from 1."""
 
@@ -49,6 +60,7 @@ class Release:
     revision: int
     source: Source
     base: Base
+    build: Build = Build()
 
     @property
     def immutable_tag(self) -> str:
@@ -64,7 +76,7 @@ def load(path: Path) -> Release:
     """
     try:
         with path.open("rb") as file:
-            data = tomllib.load(file)
+            data = {"build": {}} | tomllib.load(file)
     except OSError as problem:
         raise UserError(f"{path} cannot be read: {problem.strerror}.") from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
@@ -72,6 +84,8 @@ def load(path: Path) -> Release:
     _check(path, "", data, _FILE)
     _check(path, "source.", data["source"], _SOURCE)
     _check(path, "base.", data["base"], _BASE)
+    build = {key: [] for key in _BUILD} | data["build"]
+    _check(path, "build.", build, _BUILD)
 
     version = data["version"]
     if path.name != f"{version}.toml":
@@ -85,6 +99,7 @@ def load(path: Path) -> Release:
         revision=data["revision"],
         source=Source(**data["source"]),
         base=Base(**data["base"]),
+        build=Build(**{key: tuple(words) for key, words in build.items()}),
     )
 
 
@@ -238,6 +253,14 @@ def _is_a(pattern: str) -> Callable[[str], bool]:
     return lambda text: re.fullmatch(pattern, text) is not None
 
 
+def _are_each(pattern: str) -> Callable[[list[Any]], bool]:
+    def hold(words: list[Any]) -> bool:
+        each = all(isinstance(word, str) and re.fullmatch(pattern, word) for word in words)
+        return each and len(set(words)) == len(words)
+
+    return hold
+
+
 _VERSION = "a semantic version such as 4.2.0, without +build and not ending in -rN (N counts our revisions)"
 _URL = "an https address (http only on this machine's own loopback)"
 _IMAGE = "an image with a dated tag, such as debian:trixie-20261005-slim"
@@ -248,6 +271,7 @@ _FILE = {
     "revision": _Key(int, "a whole number from 1 up", lambda number: number >= 1),
     "source": _Key(dict, "a table, [source]", lambda _: True),
     "base": _Key(dict, "a table, [base]", lambda _: True),
+    "build": _Key(dict, "a table, [build]", lambda _: True),
 }
 _SOURCE = {
     "url": _Key(str, _URL, is_safe_url),
@@ -259,4 +283,11 @@ _BASE = {
     "image": _Key(str, _IMAGE, _is_dated_image),
     "digest": _Key(str, "sha256: and 64 lower-case hex digits", _is_a("sha256:[0-9a-f]{64}")),
     "snapshot": _Key(str, _SNAPSHOT, lambda text: _is_date(text, "%Y%m%dT%H%M%SZ")),
+}
+_BUILD = {
+    "cflags": _Key(
+        list, "a list of the compiler's flags, such as -fcommon, each once", _are_each("-[A-Za-z0-9_=,.+-]+")
+    ),
+    "without_wraps": _Key(list, "a list of C functions, each once", _are_each("[A-Za-z_][A-Za-z0-9_]*")),
+    "packages": _Key(list, "a list of Debian's packages, each once", _are_each("[a-z0-9][a-z0-9.+-]+")),
 }

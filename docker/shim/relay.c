@@ -1,7 +1,8 @@
 /* An alert that another OSSEC server sends as syslog, "ossec: Alert Level: 3; Rule: 502 - ...", becomes this one's.
  * Anyone who may send syslog can write such a line. The engine makes a file named after the line's host for each,
- * loses the memory of every address but the last, and never frees an event of a rule that does not alert. So the
- * file is one a sender, and a line that no OSSEC server would send is analysed like any other. */
+ * loses the memory of every address but the last, and never frees an event of a rule that does not alert. Before 4.0.0
+ * the program's name is left pointing into memory that was freed. So the file is one a sender, the name a copy, and a
+ * line that no OSSEC server would send is analysed like any other. */
 #include <string.h>
 
 #include "shared.h"
@@ -19,14 +20,20 @@ static int more_than_once(const char *text, const char *mark)
 void *__wrap_OSSECAlert_Decoder_Exec(Eventinfo *lf)
 {
     static char file_name[] = "relayed";
-    char *hostname = lf->hostname;
+    static char name_copy[64];
+    char *hostname = lf->hostname, *program_name = lf->program_name;
 
     lf->generated_rule = NULL;
-    if (!more_than_once(lf->log, "; srcip: ") && !more_than_once(lf->log, "; user: ")) {
+    if (!more_than_once(lf->log, "; srcip: ") && !more_than_once(lf->log, "; user: ") &&
+        (program_name == NULL || strlen(program_name) < sizeof(name_copy))) {
         lf->hostname = file_name;
+        lf->program_name = program_name == NULL ? NULL : strcpy(name_copy, program_name);
         __real_OSSECAlert_Decoder_Exec(lf);
         if (lf->hostname == file_name) {
             lf->hostname = hostname;
+        }
+        if (lf->generated_rule == NULL && lf->program_name == name_copy) {
+            lf->program_name = program_name;
         }
     }
     if (lf->generated_rule != NULL && lf->generated_rule->level == 0) {

@@ -124,4 +124,8 @@ commit_date = {COMMIT_DATE}
 image = "{base.image}"
 digest = "{base.digest}"
 snapshot = "{base.snapshot}"
+
+[build]
+# Those of an engine of one thread. It is written like that of 4.2.0, to which the shim adds the others.
+without_wraps = ["OS_CleanMSG", "OS_Log", "OS_RecvUnix"]
 """

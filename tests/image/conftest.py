@@ -1,4 +1,7 @@
-"""The images under test: OSSEC as it is released, where its source can be had, and the stand-in anywhere."""
+"""The images under test: OSSEC as it is released, where its source can be had, and the stand-in anywhere.
+
+`pytest tests/image --release 3.8.0` takes that version of OSSEC instead of the newest.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -14,6 +17,10 @@ from tests.image.compose import ROOT, compose
 
 # What senders on this machine look like to a container behind a published port.
 FROM_HERE = {"OSSEC_ALLOWED_IPS": "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--release", help="the version of OSSEC to test; without it the newest")
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +39,9 @@ def standin_image(client: docker.DockerClient, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
-def ossec_image(client: docker.DockerClient) -> image.Image:
-    """The newest OSSEC's image. Skips where its source can't be had."""
-    wanted = release.find()
+def ossec_image(client: docker.DockerClient, request: pytest.FixtureRequest) -> image.Image:
+    """OSSEC's image, of the newest version or the one that --release names. Skips where its source can't be had."""
+    wanted = release.find(request.config.getoption("--release", default=None))
     try:
         return image.build(wanted, source.fetch(wanted))
     except source.SourceUnreachable as problem:

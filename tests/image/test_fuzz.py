@@ -25,7 +25,7 @@ ASL = (
 RELAYED = "Nov 23 04:50:00 {} ossec: Alert Level: 3; Rule: {} - x; Location: (a) 10.9.8.7->b; {}"
 FAILED = "error: PAM: Authentication failure for root from 10.9.8.7"
 
-# Lines of which one is enough to kill a stock OSSEC of this version, whatever sends it.
+# Lines of which one is enough to kill a stock OSSEC 4.2.0, whatever sends it.
 DEADLY = {
     # format/json_extended.c looks for what is not there, or copies what it finds into 30 bytes.
     "a hostname like an agent's": "Nov 23 04:50:00 (foo) sshd[1]: Failed password for bob from 10.9.8.7 port 1 ssh2",
@@ -54,7 +54,8 @@ def seeds(built: image.Image) -> list[bytes]:
     """What is mutated: the log lines of the release's own tests; of the stand-in, which has none, ours."""
     if release_of(built) == "standin":
         return [b"Nov 23 04:50:00 web1 sshd[1234]: " + body for body in BODIES]
-    return samples(source.fetch(release.find()))
+    version = built.labels["org.opencontainers.image.version"].rpartition("-r")[0]
+    return samples(source.fetch(release.find(version)))
 
 
 def test_a_million_mutated_lines(client: docker.DockerClient, built: image.Image) -> None:

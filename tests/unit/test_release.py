@@ -11,7 +11,7 @@ from semver import Version
 
 from pipeline import release
 from pipeline.errors import UserError
-from pipeline.release import Base, Release, Source
+from pipeline.release import Base, Build, Release, Source
 
 HEX = "0123456789abcdef" * 4
 GOOD = f"""
@@ -59,8 +59,26 @@ def test_reads_what_the_file_says(tmp_path: Path) -> None:
     )
 
 
+def test_reads_how_a_version_is_built_differently(tmp_path: Path) -> None:
+    text = GOOD + """
+[build]
+cflags = ["-fcommon", "-DX=1"]
+without_wraps = ["OS_CleanMSG_ex"]
+packages = ["libevent-2.1-7t64"]
+"""
+    assert release.load(write(tmp_path, text)).build == Build(
+        cflags=("-fcommon", "-DX=1"), without_wraps=("OS_CleanMSG_ex",), packages=("libevent-2.1-7t64",)
+    )
+    assert release.load(write(tmp_path, GOOD + "[build]\n")).build == Build()
+
+
 def test_the_project_s_own_version_files_are_good() -> None:
-    assert "4.2.0" in [str(one.version) for one in release.load_all()]
+    every = release.load_all()
+    tags = {str(one.version): release.tags(one, every)[1:] for one in every}
+    assert tags["4.2.0"] == ("4.2.0", "4.2", "4", "latest")
+    assert tags["4.1.0"] == ("4.1.0", "4.1")
+    assert tags["3.8.0"] == ("3.8.0", "3.8", "3")
+    assert tags["3.6.0"] == ("3.6.0", "3.6")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +92,15 @@ def test_the_project_s_own_version_files_are_good() -> None:
         ("revision = 1", "", "revision is missing"),
         ('version = "4.2.0"', "", "version is missing"),
         ("size = 3679128", "", "source.size is missing"),
+        ("[base]", "[build]\nwraps = []\n[base]", "unknown key build.wraps"),
+        ("[base]", "[[build]]\n[base]", "build must be a table"),
+        ("[base]", "[build]\ncflags = '-fcommon'\n[base]", "build.cflags must be a list of"),
+        ("[base]", "[build]\ncflags = ['fcommon']\n[base]", "build.cflags must be a list of"),
+        ("[base]", "[build]\ncflags = ['-x -y']\n[base]", "build.cflags must be a list of"),
+        ("[base]", "[build]\ncflags = ['-x', '-x']\n[base]", "build.cflags must be a list of"),
+        ("[base]", "[build]\ncflags = [1]\n[base]", "build.cflags must be a list of"),
+        ("[base]", "[build]\nwithout_wraps = ['--wrap=x']\n[base]", "build.without_wraps must be a list"),
+        ("[base]", "[build]\npackages = ['curl', '$(id)']\n[base]", "build.packages must be a list of"),
         (GOOD[GOOD.index("[base]") :], "", "base is missing"),
         (GOOD[GOOD.index("image") :], "", "base.image is missing"),
         (GOOD[GOOD.index("[base]") :], "[[base]]", "base must be a table"),

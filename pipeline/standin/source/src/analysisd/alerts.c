@@ -71,7 +71,7 @@ static void write_json(const Eventinfo *event, const Rule *rule, const char *id)
     cJSON_AddStringToObject(&root, "location", event->location);
     cJSON_AddStringToObject(&root, "full_log", event->full_log);
     cJSON_AddStringToObject(&root, "hostname", event->hostname);
-    cJSON_AddStringToObject(&root, "program_name", event->program);
+    cJSON_AddStringToObject(&root, "program_name", event->program_name);
     W_ParseJSON(&root, event);
     fputs("}\n", root.out);
     finish(&json_alerts);

@@ -2,7 +2,7 @@
 #include "analysisd.h"
 #include "shared.h"
 
-static OSDecoderInfo unknown, sshd = {"sshd"}, ossec = {"ossec"}, web = {"web-accesslog"};
+static OSDecoderInfo unknown, sshd = {.name = "sshd"}, ossec = {.name = "ossec"}, web = {.name = "web-accesslog"};
 OSDecoderInfo *NULL_Decoder = &unknown;
 
 /* By the names that a decoder's <order> has for them, of which these decoders know two. */
@@ -43,6 +43,7 @@ int OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_g
     event->location = event->text;
     event->full_log = event->log = colon + 1;
     event->hostname = event->host;
+    event->program_name = event->program;
     strftime(event->moment, sizeof(event->moment), "%Y %b %d %H:%M:%S", localtime(&event->time));
 
     /* Nov 23 04:50:00 web1 sshd[77]: text */
@@ -51,7 +52,7 @@ int OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_g
         event->log = text + 2;
     } else {
         event->hostname = __shost;
-        event->program[0] = '\0';
+        event->program_name = NULL;
     }
     return 0;
 }
@@ -60,7 +61,7 @@ void decode(Eventinfo *event)
 {
     char address[46], bracket;
 
-    if (strcmp(event->program, "sshd") == 0) {
+    if (event->program_name != NULL && strcmp(event->program_name, "sshd") == 0) {
         decode_sshd(event);
     } else if (strncmp(event->log, "ossec: Alert Level:", 19) == 0) {
         OSSECAlert_Decoder_Exec(event);

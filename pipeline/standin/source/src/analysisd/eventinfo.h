@@ -4,8 +4,11 @@
 
 #include <time.h>
 
+#define OSSEC_ALERT 1 /* another server's */
+
 typedef struct OSDecoderInfo {
     const char *name; /* NULL where unknown */
+    int type;
 } OSDecoderInfo;
 
 typedef struct Rule Rule;
@@ -13,6 +16,7 @@ typedef struct Rule Rule;
 typedef struct Eventinfo {
     time_t time;
     char *hostname, *location;
+    char *program_name; /* NULL where unknown */
     const char *full_log, *log; /* the line, and what follows its syslog header */
     OSDecoderInfo *decoder_info;
     Rule *generated_rule; /* that another server says has fired */
@@ -21,7 +25,7 @@ typedef struct Eventinfo {
     char *srcuser, *dstip, *srcport, *dstport, *protocol, *action, *id, *url, *data, *status, *systemname, *filename;
     char *fields[1];
     char text[6144];      /* holds the location and the line */
-    char host[4096], program[128], moment[32]; /* "" where unknown */
+    char host[4096], program[128], moment[32]; /* what hostname and program_name point to */
 } Eventinfo;
 
 struct Rule {
@@ -31,6 +35,7 @@ struct Rule {
     int mail;      /* whatever the level */
     int frequency; /* of a rule about another rule's repetition */
     long fired;
+    char **last_events; /* that it correlated; this one does not tell */
 };
 
 #endif

@@ -3,7 +3,7 @@
 
 void *OSSECAlert_Decoder_Exec(Eventinfo *lf)
 {
-    static OSDecoderInfo alert = {"ossec-alert"};
+    static OSDecoderInfo alert = {.name = "ossec-alert", .type = OSSEC_ALERT};
 
     lf->decoder_info = &alert;
     return NULL;

@@ -58,18 +58,18 @@ static int started(const Eventinfo *event)
 
 static Rule rules[] = {
     {5710, 5, "Attempt to login using a non-existent user", "syslog,sshd,invalid_login,authentication_failed,",
-     no_such_user, 0, 0, 0},
-    {LOGIN, 3, "SSHD authentication success.", "syslog,sshd,authentication_success,", login, 0, 0, 0},
-    {FAILED_LOGIN, 5, "SSHD authentication failed.", "syslog,sshd,authentication_failed,", failed_login, 0, 0, 0},
-    {1010, 5, "Process segfaulted.", "syslog,errors,service_availability,", segfault, 0, 0, 0},
-    {31101, 5, "Web server 400 error code.", "web,accesslog,", web_error, 0, 0, 0},
-    {502, 3, "Ossec server started.", "ossec,", started, 1, 0, 0},
+     no_such_user, 0, 0, 0, NULL},
+    {LOGIN, 3, "SSHD authentication success.", "syslog,sshd,authentication_success,", login, 0, 0, 0, NULL},
+    {FAILED_LOGIN, 5, "SSHD authentication failed.", "syslog,sshd,authentication_failed,", failed_login, 0, 0, 0, NULL},
+    {1010, 5, "Process segfaulted.", "syslog,errors,service_availability,", segfault, 0, 0, 0, NULL},
+    {31101, 5, "Web server 400 error code.", "web,accesslog,", web_error, 0, 0, 0, NULL},
+    {502, 3, "Ossec server started.", "ossec,", started, 1, 0, 0, NULL},
 };
 
 /* A frequency counts from two, as in OSSEC: the eighth failed login from one address fires it. */
 static Rule guessing = {5720, 10, "Multiple SSHD authentication failures.", "syslog,sshd,authentication_failures,",
-                        NULL, 0, 6, 0};
-static Rule guessed = {40112, 12, "Multiple authentication failures followed by a success.", "syslog,attacks,", NULL, 0, 0, 0};
+                        NULL, 0, 6, 0, NULL};
+static Rule guessed = {40112, 12, "Multiple authentication failures followed by a success.", "syslog,attacks,", NULL, 0, 0, 0, NULL};
 
 typedef struct Login {
     time_t time;
