@@ -105,8 +105,21 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
         ),
         ("shim/Makefile", "getnameinfo ", "", "__wrap_getnameinfo is not in the Makefile's list"),
         ("build/compile", "$linking $wraps ", "$linking ", "is in no program"),
+        (
+            "build/compile",
+            "set -eu",
+            'WITHOUT_WRAPS="$WITHOUT_WRAPS getnameinfo"',
+            "names getnameinfo, which OSSEC calls",
+        ),
+        ("build/compile", "set -eu", "WITHOUT_WRAPS=getnameinf", "names getnameinf, which is not wrapped"),
     ],
-    ids=["a wrap of nothing", "a wrap that is not asked for", "no wraps at all"],
+    ids=[
+        "a wrap of nothing",
+        "a wrap that is not asked for",
+        "no wraps at all",
+        "a wrap left out that is needed",
+        "something left out that is no wrap",
+    ],
 )
 def test_a_wrap_that_is_not_in_force_fails_the_build(
     client: docker.DockerClient,

@@ -43,14 +43,15 @@ FALLEN = (WaitTimeout, RuntimeError, OSError, syslog.SendError)  # how it shows 
 class Victim:
     """A server that is replaced when it has ended."""
 
-    def __init__(self, client: docker.DockerClient, image: str) -> None:
+    def __init__(self, client: docker.DockerClient, image: str, **environment: str) -> None:
         self.client, self.image = client, image
+        self.environment = ENVIRONMENT | environment
         self.marks = 0
         self.fell = ""  # why it last did not survive
         self._start()
 
     def _start(self) -> None:
-        self._context = server(self.client, self.image, ENVIRONMENT)
+        self._context = server(self.client, self.image, self.environment)
         self.server = self._context.__enter__()
         self.server.wait_listening()
 

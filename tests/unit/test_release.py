@@ -60,12 +60,15 @@ def test_reads_what_the_file_says(tmp_path: Path) -> None:
 
 
 def test_reads_how_a_version_is_built_differently(tmp_path: Path) -> None:
-    text = GOOD + """
+    text = (
+        GOOD
+        + """
 [build]
 cflags = ["-fcommon", "-DX=1"]
 without_wraps = ["OS_CleanMSG_ex"]
 packages = ["libevent-2.1-7t64"]
 """
+    )
     assert release.load(write(tmp_path, text)).build == Build(
         cflags=("-fcommon", "-DX=1"), without_wraps=("OS_CleanMSG_ex",), packages=("libevent-2.1-7t64",)
     )
