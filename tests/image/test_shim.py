@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -78,14 +79,14 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
     """Builds the stand-in with one file of docker/ changed, and returns what the builder said when it failed."""
 
     def build(file: str, old: str, new: str) -> str:
-        root = tmp_path / "root"
-        shutil.copytree(image.ROOT / "docker", root / "docker")
-        changed = root / "docker" / file
+        folder = tmp_path / "docker"
+        shutil.copytree(image.DOCKER, folder)
+        changed = folder / file
         text = changed.read_text()
         assert old in text
         changed.write_text(text.replace(old, new))
         said: list[str] = []
-        monkeypatch.setattr(image, "ROOT", root)
+        monkeypatch.setattr(image, "recipe", partial(image.recipe, docker=folder))
         monkeypatch.setattr(console.err, "print", lambda text, **_: said.append(str(text)))
         with pytest.raises(UserError, match="The build failed"):
             standin.build(tmp_path)
@@ -108,10 +109,15 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
         (
             "build/compile",
             "set -eu",
-            'WITHOUT_WRAPS="$WITHOUT_WRAPS getnameinfo"',
+            'set -eu; WITHOUT_WRAPS="$WITHOUT_WRAPS getnameinfo"',
             "names getnameinfo, which OSSEC calls",
         ),
-        ("build/compile", "set -eu", "WITHOUT_WRAPS=getnameinf", "names getnameinf, which is not wrapped"),
+        (
+            "build/compile",
+            "set -eu",
+            'set -eu; WITHOUT_WRAPS="$WITHOUT_WRAPS getnameinf"',
+            "names getnameinf, which is not wrapped",
+        ),
     ],
     ids=[
         "a wrap of nothing",
@@ -136,7 +142,7 @@ def test_a_wrap_that_is_not_in_force_fails_the_build(
     not shutil.which("cc"), reason="NO C COMPILER HERE: the shim's functions are not tried by themselves"
 )
 def test_what_is_read_and_lost_where_nobody_sees_it(tmp_path: Path) -> None:
-    shim, headers = image.ROOT / "docker" / "shim", standin.SOURCES / "src"
+    shim, headers = image.DOCKER / "shim", standin.SOURCES / "src"
     (tmp_path / "play.c").write_text(PLAY)
     # The functions that are not played are those of other fields.
     options = [

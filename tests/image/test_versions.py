@@ -36,7 +36,8 @@ def test_an_older_version_survives_and_counts(client: docker.DockerClient, older
     """Lines that kill a stock OSSEC, and the alert of another server, which made it read what it had freed."""
     lines = [line.encode() for line in [*DEADLY.values(), ASL.format(FAILED, ">x")]]
     # Freed memory is filled, so that whoever still reads it shows.
-    victim = Victim(client, older.name, MALLOC_PERTURB_="85")
+    fill = "glibc.malloc.perturb=85:glibc.malloc.tcache_count=0"
+    victim = Victim(client, older.name, GLIBC_TUNABLES=fill)
     try:
         assert victim.survives(lines, WAYS, mailed=True), victim.fell
         failed = [syslog.message(f"Failed password for x from 10.9.8.7 port {n} ssh2") for n in range(10)]
