@@ -8,10 +8,11 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from pipeline import image
+from pipeline import image, syslog
 from pipeline.server import HARDENED
 from pipeline.server import container as run_container
 from pipeline.server import server as run_server
+from pipeline.wait import wait_until
 from tests.image import documentation
 from tests.image.conftest import FROM_HERE
 
@@ -300,6 +301,50 @@ def test_check_needs_no_data_volume_and_no_user_of_its_own(
         assert running.exit_code() == 0, running.log()
         # The line before it may say that the host gives UDP too small a buffer.
         assert running.log().endswith("ossec-log-server: the configuration is right\n")
+
+
+OWN_FILES = {
+    "local_decoder.xml": '<decoder name="door"><program_name>^door$</program_name></decoder>\n'
+    '<decoder name="door-refused"><parent>door</parent><regex>^refused (\\S+)$</regex><order>srcip</order></decoder>',
+    "lists/known": "192.0.2.7:known\n",
+    "rules/door.xml": GROUP.format(
+        '<rule id="100300" level="7"><decoded_as>door</decoded_as><description>Refused.</description></rule>'
+    ),
+    "local_rules.xml": GROUP.format(
+        '<rule id="100301" level="9"><if_sid>100300</if_sid><list field="srcip">lists/known</list>'
+        "<description>A known one was refused.</description></rule>"
+    ),
+    "conf.d/level.conf": "<ossec_config><alerts><log_alert_level>8</log_alert_level></alerts></ossec_config>",
+    "local_internal_options.conf": "maild.full_subject=1\n",
+}
+KNOWN = "Nov 23 04:50:00 web door[1]: refused 192.0.2.7"
+
+
+def test_all_layers_are_in_force_in_a_server_and_its_tester(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path
+) -> None:
+    files = {f"/etc/ossec-log-server/{name}": content for name, content in OWN_FILES.items()}
+    volumes = mounted(tmp_path, {**files, "/tmp/lines": f"{KNOWN}\n"})
+    with run_server(client, ossec_image.name, FROM_HERE, volumes=volumes) as running:
+        running.wait_listening()
+        # The fragment's level: the first of them is a 7.
+        syslog.send_tcp(*running.tcp, [f"<38>{KNOWN.replace('2.7', '2.8')}", f"<38>{KNOWN}"])
+        own = wait_until(
+            lambda: [a for a in running.alerts() if a["rule"]["sidid"] > 100000], 30, what="the alert"
+        )
+        assert [alert["rule"]["sidid"] for alert in own] == [100301]
+        assert "\nmaild.full_subject=1\n" in running.run("ossec-log-server", "config")
+        for asked in (KNOWN, "/tmp/lines"):
+            answer = running.run("bash", "-c", 'ossec-log-server logtest "$1" 2> /dev/null', "bash", asked)
+            assert "Rule id: '100301'" in answer
+
+
+def test_check_says_what_it_cannot_do_without(
+    client: docker.DockerClient, standin_image: image.Image
+) -> None:
+    with run_server(client, standin_image.name, {}, ["check"], tmpfs={}) as running:
+        assert running.exit_code() == 73
+        assert "give the container a tmpfs: --tmpfs /run" in running.log()
 
 
 def test_no_secret_is_shown(client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path) -> None:

@@ -35,14 +35,15 @@ show_configuration() {
     done
 }
 
-# logtest [LINE|FILE]: the engine's rule tester for a line, for each line of a file, or of standard input.
+# logtest [LINE|FILE]: the engine's rule tester for a line, for each line of a file, or of standard input. It writes its
+# findings to standard error, which is no place for a result.
 logtest() {
     server_runs || configure_alone
     if (($# == 0)); then
-        /var/ossec/bin/ossec-logtest
+        /var/ossec/bin/ossec-logtest 2>&1
     elif (($# == 1)) && [[ -f $1 ]]; then
-        /var/ossec/bin/ossec-logtest < "$1"
+        /var/ossec/bin/ossec-logtest < "$1" 2>&1
     else
-        /var/ossec/bin/ossec-logtest <<< "$*"
+        /var/ossec/bin/ossec-logtest <<< "$*" 2>&1
     fi
 }
