@@ -57,6 +57,12 @@ def image(session: nox.Session) -> None:
     session.run("pytest", "tests/image", *session.posargs)
 
 
+@nox.session
+def publish(session: nox.Session) -> None:
+    """Publishing and verifying, against a real registry on loopback and with real signatures."""
+    session.run("pytest", "tests/publish", *session.posargs)
+
+
 def shell_scripts(folder: Path) -> list[str]:
     """The files in `folder` that name a shell in their first line."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -4,11 +4,14 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from pipeline import bench as benchmark
+from pipeline import cosign, emulation, engine, image, platforms, release, source
 from pipeline import demo as demonstration
-from pipeline import emulation, engine, image, platforms, release, source
+from pipeline import publish as publishing
 from pipeline import reproduce as again
 from pipeline import smoke as smoke_test
+from pipeline import verify as verification
 from pipeline.console import err, out
+from pipeline.cosign import Signer
 from pipeline.menu import task
 
 
@@ -48,8 +51,10 @@ def smoke(_: Context, version: str, platform: str = "") -> None:
     name = image.name(wanted, platform=on)
     engine.ensure()
     emulation.ensure(on)
-    smoke_test.smoke(name)
+    passed = smoke_test.smoke(name, image.archive(name, on))
     out.print(f"[bold green]{name} passes.[/]", highlight=False)
+    if not passed:
+        err.print("The cache holds no archive of this very image, so it can't be published: build it again.")
 
 
 @task
@@ -79,9 +84,30 @@ def bench(_: Context, version: str, only: str = "", scale: float = 1.0) -> None:
 
 
 @task
+def publish(_: Context, version: str, to: str, key: str = "", only: str = "", dry_run: bool = False) -> None:
+    """Publish the tested images of [VERSION] (the newest): --to REGISTRY/NAME.
+
+    --key names cosign's private key; without it a GitHub workflow signs as itself. --only linux/amd64 leaves other
+    platforms out. --dry-run shows what would be done.
+    """
+    publishing.publish(release.find(version or None), release.load_all(), to, Signer(key), only, dry_run)
+
+
+@task
+def verify(_: Context, tag: str, key: str = "", repository: str = "") -> None:
+    """Check a published image, NAME:TAG: signature, origin, contents, and say what each proves.
+
+    --key names cosign's public key; without it the release workflow of the GitHub --repository OWNER/NAME counts,
+    or of this clone's own.
+    """
+    cosign.ensure()
+    verification.verify(tag, verification.trust(key, repository), release.load_all())
+
+
+@task
 def test(context: Context) -> None:
     """Run all that nox runs by default."""
     context.run("nox", pty=err.is_terminal)
 
 
-namespace = Collection(releases, fetch, build, smoke, reproduce, demo, bench, test)
+namespace = Collection(releases, fetch, build, smoke, reproduce, demo, bench, publish, verify, test)

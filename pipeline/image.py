@@ -102,7 +102,7 @@ def recipe(
     """
     under = base.obtain(release.base, release.source.commit_date, platform)
     labels = _labels(
-        release, under, revision or _revision(release), stand_in_release=repository != REPOSITORY
+        release, under, revision or revision_of(release), stand_in_release=repository != REPOSITORY
     )
     return Recipe(release, tarball, under, platform, docker, labels)
 
@@ -223,13 +223,18 @@ def _labels(release: Release, under: base.BaseImage, revision: str, stand_in_rel
     return labels
 
 
-def _revision(release: Release) -> str:
+def revision_of(release: Release) -> str:
     """The newest commit that changed what this image is made from, so that other commits leave it as it is."""
     inputs = ["docker", f"versions/{release.version}.toml"]
-    commit = _git("log", "-1", "--format=%H", "--", *inputs)
-    if not commit:
+    return commit(*inputs)
+
+
+def commit(*paths: str) -> str:
+    """The newest commit that changed these paths, or any; with `-dirty` where something there is not committed."""
+    found = _git("log", "-1", "--format=%H", "--", *paths)
+    if not found:
         return "unknown"
-    return commit + ("-dirty" if _git("status", "--porcelain", "--", *inputs) else "")
+    return found + ("-dirty" if _git("status", "--porcelain", "--", *paths) else "")
 
 
 def _git(*arguments: str) -> str:

@@ -14,7 +14,8 @@ from pipeline.errors import UserError
 def task(function: Callable[..., None]) -> Any:
     """A task whose user sees one line when something outside the code is wrong, and no traceback.
 
-    A parameter `version` may be given as the word behind the task's name, or left out: it is then "".
+    A parameter `version` may be given as the word behind the task's name, or left out: it is then "". A parameter
+    `tag` must be given there.
     """
 
     @wraps(function)
@@ -26,8 +27,8 @@ def task(function: Callable[..., None]) -> Any:
         except KeyboardInterrupt:
             raise Exit(f"{function.__name__}: interrupted", code=130) from None
 
-    takes_version = "version" in function.__annotations__
-    return invoke_task(readable, positional=["version"] if takes_version else [])
+    words = [name for name in ("version", "tag") if name in function.__annotations__]
+    return invoke_task(readable, positional=words)
 
 
 # invoke has no optional positional arguments (pyinvoke/invoke#159): one that is still missing when its task's

@@ -4,17 +4,20 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import docker
 from docker.errors import APIError, ImageNotFound
 
-from pipeline import server, syslog
+from pipeline import server, syslog, tested
 from pipeline.console import err
 from pipeline.errors import UserError
+from pipeline.image import commit
 from pipeline.mailbox import Mail, Mailbox, MailboxError, MailHog
 from pipeline.server import Server
+from pipeline.tested import Passed
 from pipeline.wait import WaitTimeout, wait_until
 
 MAILHOG = "mailhog/mailhog:v1.0.1"
@@ -33,9 +36,10 @@ class SmokeFailure(UserError):
     """The image does not do what it must; the message says which step failed and what the server logged."""
 
 
-def smoke(image: str) -> None:
+def smoke(image: str, archive: Path | None = None) -> Passed | None:
     """Run every check against `image`, printing each as it is passed.
 
+    Returns the record of that, which `publish` asks for, if `archive` holds the very image that was tested.
     Raises SmokeFailure at the first that fails, UserError if MailHog cannot be had. Leaves no container,
     network or volume behind, also when it is interrupted.
     """
@@ -52,7 +56,10 @@ def smoke(image: str) -> None:
         under_test = stack.enter_context(
             server.server(client, image, settings(mailbox, server.gateway(net)), network=net.name)
         )
+        tests = commit()
         _check(under_test, mailbox, lambda script: _sender(client, image, str(net.name), script))
+        # What the container was made of: the name may belong to another image by now.
+        return tested.record(archive, str(under_test.container.attrs["Image"]), tests) if archive else None
 
 
 def settings(mailbox: Mailbox, allowed: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from pipeline import base, image, release, smoke, source, standin
+from pipeline import base, image, release, smoke, source, standin, tested
 from pipeline.errors import UserError
 from pipeline.server import LABEL, server
 
@@ -35,8 +35,11 @@ def left_behind(client: docker.DockerClient) -> list[str]:
 
 @pytest.mark.usefixtures("mailhog")
 def test_smoke_passes(client: docker.DockerClient, built: image.Image) -> None:
-    smoke.smoke(built.name)
+    passed = smoke.smoke(built.name, built.archive)
     assert left_behind(client) == []
+    assert passed is not None
+    assert passed.digest == built.digest
+    assert tested.find(built.digest) == passed
 
 
 @pytest.mark.usefixtures("mailhog")

@@ -42,12 +42,12 @@ def status(code: int, **headers: str) -> Answer:
     return answer
 
 
-def whole(body: bytes, **headers: str) -> Answer:
+def whole(body: bytes, status: int = 200, **headers: str) -> Answer:
     """The body and its length, whatever range was asked for."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        _head(request, 200, {"Content-Length": str(len(body))} | named)
+        _head(request, status, {"Content-Length": str(len(body))} | named)
         request.wfile.write(body)
 
     return answer
@@ -110,6 +110,8 @@ def serving() -> Iterator[Server]:
 
         def do_GET(self) -> None:
             server.answer(self)
+
+        do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

@@ -1,0 +1,37 @@
+"""What goes with published images: their signature, where they come from, and what is in them."""
+
+from pathlib import Path
+from typing import Any
+
+from pipeline import inventory, provenance, sbom, tested
+from pipeline.console import err
+from pipeline.content import Content
+from pipeline.cosign import Signer
+from pipeline.plan import Plan
+from pipeline.release import Release
+
+SPDX = "https://spdx.dev/Document"
+CYCLONEDX = "https://cyclonedx.org/bom"
+
+
+def attest(plan: Plan, signer: Signer, tarball: Path) -> None:
+    """Attest and sign what the plan has put into the registry; `tarball` is OSSEC's verified source.
+
+    The signature comes last: what bears it bears the rest. Raises UserError when something cannot be made.
+    """
+    for image in plan.images:
+        for kind, predicate in statements(image, plan.release, tarball).items():
+            with err.status(f"Attesting {kind} …"):
+                signer.attest(plan.repository, image.manifest, kind, predicate)
+    with err.status("Signing …"):
+        signer.sign(plan.repository, plan.top)
+
+
+def statements(image: Content, release: Release, tarball: Path) -> dict[str, dict[str, Any]]:
+    """What is attested of an image: predicate type → predicate."""
+    parts = inventory.inventory(image, release, tarball)
+    return {
+        provenance.TYPE: provenance.provenance(image, release, tested.find(image.digest)),
+        SPDX: sbom.spdx(image, parts),
+        CYCLONEDX: sbom.cyclonedx(image, parts),
+    }

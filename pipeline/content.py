@@ -1,0 +1,132 @@
+"""What an image consists of, blob by blob: out of the archive of a build, or out of a registry."""
+
+import hashlib
+import io
+import json
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from pipeline.errors import UserError
+from pipeline.registry import Manifest, Repository
+
+
+@dataclass(frozen=True)
+class Content:
+    """One image of one platform: its manifest, its configuration, and a way to open each of its blobs."""
+
+    manifest: Manifest
+    config: Mapping[str, Any]
+    open: Callable[[str], IO[bytes]]
+
+    @property
+    def digest(self) -> str:
+        """The manifest's digest."""
+        return self.manifest.digest
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The image's labels."""
+        return self.config.get("config", {}).get("Labels") or {}
+
+    @property
+    def platform(self) -> dict[str, str]:
+        """As an index names it: `os`, `architecture`, and `variant` where there is one."""
+        return {key: self.config[key] for key in ("os", "architecture", "variant") if self.config.get(key)}
+
+    @property
+    def blobs(self) -> tuple[dict[str, Any], ...]:
+        """The descriptors of the layers, the lowest first, and then of the configuration."""
+        return (*self.manifest.data["layers"], self.manifest.data["config"])
+
+
+def read(path: Path) -> Content:
+    """What the archive of a build holds. Raises UserError when it is no such archive."""
+
+    def blob(digest: str) -> IO[bytes]:
+        return member(f"blobs/{digest.replace(':', '/')}")
+
+    def member(name: str) -> IO[bytes]:
+        with tarfile.open(path) as tar:
+            file = tar.extractfile(name)
+            assert file is not None
+            return io.BytesIO(file.read())
+
+    try:
+        [entry] = json.load(member("index.json"))["manifests"]
+        manifest = Manifest(entry["mediaType"], blob(entry["digest"]).read())
+        config = json.load(blob(manifest.data["config"]["digest"]))
+    except (KeyError, ValueError, AssertionError, tarfile.TarError) as problem:
+        raise UserError(f"{path} is not the archive of one image: build it again.") from problem
+    if manifest.digest != entry["digest"]:
+        raise UserError(
+            f"{path} is damaged: its manifest is not the one that its index names. Build it again."
+        )
+    return Content(manifest, config, blob)
+
+
+def published(repository: Repository, top: Manifest) -> tuple[Content, ...]:
+    """The images under a manifest that is in a registry: itself, or those of its index."""
+    found = [top]
+    if top.is_index:
+        found = []
+        for entry in top.data["manifests"]:
+            if entry.get("platform", {}).get("os") == "unknown":
+                continue  # a builder's own attestation, not an image
+            manifest = repository.manifest(entry["digest"])
+            if manifest is None:
+                raise UserError(
+                    f"{repository.name} lacks the manifest {entry['digest']} that its index names."
+                )
+            found.append(manifest)
+    return tuple(
+        Content(manifest, repository.json_blob(manifest.data["config"]["digest"]), repository.blob)
+        for manifest in found
+    )
+
+
+def files(content: Content, wanted: Callable[[str], bool]) -> dict[str, bytes]:
+    """The regular files of the image whose path, without a leading slash, is wanted: path → bytes.
+
+    Each layer is compared with its digest on the way. Raises UserError when one is not its own.
+    """
+    found: dict[str, bytes] = {}
+    settled: set[str] = set()  # by a higher layer: given, or removed
+    for layer in reversed(content.manifest.data["layers"]):
+        here: set[str] = set()
+        with _checked(content, layer["digest"]) as stream, tarfile.open(fileobj=stream) as tar:
+            for member in tar:
+                path = PurePosixPath(member.name.removeprefix("./"))
+                if path.name == ".wh..wh..opq":  # the folder is another than below
+                    here.add(str(path.parent))
+                elif path.name.startswith(".wh."):
+                    here.add(str(path.with_name(path.name[4:])))
+                elif wanted(str(path)) and not _covered(path, settled):
+                    here.add(str(path))
+                    if member.isreg() and (file := tar.extractfile(member)):
+                        found[str(path)] = file.read()
+        settled |= here
+    return found
+
+
+def _covered(path: PurePosixPath, settled: set[str]) -> bool:
+    return any(str(one) in settled for one in (path, *path.parents))
+
+
+@contextmanager
+def _checked(content: Content, digest: str) -> Iterator[IO[bytes]]:
+    """A blob, once all of it has been compared with its digest."""
+    sha256 = hashlib.sha256()
+    with tempfile.TemporaryFile() as copy:
+        with content.open(digest) as stream:
+            while chunk := stream.read(1 << 20):
+                sha256.update(chunk)
+                copy.write(chunk)
+        if f"sha256:{sha256.hexdigest()}" != digest:
+            raise UserError(f"The layer {digest} of the image {content.digest} holds something else.")
+        copy.seek(0)
+        yield copy

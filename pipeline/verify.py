@@ -1,0 +1,157 @@
+"""What a stranger can find out about a published tag, and what that proves, in plain words."""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import attest, content, image, inventory, provenance, sbom, source
+from pipeline.console import out
+from pipeline.content import Content
+from pipeline.cosign import Trust
+from pipeline.errors import UserError
+from pipeline.plan import rank
+from pipeline.registry import Manifest, Repository, parse
+from pipeline.release import Release
+
+
+class NotProven(UserError):
+    """A check failed; the message says in one sentence what is not as it must be."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is verified: where it lies, what the tag points at, the images of that, and the version file of it."""
+
+    repository: Repository
+    top: Manifest
+    images: Sequence[Content]
+    release: Release
+
+
+def trust(key: str, repository: str) -> Trust:
+    """Whose signature counts: the key, or the GitHub repository OWNER/NAME, or else the one this clone is of.
+
+    Raises UserError where none of them is known.
+    """
+    if key:
+        if "://" not in key and not Path(key).is_file():
+            raise UserError(f"There is no public key {key}.")
+        return Trust(key=key)
+    if not repository:
+        done = subprocess.run(
+            ["git", "remote", "get-url", "origin"], cwd=image.ROOT, capture_output=True, text=True
+        )
+        match = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", done.stdout.strip())
+        repository = match[1] if match else ""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise UserError(
+            "Whose signature is it to be? Give --key FILE, or --repository OWNER/NAME of the one on GitHub."
+        )
+    return Trust(repository=repository)
+
+
+def verify(reference: str, trusted: Trust, releases: Iterable[Release]) -> None:
+    """Check everything about a published `NAME:TAG` or `NAME@sha256:…`, and say what each check proved.
+
+    `releases` are those of the version files here. Raises UserError at the end if one failed, or at once if the
+    image is not there.
+    """
+    subject = find(reference, releases)
+    platforms = ", ".join("/".join(one.platform.values()) for one in subject.images)
+    out.print(f"{reference} is {subject.top.digest}, for {platforms}.", highlight=False, soft_wrap=True)
+    checks: tuple[tuple[str, Callable[[Subject, Trust], str]], ...] = (
+        ("signature", signature),
+        ("provenance", comes_from),
+        ("SBOM", lists_what_is_there),
+    )
+    failed = []
+    for name, check in checks:
+        try:
+            out.print(f"[green]✓ {name}:[/] {check(subject, trusted)}", highlight=False, soft_wrap=True)
+        except UserError as problem:
+            failed.append(name)
+            out.print(f"[red]✗ {name}:[/]", end=" ")
+            out.print(str(problem), markup=False, highlight=False, soft_wrap=True)
+    out.print("– reproducibility: not checked.", highlight=False)
+    if failed:
+        raise UserError(
+            f"{reference} is not proven to be what it says, by its {' and '.join(failed)}: don't use it."
+        )
+
+
+def find(reference: str, releases: Iterable[Release]) -> Subject:
+    """What lies there. Raises UserError when nothing does, or nothing of ours."""
+    repository, name = parse(reference)
+    top = repository.manifest(name)
+    if top is None:
+        raise UserError(f"There is no {reference}.")
+    images = content.published(repository, top)
+    said = rank(images[0].labels) if images else None
+    if said is None:
+        raise UserError(f"{reference} is no image of ossec-log-server: it does not say its version.")
+    release = next((one for one in releases if one.version == said[0]), None)
+    if release is None:
+        raise UserError(
+            f"{reference} is OSSEC {said[0]}, and there is no version file of that here: pull it."
+        )
+    return Subject(repository, top, images, release)
+
+
+def signature(subject: Subject, trusted: Trust) -> str:
+    """Check the signature of the tag's digest and of each image under it."""
+    for digest in {subject.top.digest, *(one.digest for one in subject.images)}:
+        trusted.signature(subject.repository, digest)
+    return f"{trusted} signed this digest, so no byte has changed since."
+
+
+def comes_from(subject: Subject, trusted: Trust) -> str:
+    """Compare what is attested of each image's origin with its labels and with this folder's version file."""
+    builders = set()
+    for one in subject.images:
+        found = trusted.attestations(subject.repository, one.digest, provenance.TYPE)
+        wanted = {entry["name"]: entry["digest"] for entry in provenance.dependencies(one, subject.release)}
+        fitting = [said for said in found if provenance.digests(said) == wanted]
+        if not fitting:
+            raise NotProven(
+                f"what is attested of the origin of {one.digest} is not what its labels and "
+                f"versions/{subject.release.version}.toml say."
+            )
+        builders |= {said["runDetails"]["builder"]["id"] for said in fitting}
+        if stand_in := one.labels.get(image.STAND_IN_LABEL):
+            raise NotProven(f"the {stand_in} of {one.digest} is a stand-in.")
+    labels = subject.images[0].labels
+    return (
+        f"{trusted} states that {' and '.join(sorted(builders))} built it from commit "
+        f"{labels[f'{provenance.OCI}.revision']:.12}, from OSSEC {subject.release.version}'s tarball with the SHA-256 "
+        f"{subject.release.source.sha256:.12}…, which is the one in this folder's version file, and on "
+        f"{labels[f'{provenance.OCI}.base.name']}."
+    )
+
+
+def lists_what_is_there(subject: Subject, trusted: Trust) -> str:
+    """Compare both SBOMs of each image with what its layers, fetched for this, really hold."""
+    said = []
+    for one in subject.images:
+        try:
+            parts = inventory.inventory(one, subject.release, source.fetch(subject.release))
+            all_of_it = True
+        except source.SourceUnreachable:
+            parts, all_of_it = inventory.debian(one), False
+        there = {part.purl for part in parts}
+        for kind in (attest.SPDX, attest.CYCLONEDX):
+            listed = [
+                sbom.purls(found) for found in trusted.attestations(subject.repository, one.digest, kind)
+            ]
+            if not all_of_it:
+                listed = [{purl for purl in purls if purl.startswith("pkg:deb/")} for purls in listed]
+            if there not in listed:
+                odd = sorted(there.symmetric_difference(listed[0]))
+                raise NotProven(
+                    f"the SBOM {kind} of {one.digest} and its layers differ by {', '.join(odd[:5])}."
+                )
+        ours = [f"{part.name} {part.version}" for part in parts if not part.purl.startswith("pkg:deb/")]
+        rest = ", ".join(ours) or "OSSEC's own parts, which were not compared as its source can't be fetched"
+        said.append(f"{len(parts) - len(ours)} Debian packages, and {rest}")
+    return f"both, SPDX and CycloneDX, list just what the layers hold: {'; '.join(sorted(set(said)))}."

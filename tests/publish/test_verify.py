@@ -1,0 +1,216 @@
+"""Verifying: what is published passes, and a change to any part of it is named."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import attest, cosign, provenance, registry, sbom, source, verify
+from pipeline.errors import UserError
+from pipeline.registry import Manifest, Repository
+from tests.publish import tiny
+from tests.publish.conftest import Project, new_keys
+
+R1 = tiny.release()
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def published(project: Project) -> Project:
+    """A project whose 9.9.9-r1 is published."""
+    project.publish(R1)
+    return project
+
+
+def check(project: Project, key: str = "", tag: str = "9.9.9-r1") -> None:
+    """As `invoke verify` does it."""
+    trusted = verify.trust(key or project.keys.public, "")
+    verify.verify(f"{project.repository}:{tag}", trusted, project.releases)
+
+
+def test_what_is_published_is_proven(published: Project, capsys: Output) -> None:
+    check(published, tag="latest")
+    said = capsys.readouterr().out
+    assert f"{published.repository}:latest is {published.tags()['latest']}, for linux/amd64" in said
+    assert f"✓ signature: the key {published.keys.public} signed this digest" in said
+    assert f"built it from commit {published.revision(R1):.12}, from OSSEC 9.9.9's tarball" in said
+    assert "list just what the layers hold: 2 Debian packages, and ossec-hids 9.9.9, cJSON 1.7.18." in said
+    assert "✗" not in said
+
+
+def test_every_platform_is_proven(project: Project, capsys: Output) -> None:
+    project.build(R1, "linux/arm64")
+    project.publish(R1, only="")
+    check(project)
+    assert "for linux/amd64, linux/arm64." in capsys.readouterr().out
+
+
+def test_another_key_proves_nothing(published: Project, tmp_path: Path, capsys: Output) -> None:
+    other = new_keys(tmp_path)
+    with pytest.raises(
+        UserError, match="not proven to be what it says, by its signature and provenance and SBOM"
+    ):
+        check(published, other.public)
+    assert "✓" not in capsys.readouterr().out
+
+
+def test_an_unsigned_image_under_the_tag_is_found(published: Project) -> None:
+    """Somebody with the registry's password, and without the key, moves the tag to an image of theirs."""
+    repository, top = _there(published)
+    config = repository.json_blob(top.data["config"]["digest"])
+    config["config"]["Cmd"] = ["evil"]
+    changed = json.dumps(config).encode()
+    digest = registry.digest_of(changed)
+    repository.push_blob(digest, lambda: changed)
+    manifest = top.data | {"config": top.data["config"] | {"digest": digest, "size": len(changed)}}
+    repository.put_manifest(Manifest(top.media_type, json.dumps(manifest).encode()), "9.9.9-r1")
+    with pytest.raises(UserError, match="by its signature and provenance and SBOM"):
+        check(published)
+
+
+def test_attestations_alone_are_no_signature(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cosign.Signer, "sign", lambda *_: None)
+    project.publish(R1)
+    with pytest.raises(UserError, match="not proven to be what it says, by its signature:"):
+        check(project)
+
+
+def test_a_signature_of_another_image_does_not_count(published: Project, capsys: Output) -> None:
+    """The registry hands out a real signature, of an older image, for another one."""
+    repository, top = _there(published)
+    listed = repository.manifest(top.digest.replace(":", "-"))
+    assert listed is not None
+    other = Manifest(top.media_type, top.raw + b"\n")
+    repository.put_manifest(other, "9.9.9-r1")
+    repository.put_manifest(listed, other.digest.replace(":", "-"))
+    with pytest.raises(UserError, match="by its signature and provenance and SBOM"):
+        check(published)
+    assert "✓" not in capsys.readouterr().out
+
+
+def test_a_changed_layer_is_found(published: Project, capsys: Output) -> None:
+    """The registry hands out other bytes than the digest's."""
+    _, top = _there(published)
+    digest = top.data["layers"][0]["digest"].removeprefix("sha256:")
+    [blob] = published.registry.storage.rglob(f"{digest}/data")
+    blob.write_bytes(tiny.layer({"var/lib/dpkg/status": b""}))
+    with pytest.raises(UserError, match="by its SBOM:"):
+        check(published)
+    assert f"The layer sha256:{digest} of the image" in capsys.readouterr().out
+
+
+def without_bash(predicate: dict[str, Any]) -> None:
+    for key in ("packages", "components"):
+        if key in predicate:
+            predicate[key] = [one for one in predicate[key] if one["name"] != "bash"]
+
+
+def with_another(key: str, name: str) -> Callable[[dict[str, Any]], None]:
+    def change(predicate: dict[str, Any]) -> None:
+        for one in predicate["buildDefinition"]["resolvedDependencies"]:
+            if one["name"] == name:
+                one["digest"] = {key: "c" * 40}
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "check_name", "complaint"),
+    [
+        (attest.SPDX, without_bash, "SBOM", "differ by pkg:deb/debian/bash@5.2-1"),
+        (attest.CYCLONEDX, without_bash, "SBOM", "differ by pkg:deb/debian/bash@5.2-1"),
+        (
+            provenance.TYPE,
+            with_another("gitCommit", "ossec-log-server"),
+            "provenance",
+            "is not what its labels",
+        ),
+        (provenance.TYPE, with_another("sha256", "OSSEC"), "provenance", "is not what its labels"),
+        (provenance.TYPE, with_another("sha256", "base"), "provenance", "is not what its labels"),
+    ],
+)
+def test_an_attestation_that_is_not_true_is_found(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Output,
+    kind: str,
+    change: Callable[[dict[str, Any]], None],
+    check_name: str,
+    complaint: str,
+) -> None:
+    """Well signed, but it does not say what is in the image, or where it is from."""
+    truth = attest.statements
+
+    def lies(*arguments: Any) -> dict[str, dict[str, Any]]:
+        said = truth(*arguments)
+        change(said[kind])
+        return said
+
+    monkeypatch.setattr(attest, "statements", lies)
+    project.publish(R1)
+    with pytest.raises(UserError, match=f"not proven to be what it says, by its {check_name}:"):
+        check(project)
+    assert complaint in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kind", "check_name"),
+    [(provenance.TYPE, "provenance"), (attest.SPDX, "SBOM"), (attest.CYCLONEDX, "SBOM")],
+)
+def test_an_attestation_that_is_missing_is_missed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, kind: str, check_name: str
+) -> None:
+    truth = attest.statements
+    monkeypatch.setattr(
+        attest, "statements", lambda *words: {one: said for one, said in truth(*words).items() if one != kind}
+    )
+    project.publish(R1)
+    with pytest.raises(UserError, match=f"not proven to be what it says, by its {check_name}:"):
+        check(project)
+
+
+def test_without_ossecs_source_the_rest_is_compared(
+    published: Project, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def unreachable(*_: Any) -> Path:
+        raise source.SourceUnreachable("no network")
+
+    monkeypatch.setattr(source, "fetch", unreachable)
+    check(published)
+    assert "2 Debian packages, and OSSEC's own parts, which were not compared" in capsys.readouterr().out
+
+
+def test_the_statements_are_of_the_form_that_they_name(published: Project) -> None:
+    repository, top = _there(published)
+    trusted = cosign.Trust(published.keys.public)
+    for kind in (provenance.TYPE, attest.SPDX, attest.CYCLONEDX):
+        [predicate] = trusted.attestations(repository, top.digest, kind)
+        if kind != provenance.TYPE:
+            assert len(sbom.purls(predicate)) == 4
+    listed = repository.manifest(top.digest.replace(":", "-"))
+    assert listed is not None
+    kinds = [
+        entry.get("annotations", {}).get("dev.sigstore.bundle.predicateType")
+        for entry in listed.data["manifests"]
+    ]
+    assert {provenance.TYPE, attest.SPDX, attest.CYCLONEDX} <= set(kinds)
+
+
+def test_a_tag_that_is_not_there(project: Project) -> None:
+    with pytest.raises(UserError, match=r"There is no .*:latest"):
+        check(project, tag="latest")
+
+
+def test_a_version_without_a_file_here(published: Project) -> None:
+    published.releases = ()
+    with pytest.raises(UserError, match=r"is OSSEC 9\.9\.9, and there is no version file of that here"):
+        check(published)
+
+
+def _there(project: Project) -> tuple[Repository, Manifest]:
+    repository = Repository(project.repository)
+    top = repository.manifest("9.9.9-r1")
+    assert top is not None
+    return repository, top
