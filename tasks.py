@@ -2,16 +2,20 @@
 
 from invoke.collection import Collection
 from invoke.context import Context
+from invoke.exceptions import Exit
 
+from pipeline import add as adding
 from pipeline import bench as benchmark
 from pipeline import cosign, emulation, engine, image, platforms, release, source
 from pipeline import demo as demonstration
+from pipeline import outdated as age
 from pipeline import publish as publishing
 from pipeline import reproduce as again
 from pipeline import smoke as smoke_test
 from pipeline import verify as verification
 from pipeline.console import err, out
 from pipeline.cosign import Signer
+from pipeline.errors import UserError
 from pipeline.menu import task
 
 
@@ -105,9 +109,36 @@ def verify(_: Context, tag: str, key: str = "", repository: str = "") -> None:
 
 
 @task
+def add(_: Context, version: str) -> None:
+    """Download OSSEC [VERSION], write its version file, and tell what to review before it is built."""
+    if not version:
+        raise UserError(
+            "Name the version to add, such as: ./dev add 4.3.0. `./dev outdated` lists newer ones."
+        )
+    added = adding.add(version)
+    for line in added.review:
+        out.print(f"- {line}", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"[bold]{added.version_file}[/] is written. Look at the above, then:", soft_wrap=True)
+    out.print(f"  ./dev build {version} && ./dev smoke {version}", highlight=False)
+    out.print(f"  .venv/bin/nox -s image -- --release {version}", highlight=False)
+
+
+@task
+def outdated(_: Context, json: bool = False) -> None:
+    """Name newer versions of OSSEC, of the base image and of the Python packages; exits with 2 if there are any.
+
+    --json prints them for a script. With 1, not everybody could be asked.
+    """
+    if code := age.outdated(as_json=json):
+        raise Exit(code=code)
+
+
+@task
 def test(context: Context) -> None:
     """Run all that nox runs by default."""
     context.run("nox", pty=err.is_terminal)
 
 
-namespace = Collection(releases, fetch, build, smoke, reproduce, demo, bench, publish, verify, test)
+namespace = Collection(
+    releases, fetch, build, smoke, reproduce, demo, bench, publish, verify, add, outdated, test
+)

@@ -177,6 +177,15 @@ def table(releases: Iterable[Release]) -> Table:
     return shown
 
 
+def is_version(text: str) -> bool:
+    """Whether a version file may have this version."""
+    if not Version.is_valid(text):
+        return False
+    version = Version.parse(text)
+    # No image tag can hold a "+", and a version 4.2.0-r1 would claim the tag of 4.2.0's first revision.
+    return version.build is None and not re.search("(^|-)r[0-9]+$", version.prerelease or "")
+
+
 def is_safe_url(url: str) -> bool:
     """Whether what comes from this address cannot be changed on its way: https, or http that does not
     leave this machine (the tests serve their stand-in release there).
@@ -228,14 +237,6 @@ def _check(path: Path, table_name: str, values: Mapping[str, Any], keys: Mapping
             raise UserError(f"{path}: {table_name}{name} must be {key.must_be}, not {value!r:.100}.")
 
 
-def _is_version(text: str) -> bool:
-    if not Version.is_valid(text):
-        return False
-    version = Version.parse(text)
-    # No image tag can hold a "+", and a version 4.2.0-r1 would claim the tag of 4.2.0's first revision.
-    return version.build is None and not re.search("(^|-)r[0-9]+$", version.prerelease or "")
-
-
 def _is_date(text: str, form: str) -> bool:
     try:
         # And back again, because strptime also takes 2026105 for a date.
@@ -267,7 +268,7 @@ _IMAGE = "an image with a dated tag, such as debian:trixie-20261005-slim"
 _SNAPSHOT = "a point in time written YYYYMMDDTHHMMSSZ"
 
 _FILE = {
-    "version": _Key(str, _VERSION, _is_version),
+    "version": _Key(str, _VERSION, is_version),
     "revision": _Key(int, "a whole number from 1 up", lambda number: number >= 1),
     "source": _Key(dict, "a table, [source]", lambda _: True),
     "base": _Key(dict, "a table, [base]", lambda _: True),

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3
@@ -22,6 +22,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from pipeline.console import err
 from pipeline.errors import UserError
 from pipeline.release import Release, Source, is_safe_url
+from pipeline.web import innermost, without_password
 
 CACHE_VARIABLE = "OSSEC_LOG_SERVER_CACHE"
 MIRROR_VARIABLE = "OSSEC_LOG_SERVER_MIRROR"
@@ -87,7 +88,7 @@ def fetch(
         return path
     path = tarball_path(release)
     part = path.with_name(f"{path.name}.part")
-    url = _address(release, mirror)
+    url = address(release.source.url, path.name, mirror)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path):
@@ -111,14 +112,15 @@ def fetch(
     return path
 
 
-def _address(release: Release, mirror: str | None) -> str:
+def address(url: str, name: str, mirror: str | None = None) -> str:
+    """Where to ask for the file of that name: the mirror, if there is one, else `url`. Raises UserError."""
     mirror = mirror or os.environ.get(MIRROR_VARIABLE)
     if not mirror:
-        return release.source.url
+        return url
     # A mirror may speak plain http: whoever names it knows its network, and the SHA-256 is checked anyway.
     if not mirror.startswith(("https://", "http://")):
         raise UserError(f"The mirror {mirror!r} is no http(s) address. Mend it, or unset {MIRROR_VARIABLE}.")
-    return f"{mirror.rstrip('/')}/{tarball_path(release).name}"
+    return f"{mirror.rstrip('/')}/{name}"
 
 
 def _locked(path: Path) -> AbstractContextManager[object]:
@@ -158,7 +160,7 @@ def _set_aside(path: Path, fault: str) -> None:
 
 def _download(release: Release, url: str, part: Path, pause: Callable[[float], None]) -> None:
     """Bring the whole, checked tarball to `part`, in as many attempts as are allowed."""
-    shown = _without_password(url)
+    shown = without_password(url)
     _say(f"Fetching {shown}")
     failure = _Again("")
     for attempt in range(ATTEMPTS):
@@ -189,7 +191,7 @@ def _attempt(release: Release, url: str, part: Path) -> None:
             _transfer(release, session, url, part)
     except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as problem:
         at_proxy = isinstance(problem, requests.exceptions.ProxyError)
-        reason = f"{'at the proxy: ' if at_proxy else ''}{_innermost(problem)}"
+        reason = f"{'at the proxy: ' if at_proxy else ''}{innermost(problem)}"
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             raise _Refused(reason) from problem
         raise _Again(reason) from problem
@@ -273,7 +275,7 @@ def _resumes(response: requests.Response, have: int, size: int, part: Path) -> b
 
 def _wrong(release: Release, url: str, how: str) -> UserError:
     return UserError(
-        f"{_without_password(url)} is not the tarball of OSSEC {release.version}: it {how}. Nothing of it is "
+        f"{without_password(url)} is not the tarball of OSSEC {release.version}: it {how}. Nothing of it is "
         "kept. Use another mirror, or, if the version file is at fault, mend its size and sha256."
     )
 
@@ -281,18 +283,6 @@ def _wrong(release: Release, url: str, how: str) -> UserError:
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
-
-
-def _innermost(error: BaseException) -> str:
-    """The first cause in words: "Connection refused", not the three layers that libraries wrap around it."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def _without_password(url: str) -> str:
-    place = urlsplit(url).netloc
-    return url.replace(place, place.rpartition("@")[2], 1)
 
 
 def _say(message: str) -> None:

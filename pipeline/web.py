@@ -1,0 +1,83 @@
+"""One question to a server on the web: its whole answer, or one line that says why there is none."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+
+from pipeline.errors import UserError
+from pipeline.release import is_safe_url
+
+TIMEOUT = (5.0, 30.0)  # seconds to connect, seconds without a single byte
+LARGEST = 64 << 20  # bytes of an answer
+REDIRECTS = 5
+CHUNK = 64 * 1024  # bytes
+
+
+class NoAnswer(UserError):
+    """The server cannot be reached, or answered something else than what it was asked for."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The body as it came, and the address of the list's next page, if it is a page of a list that says so."""
+
+    body: bytes
+    next: str | None
+
+
+def ask(url: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """GET. Raises NoAnswer, which names the address, for all but a whole 200 from a place that nobody can forge."""
+    shown = without_password(url)
+    try:
+        with requests.Session() as session, closing(_follow(session, url, headers or {})) as response:
+            if response.status_code != 200:
+                raise NoAnswer(f"{shown}: the server answered {response.status_code} {response.reason}.")
+            body = b""
+            for chunk in response.raw.stream(CHUNK, decode_content=False):
+                body += chunk
+                if len(body) > LARGEST:
+                    raise NoAnswer(f"{shown}: the answer has more than {LARGEST:,} bytes.")
+            announced = int(response.headers.get("Content-Length", len(body)))
+            if len(body) != announced:
+                raise NoAnswer(f"{shown}: the answer ended after {len(body):,} of {announced:,} bytes.")
+            return Answer(body, response.links.get("next", {}).get("url"))
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as problem:
+        raise NoAnswer(f"{shown} cannot be reached: {innermost(problem)}.") from problem
+
+
+def _follow(session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
+    """The answer behind all redirects, its body not read yet."""
+    # Identity: a tarball that is labelled as compressed must not come unpacked.
+    wanted = {"Accept-Encoding": "identity", **headers}
+    for _ in range(REDIRECTS + 1):
+        if not is_safe_url(url):
+            raise NoAnswer(
+                f"{without_password(url)} is not https, and nothing else vouches for what it holds."
+            )
+        response = session.get(url, headers=wanted, stream=True, allow_redirects=False, timeout=TIMEOUT)
+        location = session.get_redirect_target(response)
+        if location is None:
+            return response
+        response.close()
+        target = urljoin(url, location)
+        if urlsplit(target).netloc != urlsplit(url).netloc:
+            wanted.pop("Authorization", None)
+        url = target
+    raise NoAnswer(f"{without_password(url)}: it redirects more than {REDIRECTS} times.")
+
+
+def innermost(error: BaseException) -> str:
+    """The first cause in words: "Connection refused", not the three layers that libraries wrap around it."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def without_password(url: str) -> str:
+    """The address as it may be shown."""
+    place = urlsplit(url).netloc
+    return url.replace(place, place.rpartition("@")[2], 1)
