@@ -110,6 +110,7 @@ WRONG_FILES = [
     ("conf.d/a.conf", '<?xml version="1.0"?>\n<alerts></alerts>', "line 1: OSSEC does not read <? ... ?>"),
     ("conf.d/a.conf", "<globl></globl>", "line 1: <globl> can't stand here; write <ossec_config> or a section"),
     ("conf.d/a.conf", "\n", "line 1: there is no element in it"),
+    ("conf.d/a.conf", "\ufeff<alerts></alerts>", "line 1: it begins with a byte order mark"),
     ("conf.d/a.conf", "<alerts>\n<log_alert_level>17</log_alert_level></alerts>", "line 2: <log_alert_level> is '17'"),
     ("conf.d/a.conf", "<email_alerts><level>x</level></email_alerts>", "line 1: <level> is 'x', which is no level"),
     ("conf.d/a.conf", "<global>\n<email_to>me</email_to></global>", "line 2: <email_to> is 'me', which is no"),
@@ -219,6 +220,58 @@ def test_a_folder_where_a_file_is_wanted_and_a_file_that_cannot_be_read(
             running.log()
             == f"ossec-log-server: {rules} cannot be read by UID 10514; make it readable for it\n"
         )
+
+
+def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    client: docker.DockerClient, standin_image: image.Image, tmp_path: Path
+) -> None:
+    folder = tmp_path / "ossec"
+    folder.mkdir(mode=0o700)
+    volumes = {str(folder): {"bind": "/etc/ossec-log-server", "mode": "ro"}}
+    with run_server(client, standin_image.name, volumes=volumes) as running:
+        assert running.exit_code() == 78
+        [line] = running.log().splitlines()
+        assert line.startswith("ossec-log-server: /etc/ossec-log-server cannot be read by UID 10514")
+
+
+@pytest.mark.parametrize(
+    ("relay", "settings", "words"),
+    [
+        (
+            "/usr/local/lib/ossec-log-server/sendmail b@example.org",
+            {},
+            "hands mail to the mail queue, which needs",
+        ),
+        ("/usr/local/lib/ossec-log-server/sendmail b@example.org", MAIL, ""),
+        ("192.0.2.25", {}, ""),
+        ("", {}, "says <email_notification>yes</email_notification>, which needs <smtp_server>, too"),
+    ],
+)
+def test_a_complete_configuration_may_send_mail_through_the_queue_or_by_itself(
+    client: docker.DockerClient,
+    ossec_image: image.Image,
+    tmp_path: Path,
+    relay: str,
+    settings: dict[str, str],
+    words: str,
+) -> None:
+    server = f"<smtp_server>{relay}</smtp_server>" if relay else ""
+    conf = (
+        "<ossec_config><global><logall>yes</logall><jsonout_output>yes</jsonout_output>"
+        "<email_notification>yes</email_notification><email_to>a@example.org</email_to>"
+        f"<email_from>b@example.org</email_from>{server}</global>"
+        "<rules><include>rules_config.xml</include><include>syslog_rules.xml</include></rules></ossec_config>"
+    )
+    volumes = mounted(tmp_path, {"/etc/ossec-log-server/ossec.conf": conf})
+    with run_server(client, ossec_image.name, {**FROM_HERE, **settings}, volumes=volumes) as running:
+        if words:
+            assert running.exit_code() == 78
+            [line] = running.log().splitlines()
+            assert line.startswith(f"ossec-log-server: /etc/ossec-log-server/ossec.conf {words}")
+        else:
+            running.wait_listening()
+            assert "ossec-maild" in running.processes()
+            assert ("nullmailer-send" in running.processes()) == (settings == MAIL)
 
 
 def test_a_complete_configuration_and_a_fragment_exclude_each_other(

@@ -51,6 +51,10 @@ many_files() {
 find_files() {
     local path name
     local -a found
+    # Nothing would be found in it, and the server would run without what was asked of it.
+    for path in "$mounts" "$kept"; do
+        [[ ! -e $path || -r $path && -x $path ]] || fail 78 "$path cannot be read by UID $(id -u); make it readable for it"
+    done
     one_file local_rules.xml && local_rules=$found
     one_file local_decoder.xml && local_decoders=$found
     one_file local_internal_options.conf && options=$found
