@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from pipeline.content import Content
+from pipeline.image import SNAPSHOT_LABEL
 from pipeline.release import Release
 from pipeline.tested import Passed
 
@@ -35,7 +36,8 @@ def provenance(image: Content, release: Release, passed: Passed | None) -> dict[
                 "platform": "/".join(image.platform.values()),
             },
             "internalParameters": {
-                "snapshot": release.base.snapshot,
+                # As it was, not as the version file would have it: that day's archive may not have answered.
+                "snapshot": image.labels.get(SNAPSHOT_LABEL, ""),
                 "sourceDateEpoch": release.source.commit_date,
             },
             "resolvedDependencies": dependencies(image, release),

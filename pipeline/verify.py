@@ -118,9 +118,8 @@ def comes_from(subject: Subject, trusted: Trust) -> str:
                 f"what is attested of the origin of {one.digest} is not what its labels and "
                 f"versions/{subject.release.version}.toml say."
             )
+        _require_base(one, subject.release)
         builders |= {said["runDetails"]["builder"]["id"] for said in fitting}
-        if stand_in := one.labels.get(image.STAND_IN_LABEL):
-            raise NotProven(f"the {stand_in} of {one.digest} is a stand-in.")
     labels = subject.images[0].labels
     return (
         f"{trusted} states that {' and '.join(sorted(builders))} built it from commit "
@@ -155,3 +154,15 @@ def lists_what_is_there(subject: Subject, trusted: Trust) -> str:
         rest = ", ".join(ours) or "OSSEC's own parts, which were not compared as its source can't be fetched"
         said.append(f"{len(parts) - len(ours)} Debian packages, and {rest}")
     return f"both, SPDX and CycloneDX, list just what the layers hold: {'; '.join(sorted(set(said)))}."
+
+
+def _require_base(one: Content, release: Release) -> None:
+    """Raise NotProven unless the image's base is the official one that its version file names."""
+    if stand_in := one.labels.get(image.STAND_IN_LABEL):
+        raise NotProven(f"the {stand_in} of {one.digest} is a stand-in.")
+    base = one.labels.get(f"{provenance.OCI}.base.digest")
+    # The file here may be of another revision of ours, with another base.
+    if rank(one.labels) == (release.version, release.revision) and base != release.base.digest:
+        raise NotProven(
+            f"{one.digest} is built on the base {base}, and versions/{release.version}.toml says {release.base.digest}."
+        )

@@ -2,7 +2,7 @@
 
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,14 +75,21 @@ class Project:
     releases: tuple[Release, ...] = ()
 
     def build(
-        self, wanted: Release, platform: str = "linux/amd64", passed: bool = True, **about: str | None
+        self,
+        wanted: Release,
+        platform: str = "linux/amd64",
+        passed: bool = True,
+        about: Mapping[str, str | None] | None = None,
     ) -> str:
-        """Leave in the cache what `build`, and `smoke` if it `passed`, would have: the image's digest."""
+        """Leave in the cache what `build`, and `smoke` if it `passed`, would have: the image's digest.
+
+        `about` is as `tiny.write` takes it.
+        """
         if wanted not in self.releases:
             self.releases += (wanted,)
         path = image.archive(image.name(wanted, platform=platform), platform)
         architecture = platform.partition("/")[2]
-        about.setdefault("revision", image.revision_of(wanted))
+        about = {"revision": image.revision_of(wanted), **(about or {})}
         digest = tiny.write(path, wanted, architecture, self.repository, about)
         if passed:
             tested.record(path, digest, "tests")

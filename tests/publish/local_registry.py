@@ -19,6 +19,7 @@ import requests
 from filelock import FileLock
 
 from pipeline import machine, registry, source
+from pipeline.errors import UserError
 from pipeline.wait import wait_until
 
 USER, PASSWORD = "publisher", "secret"
@@ -69,19 +70,20 @@ def program() -> str:
     path = folder / "usr/bin/docker-registry"
     with FileLock(f"{folder}.lock"):
         if not path.exists():
-            with tempfile.TemporaryDirectory() as downloads:
-                Path(downloads).chmod(0o777)  # apt-get downloads as a user of its own
-                done = subprocess.run(
-                    ["apt-get", "-qq", "download", "docker-registry"], cwd=downloads, capture_output=True
-                )
-                if done.returncode:
-                    machine.apt_get("update")
-                    subprocess.run(
-                        ["apt-get", "-qq", "download", "docker-registry"], cwd=downloads, check=True
-                    )
-                [package] = Path(downloads).glob("*.deb")
-                subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
+            _unpack("docker-registry", folder)
     return str(path)
+
+
+def _unpack(package: str, folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as downloads:
+        Path(downloads).chmod(0o777)  # apt-get downloads as a user of its own
+        fetch = ("env", f"--chdir={downloads}", "apt-get", "-qq", "download", package)
+        if machine.run(*fetch).returncode:
+            machine.apt_get("update")
+            if (done := machine.run(*fetch)).returncode:
+                raise UserError(done.stdout.strip())
+        [archive] = Path(downloads).glob("*.deb")
+        subprocess.run(["dpkg-deb", "-x", archive, folder], check=True)
 
 
 @contextmanager

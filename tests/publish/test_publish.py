@@ -172,14 +172,14 @@ def test_somebody_who_publishes_meanwhile_is_not_overtaken(
 def test_an_immutable_tag_stays(project: Project) -> None:
     first = project.build(R1)
     project.publish(R1)
-    assert project.build(R1, title="changed") != first
+    assert project.build(R1, about={"title": "changed"}) != first
     with pytest.raises(UserError, match=r"9\.9\.9-r1 exists with another digest.*raise `revision`"):
         project.publish(R1)
     assert set(project.tags().values()) == {first}
 
 
 def test_what_is_not_ours_keeps_its_tag(project: Project) -> None:
-    project.build(R1, version=None)
+    project.build(R1, about={"version": None})
     path = image.archive(image.name(R1))
     foreign = _push(project, path, "latest")
     project.build(R1)
@@ -190,7 +190,7 @@ def test_what_is_not_ours_keeps_its_tag(project: Project) -> None:
 
 @pytest.mark.parametrize("stand_in", ["base", "release", "base,release"])
 def test_a_stand_in_is_not_published(project: Project, stand_in: str) -> None:
-    project.build(R1, stand_in=stand_in)
+    project.build(R1, about={"stand_in": stand_in})
     with pytest.raises(UserError, match=f"not published: its {stand_in} is a stand-in"):
         project.publish(R1)
     assert project.tags() == {}
@@ -198,13 +198,13 @@ def test_a_stand_in_is_not_published(project: Project, stand_in: str) -> None:
 
 @pytest.mark.parametrize("revision", ["unknown", f"{'a' * 40}-dirty"])
 def test_an_image_of_a_dirty_tree_is_not_published(project: Project, revision: str) -> None:
-    project.build(R1, revision=revision)
+    project.build(R1, about={"revision": revision})
     with pytest.raises(UserError, match=f"was built from no commit, but from '{revision}'"):
         project.publish(R1)
 
 
 def test_an_image_of_another_commit_is_not_published(project: Project) -> None:
-    project.build(R1, revision="a" * 40)
+    project.build(R1, about={"revision": "a" * 40})
     with pytest.raises(UserError, match="was built from commit aaaaaaaaaaaa, and here is"):
         project.publish(R1)
 
@@ -216,20 +216,20 @@ def test_from_a_dirty_tree_nothing_is_published(project: Project) -> None:
 
 
 def test_another_version_under_that_name_is_not_published(project: Project) -> None:
-    project.build(R1, version="9.9.9-r7")
+    project.build(R1, about={"version": "9.9.9-r7"})
     with pytest.raises(UserError, match=r"says that it is '9\.9\.9-r7'"):
         project.publish(R1)
 
 
 def test_an_untested_image_is_not_published(project: Project) -> None:
-    project.build(R1, title="changed", passed=False)
+    project.build(R1, about={"title": "changed"}, passed=False)
     with pytest.raises(UserError, match="has not passed the smoke test here"):
         project.publish(R1)
     assert project.tags() == {}
 
 
 def test_only_the_very_image_that_ran_has_passed(project: Project) -> None:
-    digest = project.build(R1, title="changed", passed=False)
+    digest = project.build(R1, about={"title": "changed"}, passed=False)
     path = image.archive(image.name(R1))
     assert tested.record(path, "sha256:another", "tests") is None
     assert tested.find(digest) is None

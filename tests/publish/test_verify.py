@@ -155,6 +155,14 @@ def test_an_attestation_that_is_not_true_is_found(
     assert complaint in capsys.readouterr().out
 
 
+def test_another_base_than_the_version_files_is_found(project: Project, capsys: Output) -> None:
+    project.build(R1, about={"base.digest": f"sha256:{'d' * 64}"})
+    project.publish(R1)
+    with pytest.raises(UserError, match="not proven to be what it says, by its provenance:"):
+        check(project)
+    assert f"is built on the base sha256:{'d' * 64}, and versions/9.9.9.toml says" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("kind", "check_name"),
     [(provenance.TYPE, "provenance"), (attest.SPDX, "SBOM"), (attest.CYCLONEDX, "SBOM")],
@@ -187,7 +195,9 @@ def test_the_statements_are_of_the_form_that_they_name(published: Project) -> No
     trusted = cosign.Trust(published.keys.public)
     for kind in (provenance.TYPE, attest.SPDX, attest.CYCLONEDX):
         [predicate] = trusted.attestations(repository, top.digest, kind)
-        if kind != provenance.TYPE:
+        if kind == provenance.TYPE:
+            assert predicate["buildDefinition"]["internalParameters"]["snapshot"] == "none"
+        else:
             assert len(sbom.purls(predicate)) == 4
     listed = repository.manifest(top.digest.replace(":", "-"))
     assert listed is not None

@@ -83,6 +83,7 @@ def write(
         f"{oci}.version": of.immutable_tag,
         f"{oci}.base.name": of.base.image,
         f"{oci}.base.digest": of.base.digest,
+        "ossec-log-server.snapshot": "none",  # which is not what the version file says
         **{
             {"stand_in": "ossec-log-server.stand-in"}.get(name, f"{oci}.{name}"): text
             for name, text in about.items()

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pipeline import credentials
+from pipeline import credentials, registry
 from pipeline.errors import UserError
-from pipeline.registry import RegistryError, Repository, digest_of, parse
+from pipeline.registry import Manifest, RegistryError, Repository, digest_of, parse
 from tests.unit.http_server import Answer, Server, serving, status, whole
 
 MANIFEST = b'{"schemaVersion": 2, "layers": []}'
@@ -159,6 +160,26 @@ def test_docker_hub_has_names_of_its_own(docker_config: Path) -> None:
     auth = {"https://index.docker.io/v1/": {"auth": "cHVibGlzaGVyOnNlY3JldA=="}}
     docker_config.write_text(json.dumps({"auths": auth}))
     assert credentials.login("docker.io") == credentials.Login("publisher", "secret")
+
+
+def test_a_registry_that_keeps_a_list_of_referrers_is_left_to_it(server: Server) -> None:
+    there, subject = repository(server), Manifest(registry.MANIFEST, MANIFEST)
+    stored: list[bytes] = []
+
+    def store(request: BaseHTTPRequestHandler) -> None:
+        stored.append(request.rfile.read(int(request.headers["Content-Length"])))
+        status(201, OCI_Subject=subject.digest)(request)
+
+    server.script = [status(200), status(200), store, lambda request: whole(stored[0])(request)]
+    there.attach(subject, "application/x", b"content", {"about": "it"})
+    assert len(server.paths) == 4, "both blobs are there, and no tag holds a list"
+    said = json.loads(stored[0])
+    assert said["subject"] == {
+        "mediaType": registry.MANIFEST,
+        "digest": subject.digest,
+        "size": len(MANIFEST),
+    }
+    assert [blob["digest"] for blob in said["layers"]] == [digest_of(b"content")]
 
 
 def test_a_registry_that_is_not_there(server: Server) -> None:
