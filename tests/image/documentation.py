@@ -54,7 +54,7 @@ def examples(page: Path) -> list[Example]:
             if name:
                 example.files[name] = content
             elif language == "console":
-                for line in content.splitlines():
+                for line in content.replace("\\\n", "").splitlines():
                     if line.startswith("$ "):
                         example.commands.append((line[2:], []))
                     else:

@@ -14,6 +14,7 @@ import pytest
 from docker.errors import NotFound
 
 from pipeline import image
+from pipeline.server import Server
 from pipeline.server import server as run_server
 from pipeline.wait import wait_until
 from tests.image import documentation
@@ -29,7 +30,9 @@ def translated(client: docker.DockerClient, command: str, name: str, image_name:
     """A page's command for the container of that name, where the page says `ossec`."""
     command = documentation.RELEASED.sub(image_name, command)
     command = re.sub(
-        r"(\bdocker (?:exec|logs|restart|inspect)\b[^|]*?|--name) ossec\b", rf"\1 {name}", command
+        r"(\bdocker (?:exec|logs|restart|inspect|stop|rm|volume rm)\b[^|]*?|--name) ossec\b",
+        rf"\1 {name}",
+        command,
     )
     command = command.replace("-v ossec:", f"-v {name}:")
     command = re.sub(r"-p \S+ ", "", command)  # others may use this machine's ports
@@ -94,6 +97,18 @@ def test_tls_is_set_up_as_its_page_says(
     client: docker.DockerClient, ossec_image: image.Image, name: str, tmp_path: Path
 ) -> None:
     try_out(client, "tls.md", name, ossec_image.name, tmp_path)
+
+
+def test_retention_is_set_as_its_page_says(
+    client: docker.DockerClient, ossec_image: image.Image, name: str, tmp_path: Path
+) -> None:
+    try_out(client, "retention.md", name, ossec_image.name, tmp_path)
+    running = Server(client.containers.get(name))
+    running.wait_listening()
+    assert "/housekeeping\x0090\x0010737418240\x00" in running.run(
+        "bash", "-c", "cat /proc/[0-9]*/cmdline || true"
+    )
+    assert running.run("date", "+%Z").strip() in ("CET", "CEST")
 
 
 def test_readme_s_commands_work_on_a_server_that_is_started_as_it_says(

@@ -15,7 +15,6 @@ from pipeline import image, syslog
 from pipeline.server import Server
 from pipeline.server import server as run_server
 from pipeline.wait import wait_until
-from tests.image import manual
 from tests.image.conftest import FROM_HERE
 from tests.image.ledger import ARCHIVE, DATA, FAKE_CLOCK, fake_clock, numbered, send, signal, wait_all
 from tests.image.ledger import address as address_of
@@ -240,23 +239,6 @@ def test_timestamps_and_days_are_of_the_time_zone(
         assert stamp, alert
         told = datetime.strptime(stamp[1], "%Y %b %d %H:%M:%S").replace(tzinfo=ZoneInfo(zone or "UTC"))
         assert abs((now - told).total_seconds()) < 60
-
-
-def test_the_manual(client: docker.DockerClient, ossec_image: image.Image, volume: str) -> None:
-    read, start = manual.commands("retention.md")
-    on_volume(client, ossec_image, volume, make(paths(old(1)[0], ".gz")[0], "echo sshd | gzip"))
-    name = f"ossec-log-server-{volume[:12]}"
-    manual.run(start, ossec_image.name, name, volume)
-    container = client.containers.get(name)
-    try:
-        server = Server(container)
-        server.wait_listening()
-        assert manual.run(read, ossec_image.name, name, volume) == "1\n"
-        command = server.run("bash", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
-        assert "/housekeeping 90 10737418240 " in command
-        assert server.run("date", "+%Z").strip() in ("CET", "CEST")
-    finally:
-        container.remove(force=True)
 
 
 WRONG = [

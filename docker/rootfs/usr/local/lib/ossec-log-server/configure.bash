@@ -9,11 +9,18 @@ xml() { # TEXT: as XML character data
 
 # One section for all: OSSEC forgets the rules of an earlier section when it reads a later one.
 write_rules() {
-    local file
-    grep -vE 'local_rules.xml|</rules>' /var/ossec/etc/rules.conf
+    local file name stock=/var/ossec/etc/rules.conf changes="" added=()
     for file in "${rules[@]}"; do
-        echo "<include>$file</include>"
+        name=${file##*/}
+        if grep -q "<include>$name<" $stock; then
+            say "$file is used in place of the image's own $name"
+            changes+="s|<include>$name<|<include>$file<|;"
+        else
+            added+=("<include>$file</include>")
+        fi
     done
+    grep -vE 'local_rules.xml|</rules>' $stock | sed "$changes"
+    printf '%s\n' "${added[@]}"
     echo "<include>${local_rules:-local_rules.xml}</include>"
     for file in "${lists[@]}"; do
         echo "<list>lists/${file##*/}</list>"
