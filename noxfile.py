@@ -6,9 +6,12 @@ Every session uses the environment that `./dev` made, so that what is tested is 
 import os
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nox
+import yaml
 
 nox.options.default_venv_backend = "none"
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nox may be called without ./dev
@@ -16,7 +19,7 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # no
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and likely mistakes in Python, Dockerfiles, shell scripts and YAML."""
+    """Style and likely mistakes in Python, Dockerfiles, shell scripts, YAML and workflows."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run(
@@ -32,11 +35,21 @@ def lint(session: nox.Session) -> None:
         "--check-sourced",
         "dev",
         ".ci/run",
+        *shell_scripts(Path(".github")),
         *shell_scripts(Path("docker")),
         *shell_scripts(Path("examples")),
         *shell_scripts(Path("pipeline/bench")),
     )
     session.run("yamllint", "--strict", ".")
+    workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
+    session.run("zizmor", "--offline", "--persona=auditor", ".github")
+    session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *workflows)
+    for script in workflow_scripts(workflows):
+        session.run("shellcheck", "--shell=bash", script)
+    if shutil.which(
+        "actionlint"
+    ):  # no wheel has it, so what the others find must do where it is not installed
+        session.run("actionlint", *workflows, external=True)
 
 
 @nox.session
@@ -61,6 +74,18 @@ def image(session: nox.Session) -> None:
 def publish(session: nox.Session) -> None:
     """Publishing and verifying, against a real registry on loopback and with real signatures."""
     session.run("pytest", "tests/publish", *session.posargs)
+
+
+def workflow_scripts(workflows: list[str]) -> Iterator[str]:
+    """The shell in each step of the workflows, one after the other as a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        for workflow in workflows:
+            for job, said in yaml.safe_load(Path(workflow).read_text())["jobs"].items():
+                for number, step in enumerate(said["steps"], start=1):
+                    if "run" in step:
+                        file = Path(folder, f"{Path(workflow).stem}-{job}-step-{number}.sh")
+                        file.write_text(step["run"])
+                        yield str(file)
 
 
 def shell_scripts(folder: Path) -> list[str]:

@@ -1,5 +1,7 @@
 """The menu: what can be done here, in the order in which a person does it. `./dev TASK` runs one."""
 
+import shlex
+
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -20,9 +22,10 @@ from pipeline.menu import task
 
 
 @task
-def releases(_: Context) -> None:
-    """List the versions, and the tags that each one gets."""
-    out.print(release.table(release.load_all()))
+def releases(_: Context, tags: bool = False) -> None:
+    """List the versions, and the tags that each one gets; with --tags, only the tag of each that never moves."""
+    found = release.load_all()
+    out.print("\n".join(one.immutable_tag for one in found) if tags else release.table(found))
 
 
 @task
@@ -134,9 +137,9 @@ def outdated(_: Context, json: bool = False) -> None:
 
 
 @task
-def test(context: Context) -> None:
-    """Run all that nox runs by default."""
-    context.run("nox", pty=err.is_terminal)
+def test(context: Context, only: str = "") -> None:  # noqa: PT028 # a task, no test of pytest
+    """Run all that nox runs by default, or --only one of its sessions, such as lint."""
+    context.run(shlex.join(["nox", *(["--session", only] if only else [])]), pty=err.is_terminal)
 
 
 namespace = Collection(

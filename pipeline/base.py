@@ -45,17 +45,18 @@ class BaseImage:
 def obtain(wanted: release.Base, epoch: int, platform: str = platforms.NATIVE) -> BaseImage:
     """The official image, pulled if need be; where no registry answers, a stand-in for it, and it says so.
 
-    It also says so where the archive of the wanted day does not answer, so that packages are the present ones.
+    It also says so where the archive of the wanted day does not answer, so that packages are the present ones; where
+    no day is wanted, they are that anyway.
     `epoch` (seconds since 1970) dates the stand-in's files. Raises UserError when the registry refuses the
     image, or when neither it nor a stand-in can be had.
     """
     pinned = f"{wanted.image}@{wanted.digest}"
     suite = wanted.image.partition(":")[2].partition("-")[0]
-    day = wanted.snapshot if snapshot.reachable(wanted.snapshot, suite) else ""
+    day = wanted.snapshot if wanted.snapshot and snapshot.reachable(wanted.snapshot, suite) else ""
     client = docker.from_env()
     try:
         official = _pulled(client, pinned, platform)
-        if not day:
+        if day != wanted.snapshot:
             err.print(
                 f"[bold yellow]Debian's archive of {wanted.snapshot} cannot be reached,[/] so packages come from the "
                 "present one: this build can be repeated bit for bit only as long as that stays as it is.",

@@ -65,13 +65,14 @@ def reproduce(made_from: image.Recipe) -> Outcome:
     """
     with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
         err.print("The first build …")
-        first = _build(made_from, Path(folder), PLAIN)
+        first = _build(made_from, Path(folder), PLAIN, cache=False)
         err.print("The second build …")
-        return rebuild(made_from, first)
+        with layers.archive(first.archive) as blobs:
+            return rebuild(made_from, first.digest, blobs)
 
 
-def rebuild(made_from: image.Recipe, first: image.Image) -> Outcome:
-    """Build without cache in strange surroundings, and compare with that image of the same recipe.
+def rebuild(made_from: image.Recipe, digest: str, blobs: layers.Opener, cache: bool = False) -> Outcome:
+    """Build in strange surroundings, and compare with the image that has this manifest's digest and these blobs.
 
     The build does not get into the engine. Raises UserError when it fails.
     """
@@ -82,11 +83,11 @@ def rebuild(made_from: image.Recipe, first: image.Image) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
         place = Path(folder, "in", "another", "place")
         copy = replace(made_from, docker=checked_out(made_from.docker, place / "docker", strange.umask))
-        second = _build(copy, place, strange)
-        with layers.archive(first.archive) as blobs, layers.archive(second.archive) as other_blobs:
-            differences = layers.compare(first.digest, blobs, second.digest, other_blobs)
+        second = _build(copy, place, strange, cache)
+        with layers.archive(second.archive) as other_blobs:
+            differences = layers.compare(digest, blobs, second.digest, other_blobs)
     subject = f"{made_from.labels['org.opencontainers.image.version']} for {made_from.platform}"
-    return Outcome(subject, first.digest, second.digest, tuple(differences), made_from.under.snapshot)
+    return Outcome(subject, digest, second.digest, tuple(differences), made_from.under.snapshot)
 
 
 def checked_out(docker: Path, to: Path, umask: int) -> Path:
@@ -119,11 +120,13 @@ def report(outcome: Outcome) -> None:
     raise UserError(f"{outcome.subject} is not reproducible{only}: {outcome.digest}, then {outcome.again}.")
 
 
-def _build(made_from: image.Recipe, place: Path, surroundings: Surroundings) -> image.Image:
-    """Build without cache into an archive in the folder `place`."""
+def _build(made_from: image.Recipe, place: Path, surroundings: Surroundings, cache: bool) -> image.Image:
+    """Build into an archive in the folder `place`."""
     place.mkdir(parents=True, exist_ok=True)
     to = place / "image.tar"
     with image.arguments(made_from, place) as words:
+        if not cache:
+            words.append("--no-cache")
         environment = {
             "LC_ALL": surroundings.locale,
             "TZ": surroundings.timezone,
@@ -139,7 +142,7 @@ def _build(made_from: image.Recipe, place: Path, surroundings: Surroundings) -> 
             }
             _give(place, surroundings.user)
         image.write(
-            to, "ossec-log-server:again", [*words, "--no-cache"], made_from.release.source.commit_date,
+            to, "ossec-log-server:again", words, made_from.release.source.commit_date,
             environment=environment, **process,
         )  # fmt: skip
     return image.inspect(to, "ossec-log-server:again")

@@ -22,7 +22,8 @@ def recipe(built: image.Image, tmp_path: Path) -> image.Recipe:
 def test_a_build_without_cache_in_other_surroundings_gives_the_same_image(
     built: image.Image, recipe: image.Recipe
 ) -> None:
-    outcome = reproduce.rebuild(recipe, built)
+    with layers.archive(built.archive) as blobs:
+        outcome = reproduce.rebuild(recipe, built.digest, blobs)
     assert [str(each) for each in outcome.differences] == []
     assert outcome.again == built.digest
 
