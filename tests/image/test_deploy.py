@@ -1,6 +1,7 @@
 """How it is run: compose.yaml, a Podman unit and Kubernetes' objects, each as far as it can be here."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import docker
 import pytest
 
 from pipeline import engine, image, release, source, syslog
-from pipeline.server import Server, container
+from pipeline.server import SECCOMP, Server, container
 from pipeline.wait import wait_until
 from tests.image.compose import ROOT, compose
 
@@ -39,7 +40,10 @@ def test_the_compose_file_runs_as_readme_says(
     host = made.attrs["HostConfig"]
     assert made.health == "healthy"
     assert host["ReadonlyRootfs"]
-    assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges:true"])
+    assert host["CapDrop"] == ["ALL"]
+    no_new_privileges, profile = host["SecurityOpt"]
+    assert no_new_privileges == "no-new-privileges:true"
+    assert json.loads(profile.removeprefix("seccomp=")) == json.loads(SECCOMP.read_text())
     assert (host["Memory"], host["PidsLimit"]) == (512 << 20, 256)
     assert set(host["Tmpfs"]) == {"/run", "/tmp"}
     syslog.send_udp(*Server(made).udp, [syslog.message(ATTACK)])
