@@ -25,7 +25,7 @@ HARDENED: Mapping[str, Any] = {
     "tmpfs": {"/run": "", "/tmp": ""},
 }
 GRACE = 10  # seconds, what `docker stop` gives
-START = 30  # seconds in which a server is expected to listen, on a slow and busy machine
+START = 90  # seconds in which a server is expected to listen, on a slow and busy machine or an emulated one
 
 
 class Server:
