@@ -70,23 +70,17 @@ def read(path: Path) -> Content:
 
 
 def published(repository: Repository, top: Manifest) -> tuple[Content, ...]:
-    """The images under a manifest that is in a registry: itself, or those of its index."""
-    found = [top]
-    if top.is_index:
-        found = []
-        for entry in top.data["manifests"]:
-            if entry.get("platform", {}).get("os") == "unknown":
-                continue  # a builder's own attestation, not an image
-            manifest = repository.manifest(entry["digest"])
-            if manifest is None:
-                raise UserError(
-                    f"{repository.name} lacks the manifest {entry['digest']} that its index names."
-                )
-            found.append(manifest)
-    return tuple(
-        Content(manifest, repository.json_blob(manifest.data["config"]["digest"]), repository.blob)
-        for manifest in found
-    )
+    """The images under a manifest that is in a registry: itself, or those of its index, at least one.
+
+    Raises UserError where there is none.
+    """
+    try:
+        found = [_one(repository, manifest) for manifest in _manifests(repository, top)]
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        raise UserError(f"{repository.name}@{top.digest} is no image.") from problem
+    if not found:
+        raise UserError(f"{repository.name}@{top.digest} lists no image.")
+    return tuple(found)
 
 
 def files(content: Content, wanted: Callable[[str], bool]) -> dict[str, bytes]:
@@ -111,6 +105,24 @@ def files(content: Content, wanted: Callable[[str], bool]) -> dict[str, bytes]:
                         found[str(path)] = file.read()
         settled |= here
     return found
+
+
+def _manifests(repository: Repository, top: Manifest) -> Iterator[Manifest]:
+    if not top.is_index:
+        yield top
+        return
+    for entry in top.data["manifests"]:
+        if entry.get("platform", {}).get("os") == "unknown":
+            continue  # a builder's own attestation, not an image
+        manifest = repository.manifest(entry["digest"])
+        if manifest is None:
+            raise UserError(f"{repository.name} lacks the manifest {entry['digest']} that its index names.")
+        yield manifest
+
+
+def _one(repository: Repository, manifest: Manifest) -> Content:
+    config = repository.json_blob(manifest.data["config"]["digest"])
+    return Content(manifest, dict(config), repository.blob)
 
 
 def _covered(path: PurePosixPath, settled: set[str]) -> bool:

@@ -22,9 +22,10 @@ class NotProven(UserError):
 
 @dataclass(frozen=True)
 class Subject:
-    """What is verified: where it lies, what the tag points at, the images of that, and the version file of it."""
+    """What is verified: where it lies, its tag or digest, what lies there, the images of that, their version file."""
 
     repository: Repository
+    name: str
     top: Manifest
     images: Sequence[Content]
     release: Release
@@ -62,6 +63,7 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release]) -> None:
     platforms = ", ".join("/".join(one.platform.values()) for one in subject.images)
     out.print(f"{reference} is {subject.top.digest}, for {platforms}.", highlight=False, soft_wrap=True)
     checks: tuple[tuple[str, Callable[[Subject, Trust], str]], ...] = (
+        ("tag", is_what_it_is_called),
         ("signature", signature),
         ("provenance", comes_from),
         ("SBOM", lists_what_is_there),
@@ -69,11 +71,12 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release]) -> None:
     failed = []
     for name, check in checks:
         try:
-            out.print(f"[green]✓ {name}:[/] {check(subject, trusted)}", highlight=False, soft_wrap=True)
+            said, sign = check(subject, trusted), f"[green]✓ {name}:[/]"
         except UserError as problem:
+            said, sign = str(problem), f"[red]✗ {name}:[/]"
             failed.append(name)
-            out.print(f"[red]✗ {name}:[/]", end=" ")
-            out.print(str(problem), markup=False, highlight=False, soft_wrap=True)
+        out.print(sign, end=" ")
+        out.print(said, markup=False, highlight=False, soft_wrap=True)
     out.print("– reproducibility: not checked.", highlight=False)
     if failed:
         raise UserError(
@@ -88,7 +91,7 @@ def find(reference: str, releases: Iterable[Release]) -> Subject:
     if top is None:
         raise UserError(f"There is no {reference}.")
     images = content.published(repository, top)
-    said = rank(images[0].labels) if images else None
+    said = rank(images[0].labels)
     if said is None:
         raise UserError(f"{reference} is no image of ossec-log-server: it does not say its version.")
     release = next((one for one in releases if one.version == said[0]), None)
@@ -96,7 +99,22 @@ def find(reference: str, releases: Iterable[Release]) -> Subject:
         raise UserError(
             f"{reference} is OSSEC {said[0]}, and there is no version file of that here: pull it."
         )
-    return Subject(repository, top, images, release)
+    return Subject(repository, name, top, images, release)
+
+
+def is_what_it_is_called(subject: Subject, trusted: Trust) -> str:
+    """Compare the tag with the version that each image says it is: an older image is well signed, too."""
+    for one in subject.images:
+        version, revision = rank(one.labels) or (None, 0)
+        if version is None or version != subject.release.version:
+            raise NotProven(f"{one.digest} is another version than the others under it.")
+        said = f"{version}-r{revision}"
+        fitting = (said, f"{version}", f"{version.major}.{version.minor}", f"{version.major}", "latest")
+        if subject.name not in fitting and subject.name != subject.top.digest:
+            raise NotProven(f"under {subject.name} lies {said}.")
+    if subject.name in (said, subject.top.digest):
+        return f"it is {said}, and always will be."
+    return f"it is {said} today; that nothing newer is out, only the registry says."
 
 
 def signature(subject: Subject, trusted: Trust) -> str:

@@ -188,6 +188,15 @@ def test_what_is_not_ours_keeps_its_tag(project: Project) -> None:
     assert project.tags() == {"latest": foreign}
 
 
+def test_what_is_no_image_keeps_its_tag(project: Project) -> None:
+    there = registry.Repository(project.repository)
+    nothing = registry.Manifest(registry.INDEX, b'{"schemaVersion": 2, "manifests": []}')
+    there.put_manifest(nothing, "latest")
+    with pytest.raises(UserError, match="lists no image"):
+        project.publish(R1)
+    assert project.tags() == {"latest": nothing.digest}
+
+
 @pytest.mark.parametrize("stand_in", ["base", "release", "base,release"])
 def test_a_stand_in_is_not_published(project: Project, stand_in: str) -> None:
     project.build(R1, about={"stand_in": stand_in})

@@ -13,7 +13,7 @@ from pipeline.registry import Manifest, Repository
 from tests.publish import tiny
 from tests.publish.conftest import Project, new_keys
 
-R1 = tiny.release()
+R1, OLDER = tiny.release(), tiny.release("9.8.0")
 Output = pytest.CaptureFixture[str]
 
 
@@ -34,6 +34,7 @@ def test_what_is_published_is_proven(published: Project, capsys: Output) -> None
     check(published, tag="latest")
     said = capsys.readouterr().out
     assert f"{published.repository}:latest is {published.tags()['latest']}, for linux/amd64" in said
+    assert "✓ tag: it is 9.9.9-r1 today; that nothing newer is out, only the registry says." in said
     assert f"✓ signature: the key {published.keys.public} signed this digest" in said
     assert f"built it from commit {published.revision(R1):.12}, from OSSEC 9.9.9's tarball" in said
     assert "list just what the layers hold: 2 Debian packages, and ossec-hids 9.9.9, cJSON 1.7.18." in said
@@ -53,7 +54,7 @@ def test_another_key_proves_nothing(published: Project, tmp_path: Path, capsys: 
         UserError, match="not proven to be what it says, by its signature and provenance and SBOM"
     ):
         check(published, other.public)
-    assert "✓" not in capsys.readouterr().out
+    assert capsys.readouterr().out.count("✓") == 1, "the tag's own"
 
 
 def test_an_unsigned_image_under_the_tag_is_found(published: Project) -> None:
@@ -87,7 +88,21 @@ def test_a_signature_of_another_image_does_not_count(published: Project, capsys:
     repository.put_manifest(listed, other.digest.replace(":", "-"))
     with pytest.raises(UserError, match="by its signature and provenance and SBOM"):
         check(published)
-    assert "✓" not in capsys.readouterr().out
+    assert capsys.readouterr().out.count("✓") == 1, "the tag's own"
+
+
+@pytest.mark.parametrize("tag", ["9.9.9-r1", "9.9.9", "9.9"])
+def test_an_older_image_under_the_tag_is_found(published: Project, tag: str, capsys: Output) -> None:
+    """The registry hands out an older image of ours, as well signed as ever."""
+    published.build(OLDER)
+    published.publish(OLDER)
+    repository = Repository(published.repository)
+    older = repository.manifest("9.8.0-r1")
+    assert older is not None
+    repository.put_manifest(older, tag)
+    with pytest.raises(UserError, match="by its tag:"):
+        check(published, tag=tag)
+    assert f"✗ tag: under {tag} lies 9.8.0-r1." in capsys.readouterr().out
 
 
 def test_a_changed_layer_is_found(published: Project, capsys: Output) -> None:
