@@ -95,4 +95,4 @@ def project(client: docker.DockerClient) -> Iterator[str]:
     engine.ensure(compose=True)
     name = f"ossec-log-server-{uuid.uuid4().hex[:12]}"
     yield name
-    compose(command=["--project-name", name, "down", "--volumes", "--timeout", "1"])
+    compose(command=["--project-name", name, "down", "--volumes", "--remove-orphans", "--timeout", "1"])

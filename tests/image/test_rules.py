@@ -106,9 +106,9 @@ def one_by_one(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def upstream(ossec_image: image.Image) -> Source:
-    """What the newest release brings."""
-    return Source(source.fetch(release.find()))
+def upstream(ossec_image: image.Image, request: pytest.FixtureRequest) -> Source:
+    """What the release under test brings."""
+    return Source(source.fetch(release.find(request.config.getoption("--release", default=None))))
 
 
 @pytest.fixture(scope="module")
