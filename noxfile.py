@@ -84,7 +84,7 @@ def workflow_scripts(workflows: list[str]) -> Iterator[str]:
                 for number, step in enumerate(said["steps"], start=1):
                     if "run" in step:
                         file = Path(folder, f"{Path(workflow).stem}-{job}-step-{number}.sh")
-                        file.write_text(step["run"])
+                        file.write_text(f"set -eo pipefail # as the runner does\n{step['run']}")
                         yield str(file)
 
 

@@ -1,6 +1,7 @@
 """The menu: what can be done here, in the order in which a person does it. `./dev TASK` runs one."""
 
 import shlex
+from pathlib import Path
 
 from invoke.collection import Collection
 from invoke.context import Context
@@ -8,8 +9,9 @@ from invoke.exceptions import Exit
 
 from pipeline import add as adding
 from pipeline import bench as benchmark
-from pipeline import cosign, emulation, engine, image, platforms, release, source
+from pipeline import cosign, emulation, engine, image, platforms, published, release, source
 from pipeline import demo as demonstration
+from pipeline import notes as release_notes
 from pipeline import outdated as age
 from pipeline import publish as publishing
 from pipeline import reproduce as again
@@ -65,9 +67,16 @@ def smoke(_: Context, version: str, platform: str = "") -> None:
 
 
 @task
-def reproduce(_: Context, version: str, platform: str = "") -> None:
-    """Build the image of [VERSION] (the newest) twice, in different surroundings, and compare bit for bit."""
-    wanted, on = release.find(version or None), platforms.find(platform)
+def reproduce(_: Context, version: str, platform: str = "", against: str = "") -> None:
+    """Build the image of [VERSION] (the newest) twice, in different surroundings, and compare bit for bit.
+
+    --against NAME:TAG builds what that published image says it was made from, and compares with it.
+    """
+    on = platforms.find(platform)
+    if against:
+        again.report(published.against(published.find(against, on)))
+        return
+    wanted = release.find(version or None)
     tarball = source.fetch(wanted)
     engine.ensure()
     emulation.ensure(on)
@@ -112,6 +121,12 @@ def verify(_: Context, tag: str, key: str = "", repository: str = "") -> None:
 
 
 @task
+def notes(_: Context, version: str, of: str, into: str) -> None:
+    """Write what is told of the published [VERSION] (the newest), with digests and SBOMs: --of NAME --into FOLDER."""
+    release_notes.write(release.find(version or None), of, Path(into))
+
+
+@task
 def add(_: Context, version: str) -> None:
     """Download OSSEC [VERSION], write its version file, and tell what to review before it is built."""
     if not version:
@@ -143,5 +158,5 @@ def test(context: Context, only: str = "") -> None:  # noqa: PT028 # a task, no 
 
 
 namespace = Collection(
-    releases, fetch, build, smoke, reproduce, demo, bench, publish, verify, add, outdated, test
+    releases, fetch, build, smoke, reproduce, demo, bench, publish, verify, notes, add, outdated, test
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from pipeline import image, layers, release, reproduce, source, standin
+from pipeline import content, image, layers, published, release, reproduce, source, standin
 from tests.image.ledger import fake_clock
 
 LATER = f"{image.REPOSITORY}-two-days-later:base"
@@ -23,6 +24,15 @@ def test_a_build_without_cache_in_other_surroundings_gives_the_same_image(ossec_
     assert [str(each) for each in outcome.differences] == []
     assert outcome.equal
     assert outcome.again == ossec_image.digest
+
+
+def test_a_published_image_is_built_again_from_what_it_says(ossec_image: image.Image) -> None:
+    revision = ossec_image.labels["org.opencontainers.image.revision"]
+    if not re.fullmatch("[0-9a-f]{40}", revision):
+        pytest.skip(f"NOT BUILT AGAIN: the image is of no commit, but of {revision}")
+    outcome = published.against(content.read(ossec_image.archive), cache=True)
+    assert [str(each) for each in outcome.differences] == []
+    assert outcome.equal
 
 
 @pytest.fixture

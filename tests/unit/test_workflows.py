@@ -32,7 +32,7 @@ def workflow(request: pytest.FixtureRequest) -> Path:
 
 
 def test_they_are_there() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["ci"]
+    assert [path.stem for path in WORKFLOWS] == ["ci", "release", "watch"]
 
 
 def test_an_action_is_pinned_by_commit_and_its_version_stands_beside_it(workflow: Path) -> None:
