@@ -5,6 +5,7 @@ import email.policy
 import json
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from types import TracebackType
@@ -126,13 +127,24 @@ class EmbeddedMailbox:
     It listens on `host` and `port`; port 0 takes a free one. `seen_as` is the name or address under which
     the server under test reaches this machine, `host` unless given. Entering raises UserError when it cannot
     listen there. The mail can still be read after the block.
+
+    `objection` is asked about each recipient, and answers with the reply that refuses it, such as "550 unknown", or
+    with None. `options` are those of aiosmtpd's Controller and SMTP, such as `tls_context`.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, seen_as: str | None = None) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        seen_as: str | None = None,
+        objection: Callable[[str], str | None] | None = None,
+        **options: Any,
+    ) -> None:
         self._host, self._port = host, port
         self._seen_as = seen_as or host
         self._controller: _Controller | None = None
-        self._inbox = _Inbox()
+        self._inbox = _Inbox(objection or (lambda _recipient: None))
+        self._options = options
 
     def __enter__(self) -> Self:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
@@ -143,7 +155,7 @@ class EmbeddedMailbox:
                 f"cannot listen for mail on {self._host} port {self._port} ({error}): "
                 "give an address of this machine and a free port, or port 0 to have one chosen"
             ) from error
-        controller = _Controller(self._inbox, listener)
+        controller = _Controller(self._inbox, listener, **self._options)
         try:
             controller.start()
         except BaseException:
@@ -179,9 +191,10 @@ class _Inbox:
     Apart from EmbeddedMailbox because aiosmtpd reads every attribute of its handler, properties too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, objection: Callable[[str], str | None]) -> None:
         self._lock = threading.Lock()
         self._mails: list[Mail] = []
+        self._objection = objection
 
     def messages(self) -> tuple[Mail, ...]:
         with self._lock:
@@ -190,6 +203,16 @@ class _Inbox:
     def clear(self) -> None:
         with self._lock:
             self._mails.clear()
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """aiosmtpd's hook, called for each recipient."""
+        objection = self._objection(address)
+        if objection is None:
+            envelope.rcpt_tos.append(address)
+            envelope.rcpt_options.extend(options)
+        return objection or "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         """aiosmtpd's hook, called for each mail."""
@@ -207,15 +230,17 @@ class _Controller(Controller):
     one.
     """
 
-    def __init__(self, inbox: _Inbox, listener: socket.socket) -> None:
+    def __init__(self, inbox: _Inbox, listener: socket.socket, **options: Any) -> None:
         host, port = listener.getsockname()[:2]
         # A name of its own: without one aiosmtpd asks DNS for this machine's at each connection, and where
         # DNS does not answer that takes seconds.
-        super().__init__(inbox, hostname=host, port=port, server_hostname="mailbox.invalid", ready_timeout=30)
+        super().__init__(
+            inbox, hostname=host, port=port, server_hostname="mailbox.invalid", ready_timeout=30, **options
+        )
         self._listener = listener
 
     def _create_server(self) -> Any:
-        return self.loop.create_server(self._factory_invoker, sock=self._listener)
+        return self.loop.create_server(self._factory_invoker, sock=self._listener, ssl=self.ssl_context)
 
 
 def _mailhog_mail(raw: dict[str, Any]) -> Mail:

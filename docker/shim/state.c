@@ -10,8 +10,6 @@
 #define STATE "/var/run/ossec-analysisd.state"
 #define INTERVAL 1000 /* milliseconds */
 
-unsigned long shim_events, shim_alerts;
-
 static long milliseconds(void)
 {
     struct timespec now;

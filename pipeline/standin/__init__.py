@@ -127,5 +127,5 @@ snapshot = "{base.snapshot}"
 
 [build]
 # Those of an engine of one thread. It is written like that of 4.2.0, to which the shim adds the others.
-without_wraps = ["OS_CleanMSG", "OS_Log", "OS_RecvUnix"]
+without_wraps = ["OS_CleanMSG", "OS_RecvUnix"]
 """

@@ -43,14 +43,26 @@ int __real_OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update
     return 0;
 }
 
+/* What is written to alerts.log, and that it is put back: see alert.c. */
+static char *previous[3];
+
+void __real_OS_Log(Eventinfo *lf)
+{
+    assert(strcmp(lf->full_log, " User: root") == 0);
+    assert(strcmp(lf->generated_rule->last_events[0], " ** Alert 1.2: mail  - x") == 0);
+    assert(strcmp(lf->generated_rule->last_events[1], "sshd: User: root") == 0);
+}
+
 void *__real_SrcIP_FP(Eventinfo *lf, char *field, int order) { (void)order; lf->srcip = field; return NULL; }
 
 int __wrap_OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_globals);
 void *__wrap_SrcIP_FP(Eventinfo *lf, char *field, int order);
+void __wrap_OS_Log(Eventinfo *lf);
 
 int main(void)
 {
     static Eventinfo lf;
+    static Rule rule;
     const char *refused[] = {"../x", "/x", ">x", "a->b", "."};
     char empty[64];
 
@@ -67,6 +79,13 @@ int main(void)
         __wrap_SrcIP_FP(&lf, calloc(1, 1000), 0);
     }
     assert(mallinfo2().uordblks < 1000000);
+
+    char *first = previous[0] = strdup("** Alert 1.2: mail  - x"), *log = lf.full_log = strdup("User: root");
+    previous[1] = strdup("sshd: User: root");
+    lf.generated_rule = &rule;
+    rule.last_events = previous;
+    __wrap_OS_Log(&lf);
+    assert(lf.full_log == log && previous[0] == first && strcmp(first, "** Alert 1.2: mail  - x") == 0);
     return 0;
 }
 """
@@ -153,7 +172,10 @@ def test_what_is_read_and_lost_where_nobody_sees_it(tmp_path: Path) -> None:
         "-Wno-discarded-qualifiers",
     ]
     folders = [f"-I{headers / name}" for name in ("headers", "analysisd")]
-    files = [str(tmp_path / "play.c"), str(shim / "header.c"), str(shim / "fields.c")]
+    files = [
+        str(tmp_path / "play.c"),
+        *(str(shim / f"{name}.c") for name in ("header", "fields", "alert", "counts")),
+    ]
     program = str(tmp_path / "play")
     subprocess.run(["cc", "-D_GNU_SOURCE", *options, *folders, *files, "-o", program], check=True)
     subprocess.run([program], check=True)

@@ -55,8 +55,9 @@ void write_archive(const Eventinfo *event)
     finish(&archives);
 }
 
-static void write_json(const Eventinfo *event, const Rule *rule, const char *id)
+void write_json_alert(const Eventinfo *event)
 {
+    const Rule *rule = event->generated_rule;
     cJSON root = {file_of(&json_alerts, event->time)};
 
     fprintf(root.out, "{\"rule\":{\"level\":%d,\"comment\":\"%s\",\"sidid\":%d,", rule->level, rule->comment, rule->id);
@@ -64,7 +65,7 @@ static void write_json(const Eventinfo *event, const Rule *rule, const char *id)
         fprintf(root.out, "\"frequency\":%d,", rule->frequency);
     }
     fprintf(root.out, "\"firedtimes\":%ld,\"group\":\"%s\"},\"id\":\"%s\",\"TimeStamp\":%lld000", rule->fired, rule->group,
-            id, (long long)event->time);
+            event->alert_id, (long long)event->time);
     cJSON_AddStringToObject(&root, "decoder", event->decoder_info->name);
     cJSON_AddStringToObject(&root, "srcip", event->srcip);
     cJSON_AddStringToObject(&root, "dstuser", event->dstuser);
@@ -77,21 +78,16 @@ static void write_json(const Eventinfo *event, const Rule *rule, const char *id)
     finish(&json_alerts);
 }
 
-void write_alert(const Eventinfo *event, const Rule *rule, int mail, int json)
+void OS_Log(Eventinfo *lf)
 {
-    static long number;
-    char id[64];
-    FILE *file = file_of(&alerts, event->time);
+    const Rule *rule = lf->generated_rule;
+    FILE *file = file_of(&alerts, lf->time);
 
-    snprintf(id, sizeof(id), "%lld.%ld", (long long)event->time, ++number);
-    fprintf(file, "** Alert %s:%s - %s\n%s %s->%s\nRule: %d (level %d) -> '%s'\n", id, mail ? " mail " : "", rule->group,
-            event->moment, event->hostname, event->location, rule->id, rule->level, rule->comment);
-    if (event->srcip != NULL) {
-        fprintf(file, "Src IP: %s\n", event->srcip);
+    fprintf(file, "** Alert %s:%s - %s\n%s %s->%s\nRule: %d (level %d) -> '%s'\n", lf->alert_id, lf->mail ? " mail " : "",
+            rule->group, lf->moment, lf->hostname, lf->location, rule->id, rule->level, rule->comment);
+    if (lf->srcip != NULL) {
+        fprintf(file, "Src IP: %s\n", lf->srcip);
     }
-    fprintf(file, "%s\n\n", event->full_log);
+    fprintf(file, "%s\n\n", lf->full_log);
     finish(&alerts);
-    if (json) {
-        write_json(event, rule, id);
-    }
 }

@@ -111,7 +111,13 @@ static void analyse(char *message)
     }
     rule = find_rule(&event);
     if (rule != NULL && rule->level >= log_level) {
-        write_alert(&event, rule, rule->mail || rule->level >= mail_level, json);
+        event.generated_rule = rule;
+        event.mail = rule->mail || rule->level >= mail_level;
+        snprintf(event.alert_id, sizeof(event.alert_id), "%lld.%lu", (long long)event.time, alerts_written + 1);
+        OS_Log(&event);
+        if (json) {
+            write_json_alert(&event);
+        }
         alerts_written++;
     }
     free(event.srcip);

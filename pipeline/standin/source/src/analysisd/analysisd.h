@@ -16,6 +16,7 @@ field_setter DstUser_FP, SrcUser_FP, SrcIP_FP, DstIP_FP, SrcPort_FP, DstPort_FP,
 field_setter Url_FP, Data_FP, Status_FP, SystemName_FP, FileName_FP, DynamicField_FP;
 Rule *find_rule(const Eventinfo *event); /* NULL for a harmless line */
 void write_archive(const Eventinfo *event);
-void write_alert(const Eventinfo *event, const Rule *rule, int mail, int json);
+void OS_Log(Eventinfo *lf); /* the alert of its rule to alerts.log */
+void write_json_alert(const Eventinfo *event);
 
 #endif

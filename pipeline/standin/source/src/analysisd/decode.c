@@ -41,7 +41,7 @@ int OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_g
     }
     *colon = '\0';
     event->location = event->text;
-    event->full_log = event->log = colon + 1;
+    event->log = event->full_log = colon + 1;
     event->hostname = event->host;
     event->program_name = event->program;
     strftime(event->moment, sizeof(event->moment), "%Y %b %d %H:%M:%S", localtime(&event->time));

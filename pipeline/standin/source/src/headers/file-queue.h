@@ -10,7 +10,8 @@
 typedef struct alert_data {
     unsigned int rule, level;
     int mail;
-    char date[21], location[300], comment[160];
+    char *date; /* on the heap */
+    char location[300], comment[160];
     char log[8192]; /* the lines that follow, each with its newline */
 } alert_data;
 
@@ -19,7 +20,8 @@ typedef struct file_queue {
     FILE *fp;
 } file_queue;
 
-alert_data *GetAlertData(int flag, FILE *fp); /* the next whole alert, to be freed; NULL where the file ends */
+alert_data *GetAlertData(int flag, FILE *fp); /* the next whole alert; NULL where the file ends */
+void FreeAlertData(alert_data *al_data);
 void Init_FileQueue(file_queue *fileq, const struct tm *p, int flags);
 /* As OSSEC's: opens each file at its end, and looks up to `timeout` times with a pause between. */
 alert_data *Read_FileMon(file_queue *fileq, const struct tm *p, unsigned int timeout);

@@ -90,7 +90,7 @@ int main(int argc, char **argv)
         alert_data *alert = Read_FileMon(&alerts, localtime(&now), LONGEST_WAIT);
         if (alert != NULL) {
             add(alert);
-            free(alert);
+            FreeAlertData(alert);
         } else if (alert_count == 0 && ending) {
             return 0;
         }

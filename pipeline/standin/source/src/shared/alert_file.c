@@ -11,6 +11,7 @@ alert_data *GetAlertData(int flag, FILE *fp)
     clearerr(fp);
     while (fgets(line, sizeof(line), fp) != NULL && strchr(line, '\n') != NULL) {
         if (strncmp(line, "** Alert ", 9) == 0) {
+            free(alert->date);
             memset(alert, 0, sizeof(*alert));
             alert->mail = strstr(line, ": mail ") != NULL;
             number = 0;
@@ -21,7 +22,8 @@ alert_data *GetAlertData(int flag, FILE *fp)
             }
             number = -1;
         } else if (number == 0) { /* 2026 Nov 23 04:50:00 web1->192.0.2.1 */
-            sscanf(line, "%20c %299s", alert->date, alert->location);
+            sscanf(line, "%*20c %299s", alert->location);
+            alert->date = must(strndup(line, 20));
             number++;
         } else if (number == 1) { /* Rule: 5716 (level 5) -> 'SSHD authentication failed.' */
             sscanf(line, "Rule: %u (level %u) -> '%159[^']", &alert->rule, &alert->level, alert->comment);
@@ -32,9 +34,15 @@ alert_data *GetAlertData(int flag, FILE *fp)
             number++;
         }
     }
-    free(alert);
+    FreeAlertData(alert);
     fseek(fp, whole, SEEK_SET); /* back before an alert that is still being written */
     return NULL;
+}
+
+void FreeAlertData(alert_data *al_data)
+{
+    free(al_data->date);
+    free(al_data);
 }
 
 void Init_FileQueue(file_queue *fileq, const struct tm *p, int flags)

@@ -1,21 +1,47 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced by ossec-log-server, after settings.bash
 # Mail: what the environment says of it, and what ossec-maild and the mail queue (nullmailer) read.
 
-address_pattern='[A-Za-z0-9._%+=/~-]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?'
+label='[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?'
+address_pattern="[A-Za-z0-9._%+=/~-]+@($label\.)+$label" # the queue takes no domain without a dot
+mail_position=$data/queue/mail/position
+debian_authorities=/etc/ssl/certs/ca-certificates.crt
+own_authority=/etc/ossec-log-server/smtp/ca.crt
 
 addresses() { # VARIABLE VALUE
+    local address
     [[ $2 =~ ^$address_pattern(,$address_pattern)*$ ]] ||
-        wrong "$1" "which is no mail address; write name@domain, several with commas between them"
+        wrong "$1" "which is no mail address; write name@example.org, several with commas between them"
+    for address in ${2//,/ }; do
+        # ossec-maild cuts a header where it would be longer than 128.
+        ((${#address} <= 100)) || wrong "$1" "where an address is longer than 100 characters"
+    done
 }
+
+# secret_text VARIABLE VALUE: what can be one line of the queue's configuration.
+secret_text() { [[ $2 != *[[:cntrl:]]* ]] || wrong "$1" "which holds a control character, such as a second line"; }
 
 email_notification=$(without_spaces "${OSSEC_EMAIL_NOTIFICATION:-no}")
 email_to=$(without_spaces "${OSSEC_EMAIL_TO:-}")
 email_from=$(without_spaces "${OSSEC_EMAIL_FROM:-}")
-smtp_server=$(without_spaces "${OSSEC_SMTP_SERVER:-}")
 email_alert_level=$(without_spaces "${OSSEC_EMAIL_ALERT_LEVEL:-7}")
+email_max_per_hour=$(without_spaces "${OSSEC_EMAIL_MAX_PER_HOUR:-60}")
+smtp_server=$(without_spaces "${OSSEC_SMTP_SERVER:-}")
+smtp_user=${OSSEC_SMTP_USER:-}
+smtp_user=${smtp_user%$'\n'} # a file's last line has one
+smtp_password=${OSSEC_SMTP_PASSWORD:-}
+smtp_password=${smtp_password%$'\n'}
+# A password goes over the net in the clear only where that is asked for.
+smtp_tls=$(without_spaces "${OSSEC_SMTP_TLS:-$([[ -n $smtp_user ]] && echo starttls || echo none)}")
+smtp_tls_verify=$(without_spaces "${OSSEC_SMTP_TLS_VERIFY:-yes}")
 
 one_of OSSEC_EMAIL_NOTIFICATION "$email_notification" yes no
+one_of OSSEC_SMTP_TLS "$smtp_tls" none starttls implicit
+one_of OSSEC_SMTP_TLS_VERIFY "$smtp_tls_verify" yes no
 level OSSEC_EMAIL_ALERT_LEVEL "$email_alert_level"
+[[ $email_max_per_hour =~ ^[1-9][0-9]{0,3}$ ]] ||
+    wrong OSSEC_EMAIL_MAX_PER_HOUR "which is no number of mails; write one from 1 to 9999"
+secret_text OSSEC_SMTP_USER "$smtp_user"
+secret_text OSSEC_SMTP_PASSWORD "$smtp_password"
 
 if [[ $email_notification == yes ]]; then
     for variable in OSSEC_EMAIL_TO OSSEC_EMAIL_FROM OSSEC_SMTP_SERVER; do
@@ -27,9 +53,20 @@ if [[ $email_notification == yes ]]; then
     [[ $smtp_server =~ ^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:([0-9]{1,5}))?$ ]] ||
         wrong OSSEC_SMTP_SERVER "which is no server; write host, host:port or [IPv6 address]:port"
     smtp_host=${BASH_REMATCH[1]//[\[\]]/}
-    smtp_port=${BASH_REMATCH[3]:-25}
+    smtp_port=${BASH_REMATCH[3]}
+    case $smtp_tls in
+        none) smtp_port=${smtp_port:-25} ;;
+        starttls) smtp_port=${smtp_port:-587} ;;
+        implicit) smtp_port=${smtp_port:-465} ;;
+    esac
     ((10#$smtp_port >= 1 && 10#$smtp_port <= 65535)) ||
         wrong OSSEC_SMTP_SERVER "whose port is not between 1 and 65535"
+    [[ -z $smtp_user || -n $smtp_password ]] || fail 78 "OSSEC_SMTP_PASSWORD is empty, and OSSEC_SMTP_USER is set; set both or none"
+    [[ -n $smtp_user || -z $smtp_password ]] || fail 78 "OSSEC_SMTP_USER is empty, and OSSEC_SMTP_PASSWORD is set; set both or none"
+    if [[ $smtp_tls != none && -e $own_authority ]]; then
+        grep -qs -- "-----BEGIN CERTIFICATE-----" $own_authority ||
+            fail 78 "$own_authority is no certificate in PEM form that UID $(id -u) can read"
+    fi
 fi
 
 # What ossec.conf says of mail, in its <global>.
@@ -41,13 +78,52 @@ write_global_mail() {
             echo "<email_to>$(xml "$address")</email_to>"
         done
         echo "<email_from>$(xml "$email_from")</email_from>"
+        echo "<email_maxperhour>$email_max_per_hour</email_maxperhour>"
         echo "<smtp_server>$lib/sendmail $(xml "$email_from")</smtp_server>"
     fi
 }
 
+quoted() { # TEXT: as one word of nullmailer's remotes
+    local text=${1//\\/\\\\}
+    echo "\"${text//\"/\\\"}\""
+}
+
+# The relay, for lib/ossec-log-server/relay, and when it is tried: 10 s after it was away, then twice as long each
+# time, up to 5 minutes; a mail that nobody took for a week goes to failed/.
 write_mail_queue() {
+    local words authorities=$debian_authorities queue=$run/nullmailer
     hostname > $run/mailname
-    if [[ $email_notification == yes ]]; then
-        echo "$smtp_host smtp --port=$smtp_port" > $run/nullmailer/remotes
+    [[ $email_notification == yes ]] || return 0
+    [[ ! -e $own_authority ]] || authorities=$own_authority
+    words="$(quoted "$smtp_host") relay --port=$smtp_port"
+    case $smtp_tls in
+        starttls) words+=" --starttls" ;;
+        implicit) words+=" --ssl" ;;
+    esac
+    if [[ $smtp_tls != none ]]; then
+        # Without a file nullmailer would not look at the certificate at all.
+        [[ $smtp_tls_verify == yes ]] && words+=" --x509cafile=$authorities" || words+=" --insecure"
     fi
+    [[ -z $smtp_user ]] || words+=" --user=$(quoted "$smtp_user") --pass=$(quoted "$smtp_password")"
+    (umask 077 && echo "$words" > $queue/remotes)
+    # What it says it is: relays may refuse a name without a domain, as a container's is unless it was given one.
+    [[ $(hostname) == *.* ]] && hostname > $queue/helohost || echo "${email_from#*@}" > $queue/helohost
+    echo 10 > $queue/pausetime
+    echo 300 > $queue/maxpause
+    echo 600 > $queue/sendtimeout # the relay program gives up before
+    echo 604800 > $queue/queuelifetime
+}
+
+# Before ossec-maild starts. It goes on where it was, on the volume; with no mail asked for, there is nothing to go on
+# with, and what is written meanwhile is not mailed later.
+prepare_mail() {
+    local alerts_log=$alerts/alerts.log
+    rm -f "$data"/queue/mail/tmp/* # a second name of a mail, which the next one of the same PID would be written into
+    if [[ $email_notification == no || $(says smtp_server) != "$lib/sendmail "* ]]; then
+        rm -f "$mail_position"
+        return
+    fi
+    # An alert that a killed engine left unfinished would take the next one with it.
+    [[ -z $(tail -c 2 "$alerts_log") ]] || printf '\n\n' >> "$alerts_log"
+    [[ -e $mail_position ]] || echo "$(date +%F) $(stat -c %s "$alerts_log")" > "$mail_position"
 }
