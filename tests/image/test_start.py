@@ -8,6 +8,7 @@ from pipeline.server import Server
 from pipeline.server import server as run_server
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
+from tests.image.ledger import DATA
 
 
 def test_no_process_is_root_or_holds_a_capability(server: Server) -> None:
@@ -113,3 +114,23 @@ def test_one_protocol_only(client: docker.DockerClient, built: image.Image) -> N
         running.wait_listening()
         sockets = running.run("bash", "-c", "cat /proc/net/udp /proc/net/udp6")
         assert ":0202 " not in sockets
+
+
+# Not on the stand-in, which remembers nobody.
+def test_what_was_seen_long_ago_is_forgotten_at_the_start(
+    client: docker.DockerClient, ossec_image: image.Image, volume: str
+) -> None:
+    mounts = {volume: {"bind": DATA, "mode": "rw"}}
+    seen = f"{DATA}/queue/fts/fts-queue"
+    with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts) as first:
+        first.wait_listening()
+        first.run(
+            "bash",
+            "-c",
+            f"seq -f 'sshd  user%.0f 10.9.8.7->x' 150000 > {seen}; : > {DATA}/queue/fts/ig-queue",
+        )
+        assert first.stop() == 0, first.log()
+        first.container.start()
+        first.wait_listening()
+        lines = first.run("cat", seen).splitlines()
+        assert (len(lines), lines[-1]) == (100_000, "sshd  user150000 10.9.8.7->x")

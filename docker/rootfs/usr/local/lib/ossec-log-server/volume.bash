@@ -69,10 +69,20 @@ prepare_run() {
     touch $run/queue/queue # the engine removes it before it makes it
 }
 
+# forget_oldest FILE LINES: What the engine has seen for the first time, or is to ignore, it keeps for ever, in memory
+# too, and looks through: one sender of many user names could otherwise keep it from ever starting again.
+forget_oldest() {
+    [[ -f $1 ]] && (($(wc -l < "$1") > $2)) || return 0
+    tail -n "$2" "$1" > "$1.new"
+    mv -f "$1.new" "$1"
+}
+
 prepare_folders() {
     local month
     prepare_volume
     prepare_run
+    forget_oldest "$data/queue/fts/fts-queue" 100000
+    forget_oldest "$data/queue/fts/ig-queue" 1000
     ln -s "$data/queue/fts" $run/fts
     # The engine removes these before it makes them, and calls it an error where there is nothing to remove.
     touch "$data/logs/alerts/alerts.json" "$data/logs/archives/archives.log" "$data/logs/firewall/firewall.log"
