@@ -110,14 +110,14 @@ def publish(_: Context, version: str, to: str, key: str = "", only: str = "", dr
 
 
 @task
-def verify(_: Context, tag: str, key: str = "", repository: str = "") -> None:
-    """Check a published image, NAME:TAG: signature, origin, contents, and say what each proves.
+def verify(_: Context, tag: str, key: str = "", repository: str = "", rebuild: bool = True) -> None:
+    """Check a published image, NAME:TAG: signature, origin, contents, built again, and say what each proves.
 
     --key names cosign's public key; without it the release workflow of the GitHub --repository OWNER/NAME counts,
-    or of this clone's own.
+    or of this clone's own. --no-rebuild leaves out the last, which takes minutes and a Docker engine.
     """
     cosign.ensure()
-    verification.verify(tag, verification.trust(key, repository), release.load_all())
+    verification.verify(tag, verification.trust(key, repository), release.load_all(), rebuild)
 
 
 @task

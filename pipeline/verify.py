@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import attest, content, image, inventory, provenance, sbom, source
+from pipeline import attest, content, image, inventory, platforms, provenance, published, sbom, source
 from pipeline.console import out
 from pipeline.content import Content
 from pipeline.cosign import Trust
@@ -18,6 +18,10 @@ from pipeline.release import Release
 
 class NotProven(UserError):
     """A check failed; the message says in one sentence what is not as it must be."""
+
+
+class NotKnown(UserError):
+    """A check could not be made here; the message says why. It speaks neither for nor against the image."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,11 @@ def trust(key: str, repository: str) -> Trust:
     return Trust(repository=repository)
 
 
-def verify(reference: str, trusted: Trust, releases: Iterable[Release]) -> None:
+def verify(reference: str, trusted: Trust, releases: Iterable[Release], rebuild: bool = True) -> None:
     """Check everything about a published `NAME:TAG` or `NAME@sha256:…`, and say what each check proved.
 
-    `releases` are those of the version files here. Raises UserError at the end if one failed, or at once if the
-    image is not there.
+    `releases` are those of the version files here. Without `rebuild` it is not built again. Raises UserError at the
+    end if a check failed, or at once if the image is not there.
     """
     subject = find(reference, releases)
     platforms = ", ".join("/".join(one.platform.values()) for one in subject.images)
@@ -67,17 +71,19 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release]) -> None:
         ("signature", signature),
         ("provenance", comes_from),
         ("SBOM", lists_what_is_there),
+        ("reproducibility", can_be_built_again if rebuild else not_asked_for),
     )
     failed = []
     for name, check in checks:
         try:
             said, sign = check(subject, trusted), f"[green]✓ {name}:[/]"
+        except NotKnown as problem:
+            said, sign = f"not checked: {problem}", f"– {name}:"
         except UserError as problem:
             said, sign = str(problem), f"[red]✗ {name}:[/]"
             failed.append(name)
         out.print(sign, end=" ")
         out.print(said, markup=False, highlight=False, soft_wrap=True)
-    out.print("– reproducibility: not checked.", highlight=False)
     if failed:
         raise UserError(
             f"{reference} is not proven to be what it says, by its {' and '.join(failed)}: don't use it."
@@ -172,6 +178,28 @@ def lists_what_is_there(subject: Subject, trusted: Trust) -> str:
         rest = ", ".join(ours) or "OSSEC's own parts, which were not compared as its source can't be fetched"
         said.append(f"{len(parts) - len(ours)} Debian packages, and {rest}")
     return f"both, SPDX and CycloneDX, list just what the layers hold: {'; '.join(sorted(set(said)))}."
+
+
+def can_be_built_again(subject: Subject, trusted: Trust) -> str:
+    """Build the image of this machine's platform again, from the commit that it names, and compare bit for bit."""
+    here = [one for one in subject.images if "/".join(one.platform.values()) == platforms.NATIVE]
+    if not here:
+        raise NotKnown(f"it has no image for {platforms.NATIVE}, which this machine builds.")
+    try:
+        outcome = published.against(here[0])
+    except UserError as problem:
+        raise NotKnown(str(problem)) from problem
+    if not outcome.same_files:
+        differences = "; ".join(map(str, outcome.differences[:5]))
+        raise NotProven(f"built again, {outcome.subject} differs: {differences}.")
+    day = f"packages of {outcome.snapshot}" if outcome.snapshot else "today's packages"
+    how = "is the same bit for bit" if outcome.equal else "has the same files, packed otherwise"
+    return f"built again from its commit, with {day}, {outcome.subject} {how}."
+
+
+def not_asked_for(subject: Subject, trusted: Trust) -> str:
+    """What takes the place of `can_be_built_again` where that is not wanted."""
+    raise NotKnown("as asked.")
 
 
 def _require_base(one: Content, release: Release) -> None:

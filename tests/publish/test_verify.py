@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
-from pipeline import attest, cosign, provenance, registry, sbom, source, verify
+from pipeline import attest, cosign, platforms, provenance, registry, sbom, source, verify
+from pipeline import published as rebuilding
+from pipeline.content import Content
 from pipeline.errors import UserError
+from pipeline.layers import PACKED, Difference
 from pipeline.registry import Manifest, Repository
+from pipeline.reproduce import Outcome
 from tests.publish import tiny
 from tests.publish.conftest import Project, new_keys
 
@@ -24,10 +28,10 @@ def published(project: Project) -> Project:
     return project
 
 
-def check(project: Project, key: str = "", tag: str = "9.9.9-r1") -> None:
+def check(project: Project, key: str = "", tag: str = "9.9.9-r1", rebuild: bool = False) -> None:
     """As `invoke verify` does it."""
     trusted = verify.trust(key or project.keys.public, "")
-    verify.verify(f"{project.repository}:{tag}", trusted, project.releases)
+    verify.verify(f"{project.repository}:{tag}", trusted, project.releases, rebuild)
 
 
 def test_what_is_published_is_proven(published: Project, capsys: Output) -> None:
@@ -38,6 +42,7 @@ def test_what_is_published_is_proven(published: Project, capsys: Output) -> None
     assert f"✓ signature: the key {published.keys.public} signed this digest" in said
     assert f"built it from commit {published.revision(R1):.12}, from OSSEC 9.9.9's tarball" in said
     assert "list just what the layers hold: 2 Debian packages, and ossec-hids 9.9.9, cJSON 1.7.18." in said
+    assert "– reproducibility: not checked: as asked." in said
     assert "✗" not in said
 
 
@@ -203,6 +208,66 @@ def test_without_ossecs_source_the_rest_is_compared(
     monkeypatch.setattr(source, "fetch", unreachable)
     check(published)
     assert "2 Debian packages, and OSSEC's own parts, which were not compared" in capsys.readouterr().out
+
+
+OTHER = Difference("layer 2: /etc/passwd", "mode")
+
+
+@pytest.mark.parametrize(
+    ("again", "differences", "snapshot", "said"),
+    [
+        (
+            "sha256:1",
+            (),
+            "20261005T000000Z",
+            "✓ reproducibility: built again from its commit, with packages of 20261005",
+        ),
+        ("sha256:1", (), "", "with today's packages, 9.9.9-r1 is the same bit for bit."),
+        ("sha256:2", (Difference("layer 2", PACKED),), "", "has the same files, packed otherwise."),
+    ],
+)
+def test_it_is_built_again(
+    published: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Output,
+    again: str,
+    differences: tuple[Difference, ...],
+    snapshot: str,
+    said: str,
+) -> None:
+    outcome = Outcome("9.9.9-r1", "sha256:1", again, differences, snapshot)
+    monkeypatch.setattr(rebuilding, "against", lambda _: outcome)
+    check(published, rebuild=True)
+    assert said in capsys.readouterr().out
+
+
+def test_a_build_that_differs_is_told(
+    published: Project, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    outcome = Outcome("9.9.9-r1", "sha256:1", "sha256:2", (OTHER,), "")
+    monkeypatch.setattr(rebuilding, "against", lambda _: outcome)
+    with pytest.raises(UserError, match="by its reproducibility:"):
+        check(published, rebuild=True)
+    assert "built again, 9.9.9-r1 differs: layer 2: /etc/passwd: mode." in capsys.readouterr().out
+
+
+def test_where_it_cant_be_built_again_that_is_said(
+    published: Project, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def impossible(_: Content) -> Outcome:
+        raise UserError("Its base can't be had.")
+
+    monkeypatch.setattr(rebuilding, "against", impossible)
+    check(published, rebuild=True)
+    assert "– reproducibility: not checked: Its base can't be had." in capsys.readouterr().out
+
+
+def test_only_this_machines_platform_is_built_again(project: Project, capsys: Output) -> None:
+    foreign = next(one for one in platforms.SUPPORTED if one != platforms.NATIVE)
+    project.build(R1, foreign)
+    project.publish(R1, only=foreign)
+    check(project, rebuild=True)
+    assert f"not checked: it has no image for {platforms.NATIVE}" in capsys.readouterr().out
 
 
 def test_the_statements_are_of_the_form_that_they_name(published: Project) -> None:
