@@ -3,21 +3,31 @@
 import hashlib
 import json
 import os
+import re
+import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
+from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from pipeline import engine, image, release, source, syslog
-from pipeline.server import SECCOMP, Server, container
+from pipeline.mailbox import EmbeddedMailbox
+from pipeline.server import SECCOMP, Server, container, gateway
 from pipeline.wait import wait_until
 from tests.image.compose import ROOT, compose
+from tests.image.test_protocols import certificate
 
 EXAMPLES = ROOT / "examples"
 ATTACK = "Failed password for root from 203.0.113.9 port 22 ssh2"
+# Others may use this machine's 514.
+OTHER_PORTS = 'services: {ossec: {ports: !override ["127.0.0.1::514/udp", "127.0.0.1::514/tcp"]}}'
 
 
 def test_the_compose_file_runs_as_readme_says(
@@ -28,8 +38,8 @@ def test_the_compose_file_runs_as_readme_says(
         for line in (ROOT / "README.md").read_text().splitlines()
         if line.startswith("    docker compose ")
     ]
-    ports = tmp_path / "ports.yaml"  # others may use this machine's 514
-    ports.write_text('services: {ossec: {ports: !override ["127.0.0.1::514/udp", "127.0.0.1::514/tcp"]}}')
+    ports = tmp_path / "ports.yaml"
+    ports.write_text(OTHER_PORTS)
     command, _, follow = line.strip().removeprefix("docker compose ").partition(" && docker compose ")
     settings = {"COMPOSE_PROJECT_NAME": project, "OSSEC_IMAGE": ossec_image.name}
     files = (ROOT / "compose.yaml", ports)
@@ -51,11 +61,63 @@ def test_the_compose_file_runs_as_readme_says(
     wait_until(lambda: ATTACK in compose(*files, command=["logs"], **settings), 30, what="the alert")
 
 
-@pytest.mark.parametrize("file", ["docker-log-driver.yaml", "logspout.yaml", "compose.mail.yaml"])
+@contextmanager
+def relay(host: str, certificates: Path) -> Iterator[EmbeddedMailbox]:
+    """The relay that compose.mail.yaml is for: with STARTTLS, and the password that the example writes."""
+
+    def judge(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=data == LoginPassword(b"ossec", b"the password"), handled=False)
+
+    certificate(certificates, "ca")
+    certificate(certificates, "relay", signed_by="ca", host="mail.example.org")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates / "relay.crt", certificates / "relay.key")
+    options: dict[str, Any] = {
+        "tls_context": context,
+        "require_starttls": True,
+        "authenticator": judge,
+        "auth_required": True,
+    }
+    with EmbeddedMailbox(host, **options) as mailbox:
+        yield mailbox
+
+
+def test_with_mail_and_its_secrets(
+    client: docker.DockerClient, ossec_image: image.Image, project: str, tmp_path: Path
+) -> None:
+    example = EXAMPLES / "compose.mail.yaml"
+    for command in re.findall(r"^#   ((?:mkdir|echo) .*)$", example.read_text(), re.MULTILINE):
+        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    host = gateway(client.networks.get("bridge"))
+    with relay(host, tmp_path) as mailbox:
+        more = tmp_path / "more.json"  # a file of JSON is one of YAML
+        files = {name: {"file": str(tmp_path / "secrets" / name)} for name in ("email_to", "smtp_password")}
+        service = {
+            "environment": {"OSSEC_SMTP_SERVER": f"mail.example.org:{mailbox.address[1]}"},
+            "extra_hosts": {"mail.example.org": host},
+            "volumes": [f"{tmp_path / 'ca.crt'}:/etc/ossec-log-server/smtp/ca.crt:ro"],
+        }
+        more.write_text(json.dumps({"services": {"ossec": service}, "secrets": files}))
+        ports = tmp_path / "ports.yaml"
+        ports.write_text(OTHER_PORTS)
+        settings = {"COMPOSE_PROJECT_NAME": project, "OSSEC_IMAGE": ossec_image.name}
+        command = ["up", "--detach", "--wait"]
+        compose(ROOT / "compose.yaml", example, more, ports, command=command, **settings)
+        [made] = client.containers.list(filters={"label": f"com.docker.compose.project={project}"})
+        syslog.send_tcp(*Server(made).tcp, [syslog.message("FAILED SU (to root) mallory on pts/1", tag="su")])
+        mail = wait_until(
+            lambda: next((one for one in mailbox.messages() if "mallory" in one.body), None),
+            60,
+            what="the mail",
+        )
+    assert (mail.sender, mail.recipients) == ("ossec@example.org", ("admin@example.org",))
+
+
+@pytest.mark.parametrize("file", ["docker-log-driver.yaml", "logspout.yaml"])
 def test_compose_takes_the_file(file: str) -> None:
     engine.ensure(compose=True)
-    below = [ROOT / "compose.yaml"] if file.startswith("compose.") else []
-    compose(*below, EXAMPLES / file, command=["config", "--quiet"])
+    compose(EXAMPLES / file, command=["config", "--quiet"])
 
 
 def test_podman_makes_a_service_of_its_unit(client: docker.DockerClient, senders: str) -> None:
