@@ -101,7 +101,7 @@ class Server:
         for line in self.run("bash", "-c", script).splitlines():
             number, _, command = line.partition(" ")
             name = command.split(" ")[0].rpartition("/")[2]
-            found.setdefault("rsyslogd-outputs" if "outputs.conf" in command else name, int(number))
+            found.setdefault("ossec-forward" if "/queue/forward/" in command else name, int(number))
         return found
 
     def kill(self, name: str, signal: str = "KILL") -> None:

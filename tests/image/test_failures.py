@@ -43,7 +43,7 @@ DAEMONS = {
     "rsyslogd": ("/run/ossec/receiver.conf", True),
     "ossec-handover": ("ossec-handover /run", True),
     "ossec-analysisd": ("bin/ossec-analysisd", True),
-    "rsyslogd-outputs": ("outputs.conf", False),
+    "ossec-output": ("ossec-output stdout", False),
     "ossec-monitord": ("bin/ossec-monitord", False),
 }
 

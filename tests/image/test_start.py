@@ -22,7 +22,7 @@ def test_no_process_is_root_or_holds_a_capability(server: Server) -> None:
 
 def test_the_daemons_are_direct_children_of_pid_1(server: Server) -> None:
     processes = server.processes()
-    for name in ("rsyslogd", "rsyslogd-outputs", "ossec-handover", "ossec-analysisd", "ossec-monitord"):
+    for name in ("rsyslogd", "ossec-output", "ossec-handover", "ossec-analysisd", "ossec-monitord"):
         assert server.run("grep", "PPid", f"/proc/{processes[name]}/status").split() == ["PPid:", "1"], name
 
 

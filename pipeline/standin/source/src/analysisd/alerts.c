@@ -1,6 +1,6 @@
 /* What the engine writes. Everything is flushed at once, as others follow the files. */
 #include "analysisd.h"
-#include "json_extended.h"
+#include "to_json.h"
 #include "shared.h"
 
 /* FOLDER/2026/Nov/ossec-NAME-23.ENDING, with a second name in FOLDER. */
@@ -57,24 +57,10 @@ void write_archive(const Eventinfo *event)
 
 void write_json_alert(const Eventinfo *event)
 {
-    const Rule *rule = event->generated_rule;
-    cJSON root = {file_of(&json_alerts, event->time)};
+    char *object = Eventinfo_to_jsonstr(event);
 
-    fprintf(root.out, "{\"rule\":{\"level\":%d,\"comment\":\"%s\",\"sidid\":%d,", rule->level, rule->comment, rule->id);
-    if (rule->frequency > 0) {
-        fprintf(root.out, "\"frequency\":%d,", rule->frequency);
-    }
-    fprintf(root.out, "\"firedtimes\":%ld,\"group\":\"%s\"},\"id\":\"%s\",\"TimeStamp\":%lld000", rule->fired, rule->group,
-            event->alert_id, (long long)event->time);
-    cJSON_AddStringToObject(&root, "decoder", event->decoder_info->name);
-    cJSON_AddStringToObject(&root, "srcip", event->srcip);
-    cJSON_AddStringToObject(&root, "dstuser", event->dstuser);
-    cJSON_AddStringToObject(&root, "location", event->location);
-    cJSON_AddStringToObject(&root, "full_log", event->full_log);
-    cJSON_AddStringToObject(&root, "hostname", event->hostname);
-    cJSON_AddStringToObject(&root, "program_name", event->program_name);
-    W_ParseJSON(&root, event);
-    fputs("}\n", root.out);
+    fprintf(file_of(&json_alerts, event->time), "%s\n", object);
+    free(object);
     finish(&json_alerts);
 }
 

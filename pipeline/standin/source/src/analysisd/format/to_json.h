@@ -1,0 +1,3 @@
+#include "eventinfo.h"
+
+char *Eventinfo_to_jsonstr(const Eventinfo *lf); /* of an alert; on the heap */
