@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define CERTIFICATES "/etc/ossec-log-server/forward/"
+#define PUBLIC_CAS "/etc/ssl/certs/ca-certificates.crt"
 
 volatile sig_atomic_t receiver_patience_ms = 10000;
 
@@ -89,7 +90,7 @@ static int start_tls(struct receiver *r)
         context = SSL_CTX_new(TLS_client_method());
         SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-        if (SSL_CTX_load_verify_file(context, CERTIFICATES "ca.crt") != 1 ||
+        if (SSL_CTX_load_verify_file(context, access(CERTIFICATES "ca.crt", F_OK) == 0 ? CERTIFICATES "ca.crt" : PUBLIC_CAS) != 1 ||
             (access(CERTIFICATES "tls.crt", F_OK) == 0 &&
              (SSL_CTX_use_certificate_chain_file(context, CERTIFICATES "tls.crt") != 1 ||
               SSL_CTX_use_PrivateKey_file(context, CERTIFICATES "tls.key", SSL_FILETYPE_PEM) != 1 ||

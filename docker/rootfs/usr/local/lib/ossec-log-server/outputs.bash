@@ -35,7 +35,7 @@ if [[ -n $forward ]]; then
     forward_port=${BASH_REMATCH[3]}
     port OSSEC_FORWARD "$forward_port"
     if [[ $forward_way == tls ]]; then
-        pem $forward_folder/ca.crt CERTIFICATE
+        [[ ! -e $forward_folder/ca.crt ]] || pem $forward_folder/ca.crt CERTIFICATE
         if [[ -e $forward_folder/tls.crt || -e $forward_folder/tls.key ]]; then
             pem $forward_folder/tls.crt CERTIFICATE
             pem $forward_folder/tls.key "PRIVATE KEY"
