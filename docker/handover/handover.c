@@ -4,7 +4,7 @@
  *   ossec-handover FIFO JOURNAL NETWORKS BYTES        lines "ADDRESS MESSAGE" from a FIFO that it makes (rsyslog's
  *                                                     omfile), of addresses in the file NETWORKS; so much may wait
  *   ossec-handover --confirm JOURNAL NETWORKS BYTES   the same from standard input, each answered "OK" (omprog)
- * SIGUSR1 says that the receiver ends: what it has in memory is taken beyond those bytes.
+ * SIGUSR1 says that the receiver ends: what it has in its hands is taken beyond those bytes.
  *   ossec-handover --say TEXT       one message of our own to the engine
  *   ossec-handover --settled JOURNAL   notes that the engine ended in order: it has analysed all that it took
  *   ossec-handover --counters JOURNAL...
@@ -33,14 +33,14 @@
 
 #define ENGINE_SOCKET "/var/ossec/queue/ossec/queue"
 #define LINE_LIMIT 524288    /* bytes, above the receiver's maxMessageSize with every byte escaped */
-#define LAST (128u << 20)    /* bytes that may wait beyond the allowance at the end: all that the receiver's memory holds */
+#define LAST (128u << 20)    /* bytes that may wait beyond the allowance at the end: what the receiver has in its hands then */
 #define RETRY_MS 20          /* how often an engine that is away is looked for */
 
 static struct journal *journal;
 static uint64_t allowance;   /* bytes that may wait */
 static int engine = -1;
 static volatile sig_atomic_t ending = 0;
-static volatile sig_atomic_t last = 0; /* the receiver ends and empties its memory */
+static volatile sig_atomic_t last = 0; /* the receiver ends */
 
 static void on_signal(int sig)
 {
@@ -146,8 +146,11 @@ static void run(int input, int confirm)
         struct pollfd wanted[2] = {{open && room ? input : -1, POLLIN, 0}, {there && waiting ? engine : -1, POLLOUT, 0}};
         int patience = ending && !waiting ? 0 : there && room && !ending ? 1000 : RETRY_MS;
 
-        if (poll(wanted, 2, patience) < 0 && errno != EINTR) {
-            die("poll");
+        if (poll(wanted, 2, patience) < 0) {
+            if (errno != EINTR) {
+                die("poll");
+            }
+            continue; /* it says nothing of the input then */
         }
         if (wanted[0].revents & (POLLIN | POLLHUP)) {
             ssize_t got = read(input, buffer + filled, sizeof(buffer) - filled);
@@ -196,7 +199,7 @@ static void print_counters(int count, char **paths)
         bytes += j->end - j->unsent;
     }
     printf("received %" PRIu64 "\nrefused %" PRIu64 "\ncut %" PRIu64 "\nsent %" PRIu64 "\nrepeated %" PRIu64
-           "\nwaiting %" PRIu64 "\nwaiting_bytes %" PRIu64 "\n", received, refused, cut, sent, repeated, waiting, bytes);
+           "\nqueued %" PRIu64 "\nwaiting_bytes %" PRIu64 "\n", received, refused, cut, sent, repeated, waiting, bytes);
 }
 
 int main(int argc, char **argv)

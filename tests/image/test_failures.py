@@ -48,6 +48,7 @@ DAEMONS = {
 }
 
 
+NO_HEALTH_CHECK = {"test": ["NONE"]}  # where every line is counted
 JOURNAL_AT_REST = 17 << 20  # bytes, and a little more than it needs then
 
 
@@ -100,7 +101,6 @@ def test_senders_wait_when_the_disk_allowance_is_full(
         with sending(address(server), numbered("allowed", range(count), 600), 1) as [sender]:
             with stopped(server, "bin/ossec-analysisd"):
                 wait_until(lambda: server.counters()["waiting_bytes"] > 10_000_000, 60, what="a full journal")
-                wait_until(lambda: server.counters()["queued"] > 35_000, 60, what="a full memory")
                 assert server.counters()["waiting_bytes"] <= 10 << 20
                 assert not sender.done()
             assert sender.result() == count
@@ -115,7 +115,7 @@ def test_an_engine_killed_under_load_costs_nothing_that_was_handed_over(
     client: docker.DockerClient, built: image.Image
 ) -> None:
     each, cuts, took, begun = 400_000, list[int](), list[float](), 0
-    with run_server(client, built.name, FROM_HERE) as server:
+    with run_server(client, built.name, FROM_HERE, healthcheck=NO_HEALTH_CHECK) as server:
         server.wait_listening()
         for _ in range(3):
             before = server.counters()["received"]
@@ -140,7 +140,7 @@ def test_an_engine_killed_under_load_costs_nothing_that_was_handed_over(
         # What was in the socket's buffers when the connection was cut was never taken.
         assert all(last in cuts for _, last in ledger.gaps), str(ledger)
         print("from the kill to the end of the container:", *(f"{seconds:.1f} s" for seconds in took))
-        assert max(took) < 4  # it is about 0.7; 2 are promised, on a machine that does nothing else
+        assert max(took) < 4  # it is about 0.5; 2 are promised, on a machine that does nothing else
 
 
 def test_a_container_killed_under_load_starts_again(
@@ -148,7 +148,9 @@ def test_a_container_killed_under_load_starts_again(
 ) -> None:
     # Here /run outlives the container, as it does in a pod: sockets, FIFO and PID files of the killed one are there.
     mounts = {volume: {"bind": "/run", "mode": "rw"}}
-    with run_server(client, built.name, FROM_HERE, volumes=mounts, tmpfs={"/tmp": ""}) as server:
+    with run_server(
+        client, built.name, FROM_HERE, volumes=mounts, tmpfs={"/tmp": ""}, healthcheck=NO_HEALTH_CHECK
+    ) as server:
         server.wait_listening()
         with sending(address(server), numbered("cut", range(100_000)), 1) as [sender]:
             wait_until(lambda: server.counters()["received"] > 10_000, 60, what="the load")

@@ -70,7 +70,7 @@ write_configuration() {
 }
 
 write_receivers() {
-    write_receiver queued intake > $run/receiver.conf
+    write_receiver plain intake > $run/receiver.conf
     [[ $direct == no ]] || write_receiver direct direct > $run/receiver-direct.conf
     # And this container itself, for the health check.
     tr , '\n' <<< "$allowed_ips,127.0.0.1" > $run/networks

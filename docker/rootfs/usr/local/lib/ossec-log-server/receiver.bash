@@ -23,44 +23,42 @@ largest_buffer() {
         print unpack("l", getsockopt($s, SOL_SOCKET, SO_RCVBUF)) / 2' # the kernel doubles what it is asked for
 }
 
-# write_ruleset NAME QUEUE ACTION: what every message goes through; as text, since rsyslog has no functions.
+# write_ruleset NAME ACTION: what every message goes through; as text, since rsyslog has no functions.
 write_ruleset() {
-    echo "ruleset(name=\"$1\" $2) {"
+    echo "ruleset(name=\"$1\" queue.type=\"Direct\") {"
     # shellcheck disable=SC2016 # rsyslog's variables
     echo 'if $protocol-version == "1" then { set $.line = exec_template("from-rfc5424"); }
         else { set $.line = $rawmsg-after-pri; }'
-    echo "action($3) }"
+    echo "action($2) }"
 }
 
-# For the receiver with a queue. It is in memory only, and nearly empty: ossec-handover takes all into its journal, up
-# to OSSEC_QUEUE_DISK, and holds back behind that; then the queue fills, and senders wait. Without the queue's light delay,
-# by which TCP senders would wait a second a line at 70 %. A FIFO takes many messages a write, and one that is not read
-# holds its writer back. Only one action may write to it: two would write into each other's lines.
+# For plain UDP and TCP. rsyslog has no queue: ossec-handover takes all into its journal, up to OSSEC_QUEUE_DISK, and a
+# FIFO that is not read holds its writer back, and so the senders. A queue would be emptied at the end, but what an
+# input still has in its hands then is dropped where the queue is full. A FIFO takes many lines a write. Only one action
+# may write to it: two would write into each other's lines.
 # rsyslog calls a module that is loaded and has no listener an error, so each is loaded only where it is wanted.
-write_queued() {
+write_plain() {
     local buffer
-    write_ruleset engine "queue.type=\"LinkedList\" queue.size=\"20000\" queue.dequeueBatchSize=\"1024\"
-        queue.timeoutShutdown=\"3000\" queue.timeoutEnqueue=\"2000000000\" queue.workerThreads=\"1\"
-        queue.lightDelayMark=\"20000\"" \
+    write_ruleset plain \
         "type=\"omfile\" file=\"$run/handover\" template=\"handover\" ioBufferSize=\"64k\" flushOnTXEnd=\"on\""
     if [[ $syslog_protocol == *udp* ]]; then
         buffer=$(largest_buffer)
         ((buffer >= 4194304)) || say "UDP's receive buffer is $buffer bytes, all that this host allows: a burst may be" \
             "lost in it; set the host's net.core.rmem_max to 4194304 or more"
         echo 'module(load="imudp" timeRequery="8" batchSize="128")'
-        echo "input(type=\"imudp\" port=\"514\" ruleset=\"engine\" rcvbufSize=\"$buffer\")"
+        echo "input(type=\"imudp\" port=\"514\" ruleset=\"plain\" rcvbufSize=\"$buffer\")"
     fi
     if [[ $syslog_protocol == *tcp* ]]; then
         echo 'module(load="imptcp" threads="2")'
         # The backlog: by default the 65th of those that connect at the same moment waits a second.
-        echo 'input(type="imptcp" port="514" ruleset="engine" socketBacklog="4096" maxFrameSize="200000")'
+        echo 'input(type="imptcp" port="514" ruleset="plain" socketBacklog="4096" maxFrameSize="200000")'
     fi
 }
 
-# For the receiver without a queue: a line is in the journal before the next is taken, and RELP acknowledges it
-# then. TLS is here too, apart from the queue, as imtcp of rsyslog 8.2504 may crash when it ends with senders waiting.
+# For RELP and TLS: a line is in the journal before the next is taken, and RELP acknowledges it then. TLS is here, since
+# imtcp of rsyslog 8.2504 may crash when it ends with senders waiting.
 write_direct() {
-    write_ruleset direct 'queue.type="Direct"' "type=\"omprog\" template=\"handover\" confirmMessages=\"on\" forceSingleInstance=\"on\"
+    write_ruleset direct "type=\"omprog\" template=\"handover\" confirmMessages=\"on\" forceSingleInstance=\"on\"
         binary=\"/usr/local/bin/ossec-handover --confirm $direct_journal $run/networks $queue_disk\"
         action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\""
     if [[ $tls == yes ]]; then
