@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from docker.errors import ImageNotFound
 from rich.table import Table
 
 from pipeline import base, platforms, source
@@ -151,13 +152,23 @@ def built(reference: str, words: Sequence[str], epoch: int, platform: str = plat
         part.replace(kept)
     finally:
         part.unlink(missing_ok=True)
+    made = inspect(kept, reference)
     client = docker.from_env()
     try:
-        with kept.open("rb") as file:
-            client.images.load(file)
+        if not _loaded(client, made):
+            with kept.open("rb") as file:
+                client.images.load(file)
     finally:
         client.close()
-    return inspect(kept, reference)
+    return made
+
+
+def _loaded(client: docker.DockerClient, made: Image) -> bool:
+    """Whether the engine has that very image. One that names images by another digest is given it again."""
+    try:
+        return client.images.get(made.name).id == made.digest
+    except ImageNotFound:
+        return False
 
 
 def write(to: Path, reference: str, words: Sequence[str], epoch: int, **client: Any) -> None:
