@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline import inventory, provenance, sbom, tested
+from pipeline import inventory, provenance, tested
 from pipeline.console import err
 from pipeline.content import Content
 from pipeline.cosign import Signer
@@ -29,6 +29,8 @@ def attest(plan: Plan, signer: Signer, tarball: Path) -> None:
 
 def statements(image: Content, release: Release, tarball: Path) -> dict[str, dict[str, Any]]:
     """What is attested of an image: predicate type → predicate."""
+    from pipeline import sbom  # here, as its libraries take longer to load than all others
+
     parts = inventory.inventory(image, release, tarball)
     return {
         provenance.TYPE: provenance.provenance(image, release, tested.find(image.digest)),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import attest, content, image, inventory, platforms, provenance, published, sbom, source
+from pipeline import attest, content, image, inventory, platforms, provenance, published, source
 from pipeline.console import out
 from pipeline.content import Content
 from pipeline.cosign import Trust
@@ -155,6 +155,8 @@ def comes_from(subject: Subject, trusted: Trust) -> str:
 
 def lists_what_is_there(subject: Subject, trusted: Trust) -> str:
     """Compare both SBOMs of each image with what its layers, fetched for this, really hold."""
+    from pipeline import sbom  # here, as its libraries take longer to load than all others
+
     said = []
     for one in subject.images:
         try:
