@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
-from urllib.parse import urljoin
 
 import requests
 import urllib3
@@ -21,8 +20,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from pipeline.console import err
 from pipeline.errors import UserError
-from pipeline.release import Release, Source, is_safe_url
-from pipeline.web import innermost, without_password
+from pipeline.release import Release, Source
+from pipeline.web import CHUNK, Astray, follow, innermost, without_password
 
 CACHE_VARIABLE = "OSSEC_LOG_SERVER_CACHE"
 MIRROR_VARIABLE = "OSSEC_LOG_SERVER_MIRROR"
@@ -30,10 +29,7 @@ MIRROR_VARIABLE = "OSSEC_LOG_SERVER_MIRROR"
 ATTEMPTS = 5
 FIRST_PAUSE = 0.5  # seconds; each further pause is twice as long
 LONGEST_PAUSE = 30.0  # seconds; a server may ask for more, but does not get it
-TIMEOUT = (5.0, 30.0)  # seconds to connect, seconds without a single byte
 LOCK_TIMEOUT = 900.0  # seconds to wait for somebody else's download of the same tarball
-REDIRECTS = 5
-CHUNK = 64 * 1024  # bytes
 
 
 class SourceUnreachable(UserError):
@@ -195,7 +191,7 @@ def _attempt(release: Release, url: str, part: Path) -> None:
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             raise _Refused(reason) from problem
         raise _Again(reason) from problem
-    except requests.RequestException as problem:
+    except (Astray, requests.RequestException) as problem:
         raise _Refused(str(problem)) from problem
 
 
@@ -205,7 +201,8 @@ def _transfer(release: Release, session: requests.Session, url: str, part: Path)
     if have >= source.size:
         part.unlink()
         have = 0
-    with closing(_ask(session, url, have)) as response:
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    with closing(follow(session, url, headers)) as response:
         resumed = _resumes(response, have, source.size, part)
         if not resumed and response.headers.get("Content-Length", str(source.size)) != str(source.size):
             raise _wrong(release, url, f"has {response.headers['Content-Length']} bytes, not {source.size}")
@@ -233,25 +230,6 @@ def _transfer(release: Release, session: requests.Session, url: str, part: Path)
     if received > source.size:
         raise _wrong(release, url, f"has more than {source.size} bytes")
     raise _wrong(release, url, f"has the sha256 {digest.hexdigest()}, not {source.sha256}")
-
-
-def _ask(session: requests.Session, url: str, have: int) -> requests.Response:
-    """The server's answer, redirects followed; its body is not read yet. From `have` bytes on, if it can."""
-    headers = {"Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    # Followed here and not by requests, which reads each redirect's body, however long, and goes anywhere.
-    for _ in range(REDIRECTS + 1):
-        response = session.get(url, headers=headers, stream=True, allow_redirects=False, timeout=TIMEOUT)
-        location = session.get_redirect_target(response)
-        if location is None:
-            return response
-        response.close()
-        target = urljoin(url, location)
-        if is_safe_url(url) and not is_safe_url(target):
-            raise _Refused(f"it redirects to {target}, which is not https")
-        url = target
-    raise _Refused(f"it redirects more than {REDIRECTS} times")
 
 
 def _resumes(response: requests.Response, have: int, size: int, part: Path) -> bool:

@@ -17,6 +17,10 @@ REDIRECTS = 5
 CHUNK = 64 * 1024  # bytes
 
 
+class Astray(Exception):
+    """The redirects have no end, or leave https."""
+
+
 class NoAnswer(UserError):
     """The server cannot be reached, or answered something else than what it was asked for."""
 
@@ -32,8 +36,10 @@ class Answer:
 def ask(url: str, headers: Mapping[str, str] | None = None) -> Answer:
     """GET. Raises NoAnswer, which names the address, for all but a whole 200 from a place that nobody can forge."""
     shown = without_password(url)
+    if not is_safe_url(url):
+        raise NoAnswer(f"{shown} is not https, and nothing else vouches for what it holds.")
     try:
-        with requests.Session() as session, closing(_follow(session, url, headers or {})) as response:
+        with requests.Session() as session, closing(follow(session, url, headers or {})) as response:
             if response.status_code != 200:
                 raise NoAnswer(f"{shown}: the server answered {response.status_code} {response.reason}.")
             body = b""
@@ -45,29 +51,30 @@ def ask(url: str, headers: Mapping[str, str] | None = None) -> Answer:
             if len(body) != announced:
                 raise NoAnswer(f"{shown}: the answer ended after {len(body):,} of {announced:,} bytes.")
             return Answer(body, response.links.get("next", {}).get("url"))
+    except Astray as problem:
+        raise NoAnswer(f"{shown}: {problem}.") from problem
     except (requests.RequestException, urllib3.exceptions.HTTPError) as problem:
         raise NoAnswer(f"{shown} cannot be reached: {innermost(problem)}.") from problem
 
 
-def _follow(session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
-    """The answer behind all redirects, its body not read yet."""
+def follow(session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
+    """The answer behind all redirects, its body not read yet. Raises Astray, and what requests raises."""
+    # Followed here and not by requests, which reads each redirect's body, however long, and goes anywhere.
     # Identity: a tarball that is labelled as compressed must not come unpacked.
     wanted = {"Accept-Encoding": "identity", **headers}
     for _ in range(REDIRECTS + 1):
-        if not is_safe_url(url):
-            raise NoAnswer(
-                f"{without_password(url)} is not https, and nothing else vouches for what it holds."
-            )
         response = session.get(url, headers=wanted, stream=True, allow_redirects=False, timeout=TIMEOUT)
         location = session.get_redirect_target(response)
         if location is None:
             return response
         response.close()
         target = urljoin(url, location)
+        if is_safe_url(url) and not is_safe_url(target):
+            raise Astray(f"it redirects to {without_password(target)}, which is not https")
         if urlsplit(target).netloc != urlsplit(url).netloc:
             wanted.pop("Authorization", None)
         url = target
-    raise NoAnswer(f"{without_password(url)}: it redirects more than {REDIRECTS} times.")
+    raise Astray(f"it redirects more than {REDIRECTS} times")
 
 
 def innermost(error: BaseException) -> str:

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 from semver import Version
 
-from pipeline import source
+from pipeline import source, web
 from pipeline.errors import UserError
 from pipeline.release import Base, Release, Source
 from pipeline.source import SourceUnreachable
@@ -277,7 +277,7 @@ def test_a_part_that_leaves_nothing_to_ask_for_is_dropped(
 def test_a_silent_server_is_given_up(
     server: Server, release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "TIMEOUT", (5.0, 0.05))
+    monkeypatch.setattr(web, "TIMEOUT", (5.0, 0.05))
     arrived, go = threading.Event(), threading.Event()
     server.script = [held(whole(BODY), arrived, go)]
     try:

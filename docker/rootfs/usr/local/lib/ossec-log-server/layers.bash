@@ -66,9 +66,9 @@ find_files() {
     for path in "$mounts"/*; do
         name=${path##*/}
         case $name in
-            tls | forward | conf.d | rules | lists | ossec.conf | local_rules.xml | local_decoder.xml | local_internal_options.conf | '*') ;;
+            tls | smtp | forward | conf.d | rules | lists | ossec.conf | local_rules.xml | local_decoder.xml | local_internal_options.conf | '*') ;;
             *) say "$path is not read; what is read there: ossec.conf, conf.d/*.conf, local_rules.xml, rules/*.xml," \
-                "local_decoder.xml, lists/, local_internal_options.conf, tls/, forward/" ;;
+                "local_decoder.xml, lists/, local_internal_options.conf, tls/, smtp/, forward/" ;;
         esac
     done
     [[ -z $native || ${#fragments[@]} == 0 ]] ||

@@ -59,14 +59,10 @@ if [[ $email_notification == yes ]]; then
         starttls) smtp_port=${smtp_port:-587} ;;
         implicit) smtp_port=${smtp_port:-465} ;;
     esac
-    ((10#$smtp_port >= 1 && 10#$smtp_port <= 65535)) ||
-        wrong OSSEC_SMTP_SERVER "whose port is not between 1 and 65535"
+    port OSSEC_SMTP_SERVER "$smtp_port"
     [[ -z $smtp_user || -n $smtp_password ]] || fail 78 "OSSEC_SMTP_PASSWORD is empty, and OSSEC_SMTP_USER is set; set both or none"
     [[ -n $smtp_user || -z $smtp_password ]] || fail 78 "OSSEC_SMTP_USER is empty, and OSSEC_SMTP_PASSWORD is set; set both or none"
-    if [[ $smtp_tls != none && -e $own_authority ]]; then
-        grep -qs -- "-----BEGIN CERTIFICATE-----" $own_authority ||
-            fail 78 "$own_authority is no certificate in PEM form that UID $(id -u) can read"
-    fi
+    [[ $smtp_tls == none || ! -e $own_authority ]] || pem $own_authority CERTIFICATE OSSEC_SMTP_TLS
 fi
 
 # What ossec.conf says of mail, in its <global>.

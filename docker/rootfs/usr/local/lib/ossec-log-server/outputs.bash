@@ -9,22 +9,11 @@ metrics_port=$(without_spaces "${OSSEC_METRICS_PORT:-}")
 one_of OSSEC_ALERTS_STDOUT "$alerts_stdout" yes no
 one_of OSSEC_FORWARD_FORMAT "$forward_format" syslog json
 
-port() { # VARIABLE NUMBER
-    [[ $2 =~ ^[0-9]{1,5}$ ]] && ((10#$2 >= 1 && 10#$2 <= 65535)) && return
-    wrong "$1" "whose port is not between 1 and 65535"
-}
-
 if [[ -n $metrics_port ]]; then
     port OSSEC_METRICS_PORT "$metrics_port"
     [[ ! $metrics_port =~ ^(514|2514|6514)$ ]] ||
         wrong OSSEC_METRICS_PORT "which is a port of the receiver's own; write another, such as 9514"
 fi
-
-# pem FILE KIND: whether OSSEC_FORWARD can use the file.
-pem() {
-    [[ -r $1 ]] || fail 78 "$1 cannot be read by UID $(id -u); OSSEC_FORWARD needs it there"
-    grep -qE -- "-----BEGIN ([A-Z]+ )?$2-----" "$1" || fail 78 "$1 holds no $2 in PEM form"
-}
 
 forward_folder=/etc/ossec-log-server/forward
 if [[ -n $forward ]]; then
@@ -35,10 +24,10 @@ if [[ -n $forward ]]; then
     forward_port=${BASH_REMATCH[3]}
     port OSSEC_FORWARD "$forward_port"
     if [[ $forward_way == tls ]]; then
-        [[ ! -e $forward_folder/ca.crt ]] || pem $forward_folder/ca.crt CERTIFICATE
+        [[ ! -e $forward_folder/ca.crt ]] || pem $forward_folder/ca.crt CERTIFICATE OSSEC_FORWARD
         if [[ -e $forward_folder/tls.crt || -e $forward_folder/tls.key ]]; then
-            pem $forward_folder/tls.crt CERTIFICATE
-            pem $forward_folder/tls.key "PRIVATE KEY"
+            pem $forward_folder/tls.crt CERTIFICATE OSSEC_FORWARD
+            pem $forward_folder/tls.key "PRIVATE KEY" OSSEC_FORWARD
         fi
     fi
 fi

@@ -6,13 +6,9 @@ tls_folder=/etc/ossec-log-server/tls
 tls=no
 if [[ -e $tls_folder/tls.crt || -e $tls_folder/tls.key || -e $tls_folder/ca.crt ]]; then
     tls=yes
-    for file in tls.crt tls.key ca.crt; do
-        [[ $file == ca.crt && ! -e $tls_folder/$file ]] && continue
-        [[ -r $tls_folder/$file ]] || fail 78 "$tls_folder/$file cannot be read by UID $(id -u); TLS needs it there"
-        [[ $file == *.key ]] && kind="PRIVATE KEY" || kind="CERTIFICATE"
-        grep -qE -- "-----BEGIN ([A-Z]+ )?$kind-----" $tls_folder/$file ||
-            fail 78 "$tls_folder/$file holds no $kind in PEM form"
-    done
+    pem $tls_folder/tls.crt CERTIFICATE TLS
+    pem $tls_folder/tls.key "PRIVATE KEY" TLS
+    [[ ! -e $tls_folder/ca.crt ]] || pem $tls_folder/ca.crt CERTIFICATE TLS
 fi
 direct=$([[ $tls == yes || $relp == yes ]] && echo yes || echo no)
 

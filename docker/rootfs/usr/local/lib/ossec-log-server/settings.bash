@@ -60,6 +60,17 @@ networks() {
     [[ -z $bad ]] || wrong "$1" "where $bad is no address or network; write for example 10.0.0.0/8,192.0.2.7,2001:db8::/32"
 }
 
+port() { # VARIABLE NUMBER
+    [[ $2 =~ ^[0-9]{1,5}$ ]] && ((10#$2 >= 1 && 10#$2 <= 65535)) && return
+    wrong "$1" "whose port is not between 1 and 65535"
+}
+
+# pem FILE KIND USE: whether a mounted file is what its use needs.
+pem() {
+    [[ -r $1 ]] || fail 78 "$1 cannot be read by UID $(id -u); $3 needs it there"
+    grep -qsE -- "-----BEGIN ([A-Z]+ )?$2-----" "$1" || fail 78 "$1 holds no $2 in PEM form"
+}
+
 bytes() { # SIZE, such as 500m
     local number=${1%[kmg]}
     case $1 in
