@@ -21,8 +21,8 @@ from pipeline import engine, image, release, source, syslog
 from pipeline.mailbox import EmbeddedMailbox
 from pipeline.server import SECCOMP, Server, container, gateway
 from pipeline.wait import wait_until
+from tests import loopback
 from tests.image.compose import ROOT, compose
-from tests.image.test_protocols import certificate
 
 EXAMPLES = ROOT / "examples"
 ATTACK = "Failed password for root from 203.0.113.9 port 22 ssh2"
@@ -68,8 +68,7 @@ def relay(host: str, certificates: Path) -> Iterator[EmbeddedMailbox]:
     def judge(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         return AuthResult(success=data == LoginPassword(b"ossec", b"the password"), handled=False)
 
-    certificate(certificates, "ca")
-    certificate(certificates, "relay", signed_by="ca", host="mail.example.org")
+    loopback.certificates(certificates, relay="mail.example.org")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates / "relay.crt", certificates / "relay.key")
     options: dict[str, Any] = {

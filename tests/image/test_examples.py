@@ -12,10 +12,11 @@ from pipeline import image
 from pipeline.server import Server, container, network
 from pipeline.server import server as run_server
 from pipeline.wait import wait_until
+from tests import loopback
 from tests.image.compose import ROOT, compose
 from tests.image.conftest import FROM_HERE
 from tests.image.test_intake import archived, wait_archived
-from tests.image.test_protocols import certificate, mounted
+from tests.image.test_protocols import mounted
 
 EXAMPLES = ROOT / "examples"
 SERVER = "ossec.example.org"
@@ -39,11 +40,7 @@ def example(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("certificates")
-    certificate(folder, "ca")
-    certificate(folder, "server", signed_by="ca", host=SERVER)
-    certificate(folder, "client", signed_by="ca")
-    return folder
+    return loopback.certificates(tmp_path_factory.mktemp("tls"), server=SERVER, client="localhost")
 
 
 @pytest.fixture

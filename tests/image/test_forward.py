@@ -14,11 +14,11 @@ from pipeline import image
 from pipeline.server import Server, gateway, network
 from pipeline.server import server as run_server
 from pipeline.wait import wait_until
+from tests import loopback
 from tests.image.alerts import attack, numbers_in, printed, to, wait_for
 from tests.image.collector import Collector
 from tests.image.conftest import FROM_HERE
 from tests.image.ledger import DATA, address, numbered, send
-from tests.image.test_protocols import certificate
 
 FOLDER = "/etc/ossec-log-server/forward"
 RFC_5424 = re.compile(r"<132>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (\S+) ossec-log-server - alert - (\{.*\})")
@@ -26,11 +26,8 @@ RFC_5424 = re.compile(r"<132>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (\S+) ossec-log
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("forward")
-    certificate(folder, "ca")
-    for name in ("receiver", "client"):
-        certificate(folder, name, signed_by="ca")
-    certificate(folder, "stranger")
+    folder = loopback.certificates(tmp_path_factory.mktemp("tls"), receiver="localhost", client="localhost")
+    loopback.certificate(folder, "stranger")
     return folder
 
 

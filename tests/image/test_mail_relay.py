@@ -17,8 +17,8 @@ from pipeline.errors import UserError
 from pipeline.mailbox import EmbeddedMailbox, MailHog
 from pipeline.server import Server
 from pipeline.wait import wait_until
+from tests import loopback
 from tests.image.test_mail import ATTACK, DATA, SECONDS, about, wait_mail
-from tests.image.test_protocols import certificate
 
 RELAY = "relay.example.org"  # known to the container by an entry of its own
 AUTHORITY = "/etc/ossec-log-server/smtp/ca.crt"
@@ -31,11 +31,7 @@ Start = Callable[..., AbstractContextManager[Server]]
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("certificates")
-    certificate(folder, "ca")
-    certificate(folder, "relay", signed_by="ca", host=RELAY)
-    certificate(folder, "other", signed_by="ca", host="other.example.org")
-    return folder
+    return loopback.certificates(tmp_path_factory.mktemp("tls"), relay=RELAY, other="other.example.org")
 
 
 @pytest.fixture
@@ -156,6 +152,7 @@ def test_with_tls_and_a_password_that_nobody_sees(
         seen = running.run("bash", "-c", "cat /proc/[0-9]*/{cmdline,environ} 2>&1; true")
         assert "ümlaut" not in seen
         assert "ümlaut" not in running.log()
+        assert "is not read" not in running.log()  # the authority's file is
         assert running.run("stat", "-c", "%a", "/run/ossec/nullmailer/remotes") == "600\n"
 
 

@@ -3,7 +3,6 @@
 import json
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,35 +14,11 @@ from pipeline import image, syslog
 from pipeline.server import Server
 from pipeline.server import server as run_server
 from pipeline.wait import wait_until
+from tests import loopback
 from tests.image.conftest import FROM_HERE
 from tests.image.test_intake import archived, wait_archived
 
 TLS = "/etc/ossec-log-server/tls"
-
-
-def certificate(folder: Path, name: str, signed_by: str | None = None, host: str = "localhost") -> None:
-    """Make NAME.crt and NAME.key for that host, signed by another of the folder or by itself."""
-    subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{host}"]
-    key = ["-newkey", "rsa:2048", "-nodes", "-keyout", str(folder / f"{name}.key")]
-    issuer = (
-        ["-CA", str(folder / f"{signed_by}.crt"), "-CAkey", str(folder / f"{signed_by}.key")]
-        if signed_by
-        else []
-    )
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        *key,
-        *subject,
-        *issuer,
-        "-days",
-        "2",
-        "-out",
-        str(folder / f"{name}.crt"),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    (folder / f"{name}.key").chmod(0o644)  # the container's user is not ours
 
 
 def mounted(folder: Path, **files: str) -> list[str]:
@@ -68,11 +43,8 @@ def send_tls(host: str, line: str, context: ssl.SSLContext) -> None:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("certificates")
-    certificate(folder, "ca")
-    for name in ("server", "client"):
-        certificate(folder, name, signed_by="ca")
-    certificate(folder, "stranger")
+    folder = loopback.certificates(tmp_path_factory.mktemp("tls"), server="localhost", client="localhost")
+    loopback.certificate(folder, "stranger")
     return folder
 
 

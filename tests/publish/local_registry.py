@@ -7,11 +7,10 @@ import shutil
 import ssl
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from filelock import FileLock
 from pipeline import machine, registry, source
 from pipeline.errors import UserError
 from pipeline.wait import wait_until
+from tests import loopback
 
 USER, PASSWORD = "publisher", "secret"
 # bcrypt of PASSWORD, the one form that docker-registry takes.
@@ -89,7 +89,7 @@ def _unpack(package: str, folder: Path) -> None:
 @contextmanager
 def running(folder: Path, login: bool = True) -> Iterator[LocalRegistry]:
     """A registry that keeps everything in the folder, which exists; ended at the end."""
-    authority = _certificates(folder)
+    authority = loopback.certificates(folder, localhost="localhost") / "ca.crt"
     (folder / "logins").write_text(LOGINS)
     log = folder / "log"
     config: dict[str, Any] = {
@@ -152,36 +152,8 @@ def _proxy(folder: Path, behind: str, authority: Path) -> Iterator[LocalRegistry
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = forward  # noqa: N815
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    class Quiet(ThreadingHTTPServer):
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            pass  # clients here hang up early on purpose
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "localhost.crt", folder / "localhost.key")
-    with Quiet(("127.0.0.1", 0), Handler) as http:
-        http.socket = context.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
-        local = LocalRegistry(f"127.0.0.1:{http.server_port}", authority, folder / "blobs")
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield local
-        finally:
-            http.shutdown()
-            thread.join()
-
-
-def _certificates(folder: Path) -> Path:
-    """Make localhost.crt and localhost.key, signed by an authority of our own: its file."""
-    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    authority = folder / "authority.crt"
-    for name, more in (
-        ("authority", []),
-        ("localhost", ["-CA", str(authority), "-CAkey", str(folder / "authority.key")]),
-    ):
-        extra = ["-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-        files = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.crt")]
-        subprocess.run([*new, *extra, *files, *more], check=True, capture_output=True)
-    return authority
+    with loopback.serving(Handler, context) as port:
+        local = LocalRegistry(f"127.0.0.1:{port}", authority, folder / "blobs")
+        yield local

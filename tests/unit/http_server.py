@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler
+
+from tests import loopback
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -113,22 +114,9 @@ def serving() -> Iterator[Server]:
 
         do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    class Quiet(ThreadingHTTPServer):
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            pass  # clients here hang up early on purpose
-
-    with Quiet(("127.0.0.1", 0), Handler) as http:
-        server = Server(http.server_port)
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            http.shutdown()
-            thread.join()
+    with loopback.serving(Handler) as port:
+        server = Server(port)
+        yield server
 
 
 def _head(request: BaseHTTPRequestHandler, code: int, headers: dict[str, str]) -> None:

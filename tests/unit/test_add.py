@@ -193,7 +193,10 @@ def test_a_version_that_is_there_is_refused(folder: Path, server: Server) -> Non
     ("answer", "complaint"),
     [
         (status(404), "answered 404 .*by hand"),
-        (status(302, Location="http://192.0.2.1/x"), r"redirects to http://192\.0\.2\.1/x, which is not https"),
+        (
+            status(302, Location="http://192.0.2.1/x"),
+            r"redirects to http://192\.0\.2\.1/x, which is not https",
+        ),
         (status(302, Location="/again"), "redirects more than 5 times"),
         (cut(packed("4.3.0"), 300), r"(ended after 300 of|cannot be reached)"),
         (whole(b"<html>no</html>"), "is no tarball"),
