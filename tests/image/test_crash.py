@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import docker
 import pytest
@@ -39,6 +40,19 @@ def test_a_killed_daemon_ends_the_container(
         assert running.exit_code() == 137
         assert time.monotonic() - before < 3  # two that are promised, one for Docker's own
         assert f"ossec-log-server: {daemon} (PID " in running.log()
+
+
+@pytest.mark.parametrize(("end", "status"), [("kill -SEGV $$", 139), ("exit 3", 3)])
+def test_a_daemon_that_dies_in_the_start_ends_the_container(
+    client: docker.DockerClient, standin_image: image.Image, tmp_path: Path, end: str, status: int
+) -> None:
+    engine = tmp_path / "ossec-analysisd"
+    engine.write_text(f"#!/bin/bash\n[[ $1 != -f ]] || {end}\n")  # the test of its configuration is well
+    engine.chmod(0o755)
+    volumes = [f"{engine}:/var/ossec/bin/ossec-analysisd:ro"]
+    with server(client, standin_image.name, FROM_HERE, volumes=volumes) as running:
+        assert running.exit_code() == status
+        assert f"ended with status {status}, so the container ends" in running.log()
 
 
 def test_what_was_received_before_a_stop_is_analysed(
