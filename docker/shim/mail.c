@@ -7,11 +7,11 @@
  * that maild hands its mails to (lib/ossec-log-server/sendmail) takes them out and keeps the last one on the volume once
  * the mail is in the queue; from there it goes on after a restart. While MOST alerts wait for their mail, the next
  * ones wait in the file. */
-#include <signal.h>
 #include <time.h>
 
 #include "shared.h"
 #include "file-queue.h"
+#include "waits.h"
 
 #define DAY_FILE "/var/ossec/logs/alerts/%Y/%b/ossec-alerts-%d.log"
 #define POSITION "/var/ossec/data/queue/mail/position"
@@ -19,8 +19,6 @@
 #define LONGEST_WAIT 5 /* seconds; also how long maild waits for more alerts to put into the same mail */
 #define MOST 90        /* below MAIL_LIST_SIZE in upstream's maild.h */
 #define FARTHEST_BEHIND 4000000 /* bytes; days of mail, where there are more alerts than mails may carry */
-
-extern volatile sig_atomic_t shim_ending;
 
 static struct tm day;             /* of the file that is open */
 static char last[POSITION_SIZE];  /* the position behind the last alert that was read */

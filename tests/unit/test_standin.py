@@ -44,7 +44,7 @@ def programs(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "CFLAGS": "-O2 -Werror -Wl,--start-group",
         "LDFLAGS": f"{wraps} {shim}/libshim.a -Wl,--end-group",
     }
-    _make(sources, "TARGET=server", "USE_MAGIC=no", "USE_SYSTEMD=no", "V=1", "build", **flags)
+    _make(sources, "TARGET=server", "USE_MAGIC=no", "USE_SYSTEMD=no", "V=1", *PROGRAMS, **flags)
     return sources
 
 
