@@ -125,6 +125,8 @@ def test_a_fresh_machine_gets_an_environment_once(repository: Repository) -> Non
         tool.unlink()  # what is fresh needs no search for Python, no pip, nothing
     assert repository.dev() == (0, f"['--list'] {root} None {root}/.venv/bin\n", "")
     assert repository.dev("--yes", "demo") == (0, f"['demo'] {root} 1 {root}/.venv/bin\n", "")
+    for words in (("build", "4.2.0", "--help"), ("-h", "build")):
+        assert repository.dev(*words) == (0, f"['--help', 'build'] {root} None {root}/.venv/bin\n", "")
 
 
 def test_another_lock_makes_another_environment(repository: Repository) -> None:
