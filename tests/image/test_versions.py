@@ -3,7 +3,7 @@
 import docker
 import pytest
 
-from pipeline import image, release, smoke, source, syslog
+from pipeline import add, image, release, smoke, source, syslog
 from pipeline.errors import UserError
 from pipeline.wait import wait_until
 from tests.image.test_fuzz import ASL, DEADLY, FAILED, RELAYED
@@ -22,6 +22,16 @@ def older(
         return image.build(wanted, source.fetch(wanted))
     except source.SourceUnreachable as problem:
         pytest.skip(f"NOT RUN ON REAL OSSEC {wanted.version}: {problem}")
+
+
+@pytest.mark.parametrize("known", release.load_all(), ids=lambda known: str(known.version))
+def test_add_would_write_what_its_build_needs(ossec_image: image.Image, known: release.Release) -> None:
+    try:
+        tarball = source.fetch(known)
+    except source.SourceUnreachable as problem:
+        pytest.skip(f"NOT COMPARED WITH REAL OSSEC {known.version}: {problem}")
+    found = add.look_into(tarball.read_bytes(), str(known.version), str(tarball))
+    assert set(add.missing_wraps(found)) == set(known.build.without_wraps)
 
 
 def test_an_older_version_passes_the_smoke_test(client: docker.DockerClient, older: image.Image) -> None:

@@ -18,7 +18,8 @@ WRAPPED = re.findall(r"\w+", add.SHIM.read_text().partition("ALL_WRAPS :=")[2].p
 OPTIONS = "analysisd.memory_size=8192\nmaild.grouping=1\n"
 FILES = {
     "src/Makefile": "all:\n",
-    "src/analysisd/analysisd.c": f"void calls(void) {{ {'(); '.join(WRAPPED).replace('_8()', '()')}(); }}",
+    "src/analysisd/analysisd.c": f"void calls(void)\n{{\n    {'(); '.join(WRAPPED).replace('_8()', '()')}();\n}}\n",
+    "src/remoted/remoted.c": "void not_of_the_image(void)\n{\n    getnameinfo();\n}\n",
     "src/tests/test_it.c": "void left_out(void) { os_gone(); }",
     "etc/internal_options.conf": f"# analysisd.said=1\n{OPTIONS}",
     "etc/ossec-server.conf": "<rules><include>sshd_rules.xml</include></rules>",
