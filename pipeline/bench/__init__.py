@@ -1,6 +1,6 @@
 """The benchmark: our image and stock OSSEC of the same version, side by side in one run, in the same limits.
 
-It takes about ten minutes, and nobody else should use the machine meanwhile.
+It takes about ten minutes a version, and nobody else should use the machine meanwhile.
 """
 
 import os
@@ -31,6 +31,8 @@ from pipeline.wait import WaitTimeout
 
 DOCS = image.ROOT / "docs"
 CPUS = 2.0
+# The versions are compared by what comes through over TCP, with DNS and without, and past the receiver.
+EACH = "tcp,sustained,dns,direct"
 
 
 def bench(release: Release, only: str = "", scale: float = 1.0, folder: Path | None = None) -> Results:
@@ -38,10 +40,43 @@ def bench(release: Release, only: str = "", scale: float = 1.0, folder: Path | N
 
     `only` names steps with commas between them, and `scale` is the share of the full number of messages: both
     are for working on the bench itself. The two files go into `folder`; without one into docs/, if all was
-    measured in full. Raises UserError for a wrong step or scale, where the engine is not on this machine, or
-    where an image can't be built. Nothing that it started is left, also when it is interrupted.
+    measured in full. Raises UserError as `measure` does.
     """
     steps = chosen(only)
+    done = measure(release, steps, scale)
+    out.print(report.table(done))
+    if folder is None and steps == tuple(STEPS) and scale == 1:
+        folder = DOCS
+    if folder is not None:
+        write(done, folder)
+    return done
+
+
+def bench_each(releases: Sequence[Release], only: str = "", scale: float = 1.0) -> list[Results]:
+    """Measure each release's image and its stock OSSEC by the steps in EACH, and print a row for each.
+
+    `only` and `scale` as `bench` has them. Raises UserError as `measure` does.
+    """
+    steps = chosen(only or EACH)
+    for release in releases:  # all of them before the first is measured
+        source.fetch(release)
+    done: list[Results] = []
+    try:
+        for release in releases:
+            err.print(f"[bold]OSSEC {release.version}[/]", highlight=False)
+            done.append(measure(release, steps, scale, ("ours", "stock")))
+    finally:
+        if done:
+            out.print(report.by_version(done))
+    return done
+
+
+def measure(release: Release, steps: Sequence[str], scale: float, keys: Sequence[str] = ()) -> Results:
+    """Take the steps with those compared whose keys are given, or with all.
+
+    Raises UserError for a wrong scale, where the engine is not on this machine, or where an image can't be built.
+    Nothing that it started is left, also when it is interrupted.
+    """
     if not 0 < scale <= 1:
         raise UserError(f"The scale is {scale:g}: write a number above 0 and up to 1.")
     if sys.platform != "linux":
@@ -61,17 +96,21 @@ def bench(release: Release, only: str = "", scale: float = 1.0, folder: Path | N
             with err.status("Building the two images …"):
                 ours, theirs = image.build(release, tarball), stock.build(release, tarball, tools)
             kinds = [
-                subject.ours(ours.name),
-                subject.stock(theirs.name),
-                subject.stock_one_thread(theirs.name),
-                subject.stock_json(theirs.name),
+                kind
+                for kind in (
+                    subject.ours(ours.name),
+                    subject.stock(theirs.name),
+                    subject.stock_one_thread(theirs.name),
+                    subject.stock_json(theirs.name),
+                )
+                if kind.key in keys or not keys
             ]
             cpus = min(CPUS, float(os.cpu_count() or 1))
             found = _measure(Bench(client, tools, theirs.name, cpus, scale), kinds, steps)
             for key, built in (("ours", ours), ("stock", theirs)):
                 found[key].values["image_bytes"] = sum(layer.size for layer in built.layers)
             limits = {"cpus": f"{cpus:g} CPUs", "memory": f"{subject.MEMORY >> 20} MiB"}
-            done = Results(
+            return Results(
                 ossec=str(release.version),
                 date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
                 scale=scale,
@@ -82,12 +121,6 @@ def bench(release: Release, only: str = "", scale: float = 1.0, folder: Path | N
     finally:
         client.close()
         signal.signal(signal.SIGTERM, before)
-    out.print(report.table(done))
-    if folder is None and tuple(steps) == tuple(STEPS) and scale == 1:
-        folder = DOCS
-    if folder is not None:
-        write(done, folder)
-    return done
 
 
 def chosen(only: str) -> tuple[str, ...]:

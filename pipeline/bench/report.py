@@ -1,6 +1,6 @@
 """The results for people: a table and a plot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from xml.etree.ElementTree import Element
 
 import pygal  # type: ignore[import-untyped]
@@ -56,6 +56,36 @@ def rows(results: Results) -> list[tuple[str, Cell]]:
         ("memory, most", _value("peak_bytes", _megabytes)),
         ("image, compressed", _value("image_bytes", _megabytes)),
     ]
+
+
+def by_version(each: Sequence[Results]) -> Table:
+    """One row for each version, of this image and of stock OSSEC; all were measured alike, on one machine."""
+    first = each[0]
+    limits = ", ".join([*first.machine.values(), *first.limits.values()])
+    shown = Table(
+        title=f"Each version, {first.date}", caption=limits, title_justify="left", caption_justify="left"
+    )
+    lines = first.findings[OURS].counts["tcp"].sent if "tcp" in first.findings[OURS].counts else 0
+    columns: tuple[tuple[str, str, Callable[[Measurement], str]], ...] = (
+        (f"of {lines:,} over TCP", "tcp", _analysed),
+        ("lines/s", "sustained", _rate),
+        ("lines/s, no DNS", "dns", _rate),
+        ("into the socket", "direct", _rate),
+    )
+    shown.add_column("OSSEC")
+    for heading, name, _ in columns:
+        if any(name in findings.counts for findings in first.findings.values()):
+            for findings in first.findings.values():
+                shown.add_column(f"{heading}\n{findings.title}", justify="right")
+    for results in each:
+        cells = [
+            _of(name, cell)(findings)
+            for _, name, cell in columns
+            if any(name in one.counts for one in first.findings.values())
+            for findings in results.findings.values()
+        ]
+        shown.add_row(results.ossec, *cells)
+    return shown
 
 
 def plot(results: Results) -> str:

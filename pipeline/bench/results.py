@@ -2,10 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
-
-from pipeline.errors import UserError
 
 UDP_RATES = (10_000, 20_000, 45_000, 50_000, 100_000)  # datagrams a second
 
@@ -72,23 +68,3 @@ def to_json(results: Results) -> str:
         for name, measurement in findings.counts.items():
             data["findings"][key]["counts"][name]["rate"] = round(measurement.rate, 1)
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-
-
-def load(path: Path) -> Results:
-    """Read what `to_json` wrote. Raises UserError where it can't be read or is something else."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        findings = {key: _findings(one) for key, one in data.pop("findings").items()}
-        return Results(findings=findings, **data)
-    except OSError as problem:
-        raise UserError(f"{path} cannot be read: {problem.strerror}. Run the bench first.") from problem
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise UserError(f"{path} does not hold a bench's results. Run the bench again.") from problem
-
-
-def _findings(data: dict[str, Any]) -> Findings:
-    counts = {
-        name: Measurement(**{key: value for key, value in one.items() if key != "rate"})
-        for name, one in data["counts"].items()
-    }
-    return Findings(data["title"], counts, data["values"])

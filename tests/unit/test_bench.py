@@ -1,17 +1,18 @@
 """The parts of the bench that need no Docker: what is sent, what is counted, and how the results are told."""
 
 import io
+import json
 import re
 import tarfile
 import xml.etree.ElementTree
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from pipeline import bench
-from pipeline.bench import lines, report, results, steps, subject
+from pipeline.bench import lines, report, steps, subject
 from pipeline.bench.results import Findings, Measurement, Results
 from pipeline.errors import UserError
 
@@ -153,20 +154,28 @@ def test_table_names_the_machine(found: Results) -> None:
         assert words in text
 
 
-def test_results_survive_json(found: Results, tmp_path: Path) -> None:
+def test_results_are_written_with_their_rates(found: Results, tmp_path: Path) -> None:
     bench.write(found, tmp_path)
-    assert results.load(tmp_path / "bench.json") == found
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bench.json", "bench.svg"]
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert written["findings"]["ours"]["counts"]["tcp"] == {**asdict(WELL), "rate": 2000.0}
 
 
-def test_foreign_json_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "bench.json"
-    with pytest.raises(UserError, match="cannot be read"):
-        results.load(path)
-    for text in ("{", "[]", '{"findings": {}}'):
-        path.write_text(text)
-        with pytest.raises(UserError, match="does not hold a bench's results"):
-            results.load(path)
+def test_each_version_has_a_row(found: Results) -> None:
+    shown = report.by_version([found, replace(found, ossec="3.6.0")])
+    headings = [str(column.header).replace("\n", ", ") for column in shown.columns]
+    cells = [list(column.cells) for column in shown.columns]
+    assert dict(zip(headings, cells, strict=True)) == {
+        "OSSEC": ["4.2.0", "3.6.0"],
+        "of 1,000 over TCP, this image": ["1,000"] * 2,
+        "of 1,000 over TCP, stock": ["died after 231"] * 2,
+        "lines/s, this image": ["2,000"] * 2,
+        "lines/s, stock": ["1,000"] * 2,
+        "lines/s, no DNS, this image": ["2,000"] * 2,
+        "lines/s, no DNS, stock": ["50"] * 2,
+        "into the socket, this image": ["2,222"] * 2,
+        "into the socket, stock": ["–"] * 2,
+    }
 
 
 def test_plot_shows_each_share_and_loads_nothing(found: Results) -> None:
