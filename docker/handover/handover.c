@@ -88,8 +88,7 @@ static int send_on(void)
             }
             continue;
         }
-        journal->unsent = next;
-        journal->sent++;
+        journal_sent(journal, next);
     }
     return 1;
 }

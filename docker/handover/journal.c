@@ -10,15 +10,21 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #define KEPT_FREE (4u << 20) /* bytes of the volume: more than the engine writes of what its queues hold */
+
+#define REST 10 /* seconds without growth after which the journal may shrink, so that it does not do both in turn */
 
 static const char MAGIC[8] = "OLSJRNL2";
 
 /* Of the journal that was opened alone. */
 static char own_path[PATH_MAX];
 static int own_fd = -1;
+static uint64_t given[ENGINE_HOLDS]; /* where the newest begin that the engine was given, a ring of its own */
+static uint64_t given_count;
+static time_t grown;                 /* when, on a clock that is never set */
 
 static struct journal *map(int fd, uint64_t size)
 {
@@ -190,22 +196,64 @@ static int resize(struct journal **of, uint64_t size)
     return 1;
 }
 
+static time_t seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* The bytes that have to stay: what waits, and before it what the engine may have in its hands. */
+static uint64_t needed(const struct journal *j)
+{
+    uint64_t from = j->unsent;
+
+    if (given_count > 0) {
+        from = given[given_count < ENGINE_HOLDS ? 0 : given_count % ENGINE_HOLDS];
+    }
+    return j->end - (from > j->oldest ? from : j->oldest);
+}
+
+void journal_sent(struct journal *j, uint64_t next)
+{
+    given[given_count++ % ENGINE_HOLDS] = j->unsent;
+    j->unsent = next;
+    j->sent++;
+}
+
 void journal_shrink(struct journal **j)
 {
-    if ((*j)->size > JOURNAL_LEAST) {
+    if ((*j)->size > JOURNAL_LEAST && needed(*j) <= JOURNAL_LEAST && seconds() - grown >= REST) {
         resize(j, JOURNAL_LEAST);
     }
+}
+
+/* Makes room for so much more. Where the volume has none, what the engine holds keeps half of the ring. */
+static int grow(struct journal **of, uint64_t waiting, uint64_t wanted, uint64_t limit)
+{
+    uint64_t size = 2 * (*of)->size;
+
+    if (size > limit + JOURNAL_LEAST) {
+        size = limit + JOURNAL_LEAST;
+    }
+    if (size < wanted) {
+        size = wanted + JOURNAL_LEAST; /* the engine holds much: long messages */
+    }
+    grown = seconds();
+    return resize(of, size) || waiting <= (*of)->size / 2;
 }
 
 int journal_add(struct journal **of, const char *data, uint32_t length, uint64_t limit)
 {
     uint64_t need = sizeof(length) + length;
     struct journal *j = *of;
+    uint64_t waiting = j->end + need - j->unsent;
 
-    if (j->end + need - j->unsent > limit) {
+    if (waiting > limit && waiting > need) { /* one may always wait, however little is allowed */
         return 0;
     }
-    if (j->end + need - j->unsent > j->size && !resize(of, 2 * j->size)) {
+    if (needed(j) + need > j->size && !grow(of, waiting, needed(j) + need, limit)) {
         return 0;
     }
     j = *of;

@@ -8,9 +8,7 @@
 #include <unistd.h>
 
 #define ARCHIVE "/var/ossec/logs/archives/archives.log"
-/* Messages that the engine's queues hold, without and with the one to its archive: local_internal_options.conf. */
-#define ENGINE_QUEUES 512
-#define ENGINE_HOLDS 20000
+#define ENGINE_QUEUES 512    /* of the messages that the engine holds, those that are not in its queue to the archive */
 #define ARCHIVE_TAIL 65536   /* bytes of the archive in which the last analysed message is looked for */
 
 /* Whether the line, of the archive's form "TIME HOST->LOCATION MESSAGE", is of the journal's record. */

@@ -111,6 +111,30 @@ def test_senders_wait_when_the_disk_allowance_is_full(
         assert (ledger.lost, ledger.twice) == (0, 0), str(ledger)
 
 
+def test_an_engine_killed_while_all_that_may_wait_waits_costs_nothing(
+    client: docker.DockerClient, built: image.Image
+) -> None:
+    """What it held is in the journal beside what waits."""
+    settings = {**FROM_HERE, "OSSEC_QUEUE_DISK": "16m"}
+    with run_server(client, built.name, settings, healthcheck=NO_HEALTH_CHECK) as server:
+        server.wait_listening()
+        with sending(address(server), numbered("held", range(100_000), 600), 1) as [sender]:
+            wait_until(lambda: server.counters()["analysed"] > 100, 20, what="the engine's counters")
+            signal(server, "bin/ossec-analysisd", "STOP")
+            full = (16 << 20) - 1000
+            wait_until(lambda: server.counters()["waiting_bytes"] > full, 60, what="a full journal")
+            server.kill("ossec-analysisd")
+            assert server.exit_code() == 137, server.log()
+        sent = sender.result()
+        restart(server)
+        received = drained(server, "held")
+        assert server.counters()["repeated"] > 0
+        promised = "an engine that is killed while all that may wait waits costs nothing"
+        ledger = settle(server, "held", promised, sent, received)
+        assert ledger.lost == 0, str(ledger)
+        assert all(last == sent - 1 for _, last in ledger.gaps), str(ledger)  # what was never taken
+
+
 def test_an_engine_killed_under_load_costs_nothing_that_was_handed_over(
     client: docker.DockerClient, built: image.Image
 ) -> None:
