@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -31,8 +31,6 @@ from pipeline.wait import WaitTimeout
 
 DOCS = image.ROOT / "docs"
 CPUS = 2.0
-# The versions are compared by what comes through over TCP, with DNS and without, and past the receiver.
-EACH = "tcp,sustained,dns,direct"
 
 
 def bench(release: Release, only: str = "", scale: float = 1.0, folder: Path | None = None) -> Results:
@@ -53,11 +51,11 @@ def bench(release: Release, only: str = "", scale: float = 1.0, folder: Path | N
 
 
 def bench_each(releases: Sequence[Release], only: str = "", scale: float = 1.0) -> list[Results]:
-    """Measure each release's image and its stock OSSEC by the steps in EACH, and print a row for each.
+    """Measure each release's image and its stock OSSEC by the steps in report.EACH, and print a row for each.
 
-    `only` and `scale` as `bench` has them. Raises UserError as `measure` does.
+    `only` and `scale` as `bench` has them. Raises UserError for another step, and as `measure` does.
     """
-    steps = chosen(only or EACH)
+    steps = chosen(only, report.EACH)
     for release in releases:  # all of them before the first is measured
         source.fetch(release)
     done: list[Results] = []
@@ -123,12 +121,12 @@ def measure(release: Release, steps: Sequence[str], scale: float, keys: Sequence
         signal.signal(signal.SIGTERM, before)
 
 
-def chosen(only: str) -> tuple[str, ...]:
-    """The steps that are named, in the order in which they are taken; all if none is."""
+def chosen(only: str, known: Collection[str] = STEPS) -> tuple[str, ...]:
+    """The steps that are named, in the order in which they are taken; all that are known if none is."""
     wanted = {word.strip() for word in only.split(",") if word.strip()}
-    if unknown := wanted - set(STEPS):
-        raise UserError(f"The bench has no step {', '.join(sorted(unknown))}. Known: {', '.join(STEPS)}.")
-    return tuple(step for step in STEPS if step in wanted or not wanted)
+    if unknown := wanted - set(known):
+        raise UserError(f"The bench has no step {', '.join(sorted(unknown))}. Known: {', '.join(known)}.")
+    return tuple(step for step in known if step in wanted or not wanted)
 
 
 def write(done: Results, folder: Path) -> None:

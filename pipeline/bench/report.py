@@ -1,6 +1,6 @@
 """The results for people: a table and a plot."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 import pygal  # type: ignore[import-untyped]
@@ -65,25 +65,19 @@ def by_version(each: Sequence[Results]) -> Table:
     shown = Table(
         title=f"Each version, {first.date}", caption=limits, title_justify="left", caption_justify="left"
     )
-    lines = first.findings[OURS].counts["tcp"].sent if "tcp" in first.findings[OURS].counts else 0
-    columns: tuple[tuple[str, str, Callable[[Measurement], str]], ...] = (
-        (f"of {lines:,} over TCP", "tcp", _analysed),
-        ("lines/s", "sustained", _rate),
-        ("lines/s, no DNS", "dns", _rate),
-        ("into the socket", "direct", _rate),
-    )
     shown.add_column("OSSEC")
-    for heading, name, _ in columns:
-        if any(name in findings.counts for findings in first.findings.values()):
-            for findings in first.findings.values():
-                shown.add_column(f"{heading}\n{findings.title}", justify="right")
+    measured = {
+        name: one
+        for findings in first.findings.values()
+        for name, one in findings.counts.items()
+        if name in EACH
+    }
+    for name, one in measured.items():
+        for findings in first.findings.values():
+            heading = EACH[name][0].format(lines=f"{one.sent:,}")
+            shown.add_column(f"{heading}\n{findings.title}", justify="right")
     for results in each:
-        cells = [
-            _of(name, cell)(findings)
-            for _, name, cell in columns
-            if any(name in one.counts for one in first.findings.values())
-            for findings in results.findings.values()
-        ]
+        cells = [_of(name, EACH[name][1])(one) for name in measured for one in results.findings.values()]
         shown.add_row(results.ossec, *cells)
     return shown
 
@@ -169,6 +163,15 @@ def _dropped(one: Measurement) -> str:
 
 def _rate(one: Measurement) -> str:
     return _dead(one) if one.died else f"{one.rate:,.0f}"
+
+
+# The steps by which versions are compared: what comes through over TCP, with DNS and without, and past the receiver.
+EACH: Mapping[str, tuple[str, Callable[[Measurement], str]]] = {
+    "tcp": ("of {lines} over TCP", _analysed),
+    "sustained": ("lines/s", _rate),
+    "dns": ("lines/s, no DNS", _rate),
+    "direct": ("into the socket", _rate),
+}
 
 
 def _loss(asked: int) -> Callable[[Measurement], str]:

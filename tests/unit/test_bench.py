@@ -198,6 +198,8 @@ def test_steps_are_taken_in_their_own_order() -> None:
     assert bench.chosen("") == tuple(steps.STEPS)
     with pytest.raises(UserError, match="no step nonsense"):
         bench.chosen("tcp,nonsense")
+    with pytest.raises(UserError, match=r"no step udp\. Known: tcp, sustained, dns, direct\."):
+        bench.bench_each([], "udp")  # which has no column there
 
 
 @pytest.mark.parametrize("scale", [0, -1, 1.1, float("nan")])
