@@ -68,7 +68,7 @@ def test_what_was_received_before_a_stop_is_analysed(
             assert running.stop() == 0, running.log()
             sending.exception()  # it may have been cut off
         assert "did not end by itself" not in running.log()
-    # What the stop had no time for is in the receiver's queue, and the next start takes it from there.
+    # What the stop had no time for is in the journal, and the next start takes it from there.
     with server(client, built.name, FROM_HERE, volumes=mount) as running:
         running.wait_listening()
         # Behind all that, in the same queue.

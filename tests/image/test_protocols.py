@@ -16,6 +16,7 @@ from pipeline.server import server as run_server
 from pipeline.wait import wait_until
 from tests import loopback
 from tests.image.conftest import FROM_HERE
+from tests.image.ledger import address
 from tests.image.test_intake import archived, wait_archived
 
 TLS = "/etc/ossec-log-server/tls"
@@ -24,11 +25,6 @@ TLS = "/etc/ossec-log-server/tls"
 def mounted(folder: Path, **files: str) -> list[str]:
     """The volumes option that mounts files of the folder under the names that the image looks for."""
     return [f"{folder / file}:{TLS}/{name.replace('_', '.')}:ro" for name, file in files.items()]
-
-
-def address(of: Server) -> str:
-    networks = of.container.attrs["NetworkSettings"]["Networks"]
-    return str(next(iter(networks.values()))["IPAddress"])
 
 
 def send_tls(host: str, line: str, context: ssl.SSLContext) -> None:

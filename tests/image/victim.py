@@ -132,7 +132,7 @@ class Victim:
         wait_until(over, timeout, what=what, ignoring=(APIError,))
 
     def engine_memory(self) -> int:
-        """Bytes that the engine alone holds, without the receiver's queue."""
+        """Bytes that the engine alone holds, without the journal."""
         status = self.server.run("cat", f"/proc/{self.server.processes()['ossec-analysisd']}/status")
         found = re.search(r"RssAnon:\s+(\d+) kB", status)
         assert found, status
