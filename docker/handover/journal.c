@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define KEPT_FREE (4u << 20) /* bytes of the volume: more than the engine writes of what its queues hold */
-
 #define REST 10 /* seconds without growth after which the journal may shrink, so that it does not do both in turn */
 
 static const char MAGIC[8] = "OLSJRNL2";
@@ -229,7 +228,8 @@ void journal_shrink(struct journal **j)
     }
 }
 
-/* Makes room for so much more. Where the volume has none, what the engine holds keeps half of the ring. */
+/* Makes room for the bytes that are wanted, of which some wait and the engine may hold the others. Returns 0 where the
+ * volume has none and more than half of the ring waits: the other half stays the engine's. */
 static int grow(struct journal **of, uint64_t waiting, uint64_t wanted, uint64_t limit)
 {
     uint64_t size = 2 * (*of)->size;
@@ -240,8 +240,11 @@ static int grow(struct journal **of, uint64_t waiting, uint64_t wanted, uint64_t
     if (size < wanted) {
         size = wanted + JOURNAL_LEAST; /* the engine holds much: long messages */
     }
-    grown = seconds();
-    return resize(of, size) || waiting <= (*of)->size / 2;
+    if (resize(of, size)) {
+        grown = seconds();
+        return 1;
+    }
+    return waiting <= (*of)->size / 2;
 }
 
 int journal_add(struct journal **of, const char *data, uint32_t length, uint64_t limit)
@@ -249,11 +252,12 @@ int journal_add(struct journal **of, const char *data, uint32_t length, uint64_t
     uint64_t need = sizeof(length) + length;
     struct journal *j = *of;
     uint64_t waiting = j->end + need - j->unsent;
+    uint64_t wanted = needed(j) + need;
 
     if (waiting > limit && waiting > need) { /* one may always wait, however little is allowed */
         return 0;
     }
-    if (needed(j) + need > j->size && !grow(of, waiting, needed(j) + need, limit)) {
+    if (wanted > j->size && !grow(of, waiting, wanted, limit)) {
         return 0;
     }
     j = *of;

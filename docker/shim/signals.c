@@ -1,4 +1,4 @@
-/* Tells the waits that the daemon was asked to end. Before 4.2.0 none of them asks: they end at once. */
+/* Tells the waits that the daemon was asked to end. Before 4.2.0 no daemon of the image comes here: a signal ends it. */
 #include "waits.h"
 
 static void (*handler)(int);
