@@ -1,0 +1,40 @@
+/* The page of memory that ossec-intake and the engine share: /run/ossec/intake.state, made anew at each start. */
+#ifndef STATE_H
+#define STATE_H
+
+#include <stdint.h>
+
+#define STATE_PATH "/run/ossec/intake.state"
+#define STATE_MAGIC "OLSSTAT1"
+
+enum input { INPUT_UDP, INPUT_TCP, INPUT_TLS, INPUT_RELP, INPUTS };
+
+/* One writer each; whoever reads, reads with __atomic_load_n. Counters count from the start of the server. */
+struct state {
+    char magic[8];
+    /* ossec-intake's */
+    uint64_t flushed;            /* the position up to which the journal may be read */
+    uint64_t synced;             /* the position up to which it is on disk */
+    uint64_t beat;               /* counts the turns of the intake's loop: it stands when the intake hangs */
+    uint64_t received[INPUTS];   /* lines taken into the journal */
+    uint64_t refused;            /* connections and datagrams from addresses that are not allowed */
+    uint64_t limited;            /* connections closed as their source, or all together, had too many */
+    uint64_t cut;                /* lines cut to what the engine reads */
+    uint64_t connections;        /* open now */
+    uint64_t no_descriptors;     /* accepts that failed as descriptors or memory ran out */
+    uint64_t held;               /* 1 while nothing is taken in: the journal is at its limit or the volume nearly full */
+    /* the engine's */
+    uint64_t done;               /* the position up to which lines are done */
+    uint64_t durable;            /* the same, and what they caused is on disk */
+    uint64_t analysed;           /* lines */
+    uint64_t alerts;             /* written */
+    uint64_t repeated;           /* lines that were given again after an unclean end */
+    uint32_t asleep;             /* 1 while the engine waits for more: a futex, woken by the intake */
+    uint32_t engine_ready;       /* 1 once the engine reads the journal */
+};
+
+/* Makes the page (intake) or waits for nothing and maps it (others); NULL with errno. */
+struct state *state_make(void);
+struct state *state_map(int writable);
+
+#endif
