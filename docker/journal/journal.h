@@ -36,6 +36,9 @@ uint64_t journal_waiting(const struct journal *j);
 /* Whether the volume has so little room left that what the engine writes might not fit: then nothing is taken in. */
 int journal_volume_full(const struct journal *j);
 
+/* The page that it shares with the engine: the caller keeps its own counters there. */
+struct state *journal_state(struct journal *j);
+
 /* Deletes the segments that the engine is durably done with; to be called now and then. */
 void journal_tidy(struct journal *j);
 

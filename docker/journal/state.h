@@ -28,13 +28,13 @@ struct state {
     uint64_t durable;            /* the same, and what they caused is on disk */
     uint64_t analysed;           /* lines */
     uint64_t alerts;             /* written */
-    uint64_t repeated;           /* lines that were given again after an unclean end */
+    uint64_t damaged;            /* bytes of the journal that could not be read, and were left out */
     uint32_t asleep;             /* 1 while the engine waits for more: a futex, woken by the intake */
     uint32_t engine_ready;       /* 1 once the engine reads the journal */
 };
 
-/* Makes the page (intake) or waits for nothing and maps it (others); NULL with errno. */
+/* The page, made anew (by ossec-intake) or as it is there; NULL with errno. */
 struct state *state_make(void);
-struct state *state_map(int writable);
+struct state *state_map(void);
 
 #endif
