@@ -19,6 +19,7 @@ struct state {
     uint64_t received[INPUTS];   /* lines taken into the journal */
     uint64_t refused;            /* connections and datagrams from addresses that are not allowed */
     uint64_t limited;            /* connections closed as their source, or all together, had too many */
+    uint64_t lost_udp;           /* datagrams that the kernel dropped, as the receive buffer was full */
     uint64_t cut;                /* lines cut to what the engine reads */
     uint64_t connections;        /* open now */
     uint64_t no_descriptors;     /* accepts that failed as descriptors or memory ran out */

@@ -2,22 +2,40 @@
  * begin. A log line that begins as a field does, "User: " or "Rule: ", changes what ossec-maild mails; "** Alert" hides
  * the alert or makes another of it. Here such a line is written with a space before it.
  *
- * Before 4.2.0 a rule that correlates points at the texts of the lines that it last found, which go when the engine
- * forgets those. An alert that another server sends, and that names such a rule, would be written with them. */
+ * A rule that correlates keeps the texts of the lines that it last found, until the alert is written; before 4.2.0 it
+ * points at them, and they go when the engine forgets the lines. An alert that another server sends, and that names such
+ * a rule, would be written with them. From 4.2.0 on the alert takes them over, as alerts.log and alerts.json both show
+ * them. */
 #include <string.h>
 
 #include "shared.h"
 #include "eventinfo.h"
-#include "state.h"
+#include "counts.h"
 
 #define WRITTEN 1300 /* more than the engine writes of a line */
 #define MOST_LASTS 16 /* more than MAX_LAST_EVENTS */
 
-/* The lines before it that a rule has counted. From 4.2 on the event has a copy of its own. */
+/* The lines before it that the rule has counted, or NULL. */
 #ifdef EF_ASYNC_COPY
-#define LAST_EVENTS(lf) ((lf)->alert_last_events)
+static char **last_events(Eventinfo *lf)
+{
+    if (lf->alert_last_events == NULL && lf->decoder_info->type == OSSEC_ALERT) {
+        os_calloc(MAX_LAST_EVENTS + 1, sizeof(char *), lf->alert_last_events);
+    } else if (lf->alert_last_events == NULL) {
+        OS_MoveRuleLastEvents(lf->generated_rule, lf);
+    }
+    return lf->alert_last_events;
+}
 #else
-#define LAST_EVENTS(lf) ((lf)->generated_rule->last_events)
+static char **last_events(Eventinfo *lf)
+{
+    char **lasts = lf->generated_rule->last_events;
+
+    if (lf->decoder_info->type == OSSEC_ALERT && lasts != NULL) {
+        lasts[0] = lasts[1] = NULL;
+    }
+    return lasts;
+}
 #endif
 
 /* GetAlertData() in upstream's read-alert.c. */
@@ -43,12 +61,9 @@ void __real_OS_Log(Eventinfo *lf);
 void __wrap_OS_Log(Eventinfo *lf)
 {
     char copies[MOST_LASTS + 1][WRITTEN], *line = lf->full_log, *before[MOST_LASTS];
-    char **lasts = LAST_EVENTS(lf);
+    char **lasts = last_events(lf);
     int count = 0;
 
-    if (shim_events > 0 && lf->decoder_info->type == OSSEC_ALERT && lasts != NULL) {
-        lasts[0] = lasts[1] = NULL;
-    }
     lf->full_log = apart(line, copies[MOST_LASTS]);
     while (lasts != NULL && count < MOST_LASTS && lasts[count] != NULL) {
         before[count] = lasts[count];

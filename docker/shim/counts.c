@@ -1,4 +1,4 @@
-/* See state.h. By themselves, as each program links only the objects that it names. */
-#include "state.h"
+/* By itself, as each program links only the objects that it names. */
+#include "counts.h"
 
-unsigned long shim_events, shim_alerts;
+unsigned long shim_alerts;

@@ -1,7 +1,6 @@
 /* The header of a line, as header.h says, in an engine of one thread: before 4.2.0. From then on only ossec-logtest
  * comes here. */
 #include "header.h"
-#include "state.h"
 
 int __real_OS_CleanMSG(char *msg, Eventinfo *lf);
 
@@ -10,7 +9,6 @@ int __wrap_OS_CleanMSG(char *msg, Eventinfo *lf)
     char room[PADDING];
     int result;
 
-    shim_events++;
     result = __real_OS_CleanMSG(padded(msg, room), lf);
     if (result == 0) {
         mend_header(lf);

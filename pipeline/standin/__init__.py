@@ -126,6 +126,6 @@ digest = "{base.digest}"
 snapshot = "{base.snapshot}"
 
 [build]
-# Those of an engine of one thread. It is written like that of 4.2.0, to which the shim adds the others.
-without_wraps = ["OS_CleanMSG", "OS_RecvUnix"]
+# Its engine is written like those before 4.2.0, its other programs like those of 4.2.0.
+without_wraps = ["OS_CleanMSG_ex", "analysisd_pipeline_run"]
 """

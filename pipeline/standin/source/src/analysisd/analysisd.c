@@ -1,22 +1,20 @@
 /* The engine: takes lines from its socket, and writes the archive, the alerts and its own state. */
 #include <grp.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "analysisd.h"
+#include "alerts/getloglocation.h"
 #include "shared.h"
 
-#define QUEUE_WAIT 5 /* seconds */
 #define ACTIVE_RESPONSES HOME "/etc/shared/ar.conf"
-#define STATE "/var/run/ossec-analysisd.state"
 #define LONGEST_MESSAGE 6144
 
 char __shost[512];
 static int logall, json, log_level = 1, mail_level = 7;
 static char rule_files[100][256];
 static int rule_file_count;
-static unsigned long received, alerts_written, archives_written;
+static unsigned long alerts_written;
 
 static void take(void *context, const char *element, const char *text)
 {
@@ -79,35 +77,25 @@ static int bind_queue(void)
     return queue;
 }
 
-/* Each line is decoded, judged and written before the next is received, so three of the numbers are one. */
-static void write_state(void)
-{
-    FILE *file = fopen(STATE ".new", "w");
-
-    if (file == NULL ||
-        fprintf(file, "# State of the stand-in's ossec-analysisd\nevents_received='%lu'\nevents_decoded='%lu'\n"
-                "events_processed='%lu'\nevents_dropped='0'\nalerts_dropped='0'\narchives_dropped='0'\n"
-                "alerts_written='%lu'\narchives_written='%lu'\n",
-                received, received, received, alerts_written, archives_written) < 0 ||
-        fclose(file) != 0 || rename(STATE ".new", STATE) != 0) {
-        fail("%s cannot be written: %s", STATE, strerror(errno));
-    }
-}
-
 /* A message is "2:LOCATION:LINE"; 2 says that it came as syslog. */
 static void analyse(char *message)
 {
     static Eventinfo event;
     Rule *rule;
 
-    received++;
-    if (message[0] == '\0' || message[1] != ':' || OS_CleanMSG_ex(message, &event, time(NULL), 0) != 0) {
+    if (message[0] == '\0' || message[1] != ':' || OS_CleanMSG(message, &event) != 0) {
         return;
     }
+    if (OS_GetLogLocation(&event) != 0) {
+        fail("the day's files cannot be opened: %s", strerror(errno));
+    }
     decode(&event);
+    if (LastMsg_Stats(event.full_log) == 1 || (event.action != NULL && FW_Log(&event) == 0)) {
+        return;
+    }
+    LastMsg_Change(event.full_log);
     if (logall) {
-        write_archive(&event);
-        archives_written++;
+        OS_Store(&event);
     }
     rule = find_rule(&event);
     if (rule != NULL && rule->level >= log_level) {
@@ -116,7 +104,7 @@ static void analyse(char *message)
         snprintf(event.alert_id, sizeof(event.alert_id), "%lld.%lu", (long long)event.time, alerts_written + 1);
         OS_Log(&event);
         if (json) {
-            write_json_alert(&event);
+            jsonout_output_event(&event);
         }
         alerts_written++;
     }
@@ -126,43 +114,19 @@ static void analyse(char *message)
 
 int main(int argc, char **argv)
 {
-    int checking = only_check(argc, argv, "ossec-analysisd"), waiting;
-    char message[LONGEST_MESSAGE];
-    struct pollfd queue = {.events = POLLIN};
-    time_t state_written = 0;
-    os_queue received_queue;
-    char *next;
+    int checking = only_check(argc, argv, "ossec-analysisd"), queue;
+    char message[LONGEST_MESSAGE + 1];
 
-    os_queue_init(&received_queue);
     configure();
     if (checking) {
         return 0;
     }
     gethostname(__shost, sizeof(__shost) - 1);
-    StartSIG2("ossec-analysisd", note_ending);
-    queue.fd = bind_queue();
+    queue = bind_queue();
     say("INFO", "Started (pid: %d).", (int)getpid());
-
-    /* Asked to end, it still takes what is waiting. */
-    while ((waiting = poll(&queue, 1, ending ? 0 : 1000)) > 0 || !ending) {
-        ssize_t length = waiting > 0 ? recv(queue.fd, message, sizeof(message) - 1, 0) : 0;
-        if (length > 0) {
-            struct timespec limit = {.tv_sec = time(NULL) + QUEUE_WAIT};
-
-            message[length] = '\0';
-            if (os_queue_push_ex_timedwait(&received_queue, strdup(message), &limit) != 0) {
-                say("ERROR", "A message found no place in the queue within %d s.", QUEUE_WAIT);
-            }
-        }
-        while ((next = os_queue_pop_ex(&received_queue)) != NULL) {
-            analyse(next);
-            free(next);
-        }
-        if (time(NULL) != state_written) {
-            write_state();
-            state_written = time(NULL);
+    for (;;) {
+        if (OS_RecvUnix(queue, LONGEST_MESSAGE, message) > 0) {
+            analyse(message);
         }
     }
-    write_state();
-    return 0;
 }

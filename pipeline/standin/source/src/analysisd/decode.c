@@ -26,15 +26,14 @@ static void decode_sshd(Eventinfo *event)
     }
 }
 
-int OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_globals)
+int OS_CleanMSG(char *msg, Eventinfo *lf)
 {
     Eventinfo *event = lf;
     char *colon;
     const char *text;
     int header = 0;
 
-    (void)update_time_globals;
-    *event = (Eventinfo){.time = recv_time, .decoder_info = NULL_Decoder};
+    *event = (Eventinfo){.time = time(NULL), .decoder_info = NULL_Decoder};
     snprintf(event->text, sizeof(event->text), "%s", msg + 2);
     if ((colon = strchr(event->text, ':')) == NULL) {
         return -1;

@@ -4,7 +4,6 @@
 #ifndef STANDIN_SHARED_H
 #define STANDIN_SHARED_H
 
-#include <pthread.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -54,20 +53,7 @@ typedef struct OSList {
 void OSList_AddData(OSList *list, void *data);
 void OSList_DeleteOldestNode(OSList *list);
 
-/* queue.c: what has been received and is not analysed yet. Pushing waits for a place, for ever or until `abstime`, and
- * returns 0, or -1 where none came free; popping returns NULL where there is nothing. */
-#define QUEUE_PLACES 64
-
-typedef struct os_queue {
-    pthread_mutex_t mutex;
-    pthread_cond_t available_not_empty;
-    void *places[QUEUE_PLACES];
-    int begin, elements;
-} os_queue;
-
-void os_queue_init(os_queue *queue);
-int os_queue_push_ex_block(os_queue *queue, void *data);
-int os_queue_push_ex_timedwait(os_queue *queue, void *data, const struct timespec *abstime);
-void *os_queue_pop_ex(os_queue *queue);
+/* queue.c: the next message of a socket; its length, 0 where there is none. */
+int OS_RecvUnix(int socket, int size, char *message);
 
 #endif
