@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
+#ifndef STATE_PATH
 #define STATE_PATH "/run/ossec/intake.state"
+#endif
 #define STATE_MAGIC "OLSSTAT1"
 
 enum input { INPUT_UDP, INPUT_TCP, INPUT_TLS, INPUT_RELP, INPUTS };
@@ -24,6 +26,8 @@ struct state {
     uint64_t connections;        /* open now */
     uint64_t no_descriptors;     /* accepts that failed as descriptors or memory ran out */
     uint64_t held;               /* 1 while nothing is taken in: the journal is at its limit or the volume nearly full */
+    uint32_t pid;                /* ossec-intake's */
+    uint16_t ports[INPUTS];      /* those that it listens on, 0 where it does not */
     /* the engine's */
     uint64_t done;               /* the position up to which lines are done */
     uint64_t durable;            /* the same, and what they caused is on disk */

@@ -1,0 +1,315 @@
+#define _GNU_SOURCE
+#include "connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "say.h"
+#include "tls.h"
+
+#define AT_ONCE (1u << 18)       /* bytes that are read with one call */
+#define LEFT_MAX (FRAME_LIMIT + 4096)
+#define ROUNDS 4                 /* reads of one connection before the others' turn */
+#define OUT_MOST (1u << 16)      /* bytes for a peer that does not read; it is not read from then */
+#define HANDSHAKE_MS 10000
+#define SILENT_MS 10000          /* so long has been silent whose place another may have */
+#define STALLED_MS 10000         /* a message that does not go on for so long has a wrong count */
+
+static struct connection *oldest, *newest;
+static size_t open_now;
+
+size_t connections_open(void) { return open_now; }
+
+static void release(struct watch *watch) { free(watch); }
+
+void connection_close(struct connection *c)
+{
+    if (c->watch.fd < 0) {
+        return;
+    }
+    c->transport->end(c);
+    c->protocol->end(c);
+    source_disconnected(&c->source);
+    *(c->before ? &c->before->next : &oldest) = c->next;
+    *(c->next ? &c->next->before : &newest) = c->before;
+    free(c->left);
+    free(c->out);
+    __atomic_store_n(&state->connections, --open_now, __ATOMIC_RELAXED);
+    loop_free(&c->watch, release);
+}
+
+static ssize_t plain_read(struct connection *c, char *to, size_t room) { return read(c->watch.fd, to, room); }
+
+static ssize_t plain_write(struct connection *c, const char *from, size_t length)
+{
+    return send(c->watch.fd, from, length, MSG_NOSIGNAL);
+}
+
+static void plain_end(struct connection *c) { (void)c; }
+
+const struct transport plain_transport = {plain_read, plain_write, plain_end};
+
+static size_t lines_take(struct connection *c, const char *bytes, size_t length, int last)
+{
+    struct frame frame;
+    size_t used = 0;
+
+    while (frames_next(&c->frames, bytes + used, length - used, last, &frame)) {
+        take_line(c->input, &c->source, frame.text, frame.length);
+        used += frame.used;
+    }
+    return used;
+}
+
+static int lines_wait(struct connection *c)
+{
+    (void)c;
+    return 0;
+}
+
+static void lines_end(struct connection *c) { (void)c; }
+
+const struct protocol lines_protocol = {lines_take, lines_wait, lines_end};
+
+static void write_out(struct connection *c)
+{
+    size_t written = 0;
+
+    while (written < c->out_length) {
+        ssize_t got = c->transport->write(c, c->out + written, c->out_length - written);
+
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0 && errno != EAGAIN) {
+            c->out_length = written = 0; /* nobody reads it */
+            c->ended = c->closing = 1;
+        }
+        if (got < 0) {
+            break;
+        }
+        written += (size_t)got;
+    }
+    if (written > 0) {
+        c->out_length -= written;
+        memmove(c->out, c->out + written, c->out_length);
+    }
+}
+
+void connection_send(struct connection *c, const char *bytes, size_t length)
+{
+    if (c->out_length + length > c->out_room) {
+        size_t room = 2 * (c->out_length + length);
+        char *more = realloc(c->out, room);
+
+        if (more == NULL) {
+            c->ended = c->closing = 1;
+            return;
+        }
+        c->out = more;
+        c->out_room = room;
+    }
+    memcpy(c->out + c->out_length, bytes, length);
+    c->out_length += length;
+}
+
+void connection_settle(struct connection *c)
+{
+    uint32_t events;
+
+    if (c->watch.fd < 0) {
+        return;
+    }
+    if (c->out_length > 0 && !c->handshaking) {
+        write_out(c);
+    }
+    if (c->out_length == 0 && (c->closing || (c->ended && !c->protocol->waits(c)))) {
+        connection_close(c);
+        return;
+    }
+    events = c->out_length > 0 || c->wants_out ? EPOLLOUT : 0;
+    if (!c->ended && !c->closing && c->out_length < OUT_MOST && c->relp.count < RELP_UNANSWERED) {
+        events |= EPOLLIN;
+    }
+    loop_change(&c->watch, events);
+}
+
+/* Keeps what is no whole message yet. */
+static int keep(struct connection *c, const char *bytes, size_t length)
+{
+    if (length > c->left_room) {
+        char *more = realloc(c->left, length);
+
+        if (more == NULL) {
+            return 0;
+        }
+        c->left = more;
+        c->left_room = length;
+    } else if (length == 0) {
+        free(c->left); /* most connections are silent most of the time */
+        c->left = NULL;
+        c->left_room = 0;
+    }
+    if (length > 0) {
+        memcpy(c->left, bytes, length);
+    }
+    c->left_length = length;
+    return 1;
+}
+
+static void take(struct connection *c, const char *bytes, size_t length, int last)
+{
+    size_t used = c->protocol->take(c, bytes, length, last);
+
+    if (!keep(c, bytes + used, last ? 0 : length - used)) {
+        c->ended = c->closing = 1;
+    }
+}
+
+static void take_last(struct connection *c)
+{
+    char *bytes = c->left;
+    size_t length = c->left_length;
+
+    c->left = NULL;
+    c->left_length = c->left_room = 0;
+    take(c, bytes, length, 1);
+    free(bytes);
+}
+
+static void handshake(struct connection *c)
+{
+    int up = tls_handshake(c);
+
+    if (up > 0) {
+        c->handshaking = 0;
+    } else if (up < 0) {
+        c->ended = c->closing = 1;
+    }
+}
+
+void connection_read(struct connection *c)
+{
+    static char buffer[LEFT_MAX + AT_ONCE];
+
+    if (c->handshaking) {
+        handshake(c);
+    }
+    for (ssize_t got = AT_ONCE, round = 0; !c->handshaking && !c->ended; round++) {
+        if (!c->again && (got != AT_ONCE || round == ROUNDS)) {
+            break;
+        }
+        got = c->transport->read(c, buffer + c->left_length, AT_ONCE);
+
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+            break;
+        }
+        if (got <= 0) {
+            /* Closed or reset: what was read before counts. */
+            c->ended = 1;
+            c->closing = got < 0;
+            take_last(c);
+            break;
+        }
+        c->heard = 1;
+        c->since = loop_now();
+        if (c->left_length > 0) {
+            memcpy(buffer, c->left, c->left_length);
+        }
+        take(c, buffer, c->left_length + (size_t)got, 0);
+    }
+}
+
+static void connection_ready(struct watch *watch, uint32_t events)
+{
+    struct connection *c = (struct connection *)watch;
+
+    if (events & EPOLLIN || c->handshaking || c->wants_out) {
+        connection_read(c);
+    } else if (events & (EPOLLERR | EPOLLHUP)) {
+        c->ended = c->closing = 1; /* nobody is there to be told what it waits for */
+        c->out_length = 0;
+    }
+    connection_settle(c);
+}
+
+int connection_make(int fd, enum input input, const struct source *source)
+{
+    struct connection *c = calloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        close(fd);
+        return 0;
+    }
+    c->watch.ready = connection_ready;
+    c->watch.fd = fd;
+    c->input = input;
+    c->source = *source;
+    c->since = loop_now();
+    c->transport = &plain_transport;
+    c->protocol = input == INPUT_RELP ? &relp_protocol : &lines_protocol;
+    if ((input == INPUT_TLS && !tls_begin(c)) || loop_add(&c->watch, EPOLLIN) != 0) {
+        c->transport->end(c);
+        close(fd);
+        free(c);
+        return 0;
+    }
+    c->before = newest;
+    *(newest ? &newest->next : &oldest) = c;
+    newest = c;
+    __atomic_store_n(&state->connections, ++open_now, __ATOMIC_RELAXED);
+    return 1;
+}
+
+int connections_make_place(void)
+{
+    for (struct connection *c = oldest; c != NULL && loop_now() - c->since >= SILENT_MS; c = c->next) {
+        if (!c->heard) {
+            connection_close(c);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void connections_each(void (*what)(struct connection *c))
+{
+    for (struct connection *c = oldest, *next; c != NULL; c = next) {
+        next = c->next;
+        what(c);
+    }
+}
+
+static void tend(struct connection *c)
+{
+    uint64_t silent = loop_now() - c->since;
+
+    if (c->handshaking && silent >= HANDSHAKE_MS) {
+        tls_failed(c, "the handshake was not finished within 10 s");
+        connection_close(c);
+    } else if (c->left_length > 0 && silent >= STALLED_MS && c->protocol == &lines_protocol &&
+               frames_stalled(c->left, c->left_length)) {
+        take_last(c);
+    }
+}
+
+void connections_tend(void) { connections_each(tend); }
+
+static int unfinished;
+
+static void drain(struct connection *c)
+{
+    connection_read(c);
+    unfinished |= c->left_length > 0 && !c->ended;
+    connection_settle(c);
+}
+
+int connections_drain(void)
+{
+    unfinished = 0;
+    connections_each(drain);
+    return unfinished;
+}

@@ -1,0 +1,85 @@
+/* ossec-intake: takes syslog in over UDP, TCP, TLS and RELP, and writes it to the journal, which the engine reads.
+ *
+ *   ossec-intake --journal FOLDER --networks FILE --limit BYTES --udp 514 --tcp 514 ...   runs until SIGTERM
+ *   ossec-intake --check ...           the same without running: whether it would start
+ *   ossec-intake --check-networks      whether standard input is a list of networks
+ *   ossec-intake --probe               whether every input of the running one takes what is sent to it
+ *
+ * What is wrong is one line on standard error, and an exit status of sysexits.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "check.h"
+#include "intake.h"
+#include "networks.h"
+#include "options.h"
+#include "probe.h"
+#include "run.h"
+#include "say.h"
+#include "tls.h"
+
+#define SOON_DAYS 14
+
+static int read_networks(FILE *file)
+{
+    char problem[512];
+
+    if (networks_read(file, problem, sizeof(problem)) != 0) {
+        say("OSSEC_ALLOWED_IPS: %s", problem);
+        return EX_CONFIG;
+    }
+    return 0;
+}
+
+static int prepare_networks(void)
+{
+    FILE *file = fopen(settings.networks, "re");
+    int status;
+
+    if (file == NULL) {
+        say("%s cannot be read: %s", settings.networks, strerror(errno));
+        return EX_NOINPUT;
+    }
+    status = read_networks(file);
+    fclose(file);
+    return status;
+}
+
+static int prepare_tls(void)
+{
+    const char *wrong, *whose;
+    int days;
+
+    if (settings.ports[INPUT_TLS] == 0) {
+        return 0;
+    }
+    if ((wrong = tls_prepare(settings.certificate, settings.key, settings.ca)) != NULL) {
+        say("%s", wrong);
+        return EX_CONFIG;
+    }
+    if ((days = tls_days_left(&whose)) < SOON_DAYS) {
+        say("TLS: the %s in %s %s; senders refuse it then", whose,
+            strcmp(whose, "authority") == 0 ? settings.ca : settings.certificate,
+            days < 0 ? "has expired" : days == 0 ? "expires within a day" : "expires within two weeks");
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    enum mode mode = options_read(argc, argv);
+    int status;
+
+    if (mode == MODE_NETWORKS) {
+        return read_networks(stdin);
+    }
+    if (mode == MODE_PROBE) {
+        return probe();
+    }
+    if ((status = prepare_networks()) != 0 || (status = prepare_tls()) != 0) {
+        return status;
+    }
+    return mode == MODE_CHECK ? check() : run();
+}

@@ -1,0 +1,230 @@
+#include "networks.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A network is the range from its first to its last address. The ranges are sorted and do not overlap, so that one is
+ * found by halving, however many there are. IPv4 networks are kept as ::ffff:a.b.c.d, where no IPv6 network may reach
+ * into: "::/0" means IPv6. */
+struct address {
+    uint64_t high, low;
+};
+struct range {
+    struct address first, last;
+};
+struct ranges {
+    struct range *all;
+    size_t count, room;
+};
+struct zoned { /* of a link-local address that was written with its interface: fe80::1%eth0 */
+    struct range range;
+    uint32_t scope;
+};
+
+static struct ranges ipv4, ipv6;
+static struct zoned *zoned;
+static size_t zoned_count;
+
+static int before(struct address a, struct address b)
+{
+    return a.high < b.high || (a.high == b.high && a.low < b.low);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct range *one = a, *other = b;
+
+    return before(one->first, other->first) ? -1 : before(other->first, one->first);
+}
+
+static struct address of_bytes(const struct in6_addr *from)
+{
+    struct address to = {0, 0};
+
+    for (int n = 0; n < 8; n++) {
+        to.high = to.high << 8 | from->s6_addr[n];
+        to.low = to.low << 8 | from->s6_addr[n + 8];
+    }
+    return to;
+}
+
+/* The network of the first `bits` bits. */
+static struct range network(const struct in6_addr *bytes, unsigned bits)
+{
+    struct address at = of_bytes(bytes), rest;
+
+    rest.high = bits >= 64 ? 0 : ~(uint64_t)0 >> bits;
+    rest.low = bits >= 128 ? 0 : bits <= 64 ? ~(uint64_t)0 : ~(uint64_t)0 >> (bits - 64);
+    return (struct range){{at.high & ~rest.high, at.low & ~rest.low}, {at.high | rest.high, at.low | rest.low}};
+}
+
+static void *grown(void *from, size_t count, size_t size)
+{
+    void *to = reallocarray(from, count, size);
+
+    if (to == NULL) {
+        abort();
+    }
+    return to;
+}
+
+static void add(struct ranges *to, struct range range)
+{
+    if (to->count == to->room) {
+        to->room = to->room ? 2 * to->room : 64;
+        to->all = grown(to->all, to->room, sizeof(*to->all));
+    }
+    to->all[to->count++] = range;
+}
+
+/* Sorts them and joins those that overlap. */
+static void join(struct ranges *of)
+{
+    size_t kept = 0;
+
+    if (of->count == 0) {
+        return;
+    }
+    qsort(of->all, of->count, sizeof(*of->all), compare);
+    for (size_t n = 1; n < of->count; n++) {
+        if (before(of->all[kept].last, of->all[n].first)) {
+            of->all[++kept] = of->all[n];
+        } else if (before(of->all[kept].last, of->all[n].last)) {
+            of->all[kept].last = of->all[n].last;
+        }
+    }
+    of->count = kept + 1;
+}
+
+/* The number of bits behind the slash, or -1. */
+static int prefix(const char *text, unsigned width)
+{
+    unsigned long bits;
+
+    if (!isdigit((unsigned char)text[0]) || strlen(text) > 3 || strspn(text, "0123456789") != strlen(text)) {
+        return -1;
+    }
+    bits = strtoul(text, NULL, 10);
+    return bits <= width ? (int)bits : -1;
+}
+
+static const char *add_zoned(struct range range, const struct in6_addr *address, const char *zone)
+{
+    uint32_t scope = if_nametoindex(zone);
+
+    if (!IN6_IS_ADDR_LINKLOCAL(address)) {
+        return "has a zone, which only link-local addresses (fe80::...) have";
+    }
+    if (scope == 0 && zone[strspn(zone, "0123456789")] == '\0') {
+        scope = (uint32_t)strtoul(zone, NULL, 10);
+    }
+    if (scope == 0) {
+        return "names an interface that is not here; leave out what is behind the %";
+    }
+    zoned = grown(zoned, zoned_count + 1, sizeof(*zoned));
+    zoned[zoned_count++] = (struct zoned){range, scope};
+    return NULL;
+}
+
+static int looks_like_a_name(const char *text)
+{
+    return strchr(text, ':') == NULL && text[strspn(text, "0123456789./")] != '\0';
+}
+
+/* NULL, or what is wrong with it. */
+static const char *add_network(char *text)
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    char *slash = strchr(text, '/'), *zone;
+    struct in6_addr address;
+    int bits;
+
+    if (slash != NULL) {
+        *slash++ = '\0';
+    }
+    if ((zone = strchr(text, '%')) != NULL) {
+        *zone++ = '\0';
+    }
+    if (zone == NULL && inet_pton(AF_INET, text, address.s6_addr + 12) == 1) {
+        memcpy(address.s6_addr, mapped, sizeof(mapped));
+        if ((bits = slash ? prefix(slash, 32) : 32) < 0) {
+            return "needs a number from 0 to 32 behind the slash";
+        }
+        add(&ipv4, network(&address, 96 + (unsigned)bits));
+        return NULL;
+    }
+    if (inet_pton(AF_INET6, text, &address) != 1) {
+        return looks_like_a_name(text) ? "is a name; write the addresses that it has"
+                                       : "is no address or network; write for example 10.0.0.0/8,192.0.2.7,2001:db8::/32";
+    }
+    if ((bits = slash ? prefix(slash, 128) : 128) < 0) {
+        return "needs a number from 0 to 128 behind the slash";
+    }
+    if (zone != NULL) {
+        return add_zoned(network(&address, (unsigned)bits), &address, zone);
+    }
+    add(IN6_IS_ADDR_V4MAPPED(&address) && bits >= 96 ? &ipv4 : &ipv6, network(&address, (unsigned)bits));
+    return NULL;
+}
+
+int networks_read(FILE *file, char *problem, size_t size)
+{
+    char line[256], shown[128];
+
+    while (fgets(line, sizeof(line), file) != NULL) {
+        const char *wrong;
+
+        line[strcspn(line, "\r\n")] = '\0';
+        snprintf(shown, sizeof(shown), "%.120s", line);
+        if ((wrong = add_network(line)) != NULL) {
+            snprintf(problem, size, "'%s' %s", shown, wrong);
+            return -1;
+        }
+    }
+    if (ferror(file)) {
+        snprintf(problem, size, "the networks cannot be read");
+        return -1;
+    }
+    join(&ipv4);
+    join(&ipv6);
+    return 0;
+}
+
+static int within(const struct range *range, struct address address)
+{
+    return !before(address, range->first) && !before(range->last, address);
+}
+
+static int held_by(const struct ranges *ranges, struct address address)
+{
+    size_t low = 0, high = ranges->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (before(ranges->all[middle].last, address)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < ranges->count && within(&ranges->all[low], address);
+}
+
+int networks_hold(const struct in6_addr *bytes, uint32_t scope)
+{
+    struct address address = of_bytes(bytes);
+
+    if (held_by(IN6_IS_ADDR_V4MAPPED(bytes) ? &ipv4 : &ipv6, address)) {
+        return 1;
+    }
+    for (size_t n = 0; n < zoned_count && IN6_IS_ADDR_LINKLOCAL(bytes); n++) {
+        if (zoned[n].scope == scope && within(&zoned[n].range, address)) {
+            return 1;
+        }
+    }
+    return 0;
+}

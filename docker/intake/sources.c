@@ -1,0 +1,115 @@
+#include "sources.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "networks.h"
+
+#define KNOWN 1024 /* sources of late; a power of two */
+
+static struct source known[KNOWN];
+
+static uint32_t hash(const struct in6_addr *address, uint32_t scope)
+{
+    uint64_t halves[2];
+
+    memcpy(halves, address, sizeof(halves));
+    halves[0] = (halves[0] ^ scope) * 0x9e3779b97f4a7c15u;
+    halves[0] = ((halves[0] >> 29) ^ halves[0] ^ halves[1]) * 0xbf58476d1ce4e5b9u;
+    return (uint32_t)(halves[0] >> 32);
+}
+
+static int same(const struct source *one, const struct in6_addr *address, uint32_t scope)
+{
+    return memcmp(&one->address, address, sizeof(*address)) == 0 && one->scope == scope;
+}
+
+static void describe(struct source *source)
+{
+    int ipv4 = IN6_IS_ADDR_V4MAPPED(&source->address);
+    size_t length;
+    const void *bytes = ipv4 ? source->address.s6_addr + 12 : source->address.s6_addr;
+
+    inet_ntop(ipv4 ? AF_INET : AF_INET6, bytes, source->text, sizeof(source->text));
+    length = strlen(source->text);
+    memcpy(source->location, "2:", 2);
+    for (size_t n = 0; n < length; n++) {
+        source->location[2 + n] = source->text[n] == ':' ? '-' : source->text[n];
+    }
+    source->location[2 + length] = ':';
+    source->location_length = length + 3;
+    /* The health check's own lines come from here. */
+    source->allowed = networks_hold(&source->address, source->scope) ||
+                      (ipv4 && memcmp(bytes, "\x7f\0\0\1", 4) == 0);
+}
+
+const struct source *source_of(const struct sockaddr_storage *from)
+{
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from;
+    struct in6_addr address;
+    uint32_t scope = 0;
+    struct source *source;
+
+    if (from->ss_family == AF_INET) {
+        memset(&address, 0, 10);
+        address.s6_addr[10] = address.s6_addr[11] = 0xff;
+        memcpy(address.s6_addr + 12, &((const struct sockaddr_in *)from)->sin_addr, 4);
+    } else {
+        address = six->sin6_addr;
+        scope = IN6_IS_ADDR_LINKLOCAL(&address) ? six->sin6_scope_id : 0;
+    }
+    source = &known[hash(&address, scope) % KNOWN];
+    if (source->location_length == 0 || !same(source, &address, scope)) {
+        source->address = address;
+        source->scope = scope;
+        describe(source);
+    }
+    return source;
+}
+
+/* How many connections each source has: a table with chains, which grows with the connections. */
+struct count {
+    struct count *next;
+    struct in6_addr address;
+    uint32_t scope;
+    size_t connections;
+};
+
+static struct count *counts[4096];
+
+static struct count **place(const struct source *source)
+{
+    struct count **at = &counts[hash(&source->address, source->scope) % (sizeof(counts) / sizeof(counts[0]))];
+
+    while (*at != NULL && (memcmp(&(*at)->address, &source->address, sizeof(source->address)) != 0 ||
+                           (*at)->scope != source->scope)) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+int source_connected(const struct source *source, size_t most)
+{
+    struct count **at = place(source);
+
+    if (*at == NULL && (*at = calloc(1, sizeof(**at))) != NULL) {
+        (*at)->address = source->address;
+        (*at)->scope = source->scope;
+    }
+    if (*at == NULL || (*at)->connections >= most) {
+        return 0;
+    }
+    (*at)->connections++;
+    return 1;
+}
+
+void source_disconnected(const struct source *source)
+{
+    struct count **at = place(source), *gone = *at;
+
+    if (gone != NULL && --gone->connections == 0) {
+        *at = gone->next;
+        free(gone);
+    }
+}
