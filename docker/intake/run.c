@@ -126,7 +126,7 @@ static void turn(void)
     tick();
     notices_tell(loop_now());
     count(&state->beat, 1);
-    if (!relp_waits() && !is_held && taken() - before < FEW) {
+    if (taken() > before && taken() - before < FEW && !relp_waits()) {
         nanosleep(&gather, NULL);
     }
 }

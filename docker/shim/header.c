@@ -6,10 +6,13 @@ int __real_OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update
 int __wrap_OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_globals)
 {
     char room[PADDING];
-    int result = __real_OS_CleanMSG_ex(padded(msg, room), lf, recv_time, update_time_globals);
+    struct marks marks;
+    int result;
 
+    read_marks(msg, &marks);
+    result = __real_OS_CleanMSG_ex(padded(msg, room), lf, recv_time, update_time_globals);
     if (result == 0) {
-        mend_header(lf);
+        mend_header(lf, &marks);
     }
     return result;
 }

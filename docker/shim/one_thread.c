@@ -7,11 +7,13 @@ int __real_OS_CleanMSG(char *msg, Eventinfo *lf);
 int __wrap_OS_CleanMSG(char *msg, Eventinfo *lf)
 {
     char room[PADDING];
+    struct marks marks;
     int result;
 
+    read_marks(msg, &marks);
     result = __real_OS_CleanMSG(padded(msg, room), lf);
     if (result == 0) {
-        mend_header(lf);
+        mend_header(lf, &marks);
     }
     return result;
 }

@@ -77,39 +77,47 @@ static int bind_queue(void)
     return queue;
 }
 
+static void analyse_event(Eventinfo *lf)
+{
+    Rule *rule;
+
+    if (OS_GetLogLocation(lf) != 0) {
+        fail("the day's files cannot be opened: %s", strerror(errno));
+    }
+    decode(lf);
+    if (LastMsg_Stats(lf->full_log) == 1 || (lf->action != NULL && FW_Log(lf) == 0)) {
+        return;
+    }
+    LastMsg_Change(lf->full_log);
+    if (logall) {
+        OS_Store(lf);
+    }
+    rule = find_rule(lf);
+    if (rule != NULL && rule->level >= log_level) {
+        lf->generated_rule = rule;
+        lf->mail = rule->mail || rule->level >= mail_level;
+        snprintf(lf->alert_id, sizeof(lf->alert_id), "%lld.%lu", (long long)lf->time, alerts_written + 1);
+        OS_Log(lf);
+        if (json) {
+            jsonout_output_event(lf);
+        }
+        alerts_written++;
+    }
+}
+
 /* A message is "2:LOCATION:LINE"; 2 says that it came as syslog. */
 static void analyse(char *message)
 {
-    static Eventinfo event;
-    Rule *rule;
+    Eventinfo event;
 
     if (message[0] == '\0' || message[1] != ':' || OS_CleanMSG(message, &event) != 0) {
         return;
     }
-    if (OS_GetLogLocation(&event) != 0) {
-        fail("the day's files cannot be opened: %s", strerror(errno));
-    }
-    decode(&event);
-    if (LastMsg_Stats(event.full_log) == 1 || (event.action != NULL && FW_Log(&event) == 0)) {
-        return;
-    }
-    LastMsg_Change(event.full_log);
-    if (logall) {
-        OS_Store(&event);
-    }
-    rule = find_rule(&event);
-    if (rule != NULL && rule->level >= log_level) {
-        event.generated_rule = rule;
-        event.mail = rule->mail || rule->level >= mail_level;
-        snprintf(event.alert_id, sizeof(event.alert_id), "%lld.%lu", (long long)event.time, alerts_written + 1);
-        OS_Log(&event);
-        if (json) {
-            jsonout_output_event(&event);
-        }
-        alerts_written++;
-    }
+    analyse_event(&event);
     free(event.srcip);
     free(event.dstuser);
+    free(event.location);
+    free(event.full_log);
 }
 
 int main(int argc, char **argv)

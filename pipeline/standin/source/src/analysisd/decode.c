@@ -29,29 +29,31 @@ static void decode_sshd(Eventinfo *event)
 int OS_CleanMSG(char *msg, Eventinfo *lf)
 {
     Eventinfo *event = lf;
-    char *colon;
-    const char *text;
-    int header = 0;
+    char *colon = strchr(msg + 2, ':'), *log, *text;
+    int host = 0, host_end = 0, program = 0, program_end = 0;
+    size_t size;
 
-    *event = (Eventinfo){.time = time(NULL), .decoder_info = NULL_Decoder};
-    snprintf(event->text, sizeof(event->text), "%s", msg + 2);
-    if ((colon = strchr(event->text, ':')) == NULL) {
+    *event = (Eventinfo){.time = time(NULL), .decoder_info = NULL_Decoder, .hostname = __shost};
+    if (colon == NULL) {
         return -1;
     }
     *colon = '\0';
-    event->location = event->text;
-    event->log = event->full_log = colon + 1;
-    event->hostname = event->host;
-    event->program_name = event->program;
+    event->location = must(strdup(msg + 2));
+    remove_control_characters(colon + 1);
+    size = strlen(colon + 1) + 1;
+    event->full_log = must(malloc(2 * size + 1));
+    event->log = log = event->full_log + size;
+    memcpy(event->full_log, colon + 1, size);
+    memcpy(log, colon + 1, size);
     strftime(event->moment, sizeof(event->moment), "%Y %b %d %H:%M:%S", localtime(&event->time));
 
     /* Nov 23 04:50:00 web1 sshd[77]: text */
-    sscanf(event->full_log, "%*3[A-Za-z] %*d %*d:%*d:%*d %4095s %127[^][: ]%n", event->host, event->program, &header);
-    if (header > 0 && (text = strstr(event->full_log + header, ": ")) != NULL) {
+    sscanf(log, "%*3[A-Za-z] %*d %*d:%*d:%*d %n%*s%n %n%*127[^][: ]%n", &host, &host_end, &program, &program_end);
+    if (program_end > 0 && (text = strstr(log + program_end, ": ")) != NULL) {
+        event->hostname = log + host;
+        event->program_name = log + program;
         event->log = text + 2;
-    } else {
-        event->hostname = __shost;
-        event->program_name = NULL;
+        log[host_end] = log[program_end] = '\0';
     }
     return 0;
 }

@@ -17,8 +17,8 @@ typedef struct Eventinfo {
     time_t time;
     char *hostname, *location;
     char *program_name; /* NULL where unknown */
-    char *full_log;     /* the line */
-    const char *log;    /* what follows its syslog header */
+    char *full_log;     /* the line, and behind its end once more, for the names to point into */
+    char *log;          /* what follows its syslog header */
     OSDecoderInfo *decoder_info;
     Rule *generated_rule; /* that has fired here, or that another server says has */
     int mail;             /* whether its alert is to be mailed */
@@ -26,9 +26,7 @@ typedef struct Eventinfo {
     char *dstuser, *srcip;
     char *srcuser, *dstip, *srcport, *dstport, *protocol, *action, *id, *url, *data, *status, *systemname, *filename;
     char *fields[1];
-    char text[6144];      /* holds the location and the line */
-    char host[4096], program[128], moment[32]; /* what hostname and program_name point to */
-    char alert_id[64];
+    char moment[32], alert_id[64];
 } Eventinfo;
 
 struct Rule {

@@ -1,0 +1,60 @@
+/* What the readers of headers find in a line. */
+#ifndef INTAKE_PARTS_H
+#define INTAKE_PARTS_H
+
+#include "stamp.h"
+#include "text.h"
+
+#define MOST_EXTRAS 6
+#define LONGEST_NAME 255 /* bytes, of a host, a program or a pid: what is longer is none */
+
+struct header {
+    int has_priority;
+    struct stamp stamp;
+    int has_stamp;
+    struct text host, program, pid, message; /* host and program: empty if the line has none */
+    int as_it_is;                            /* the message is the line, and needs no header */
+    int no_colon;                            /* "proftpd[77] text": it stays so */
+    struct text extras[MOST_EXTRAS];         /* what the engine's form has no place for */
+    int extra_count;
+};
+
+static inline void keep_extra(struct header *h, struct text extra)
+{
+    if (length_of(extra) > 0 && h->extra_count < MOST_EXTRAS) {
+        h->extras[h->extra_count++] = extra;
+    }
+}
+
+static inline void keep_stamp(struct header *h, struct stamp stamp, struct text sent)
+{
+    h->has_stamp = 1;
+    h->stamp = stamp;
+    if (stamp.says_more) {
+        keep_extra(h, sent);
+    }
+}
+
+/* All of RFC 5424 behind its PRI. 0 if the text is none. */
+int read_rfc5424(struct header *h, struct text rest);
+
+/* What stands behind a stamp: [HOST] [PROGRAM[PID]:] MESSAGE. */
+void read_names(struct header *h, struct text rest);
+
+/* The same where there was no stamp. */
+void read_names_alone(struct header *h, struct text rest);
+
+/* Whether a message begins there that names its program: "PROGRAM[PID]: ", "PROGRAM: ". */
+int is_tag(struct text rest);
+
+/* Whether "HOST PROGRAM: " or "PROGRAM: " begins there. */
+int is_host_and_tag(struct text rest);
+
+/* Reads the program of a message, if it names one, and the message. */
+void read_tag(struct header *h, struct text rest);
+
+/* Cisco's own header, "2345: *Nov 26 06:00:00.123 UTC: " before "%SYS-5-CONFIG_I: ...". It has a host in front of the stamp
+ * on some devices. 0, with nothing moved, if the text begins with none. */
+int read_cisco(struct header *h, struct text *rest);
+
+#endif

@@ -1,0 +1,139 @@
+/* RFC 5424: VERSION SP TIMESTAMP SP HOSTNAME SP APP-NAME SP PROCID SP MSGID SP STRUCTURED-DATA [SP MSG] */
+#include "parts.h"
+
+#define BOM "\xef\xbb\xbf"
+
+static int is_nil(struct text word)
+{
+    return length_of(word) == 1 && *word.from == '-';
+}
+
+static int field(struct text *rest, struct text *word)
+{
+    *word = first_word(*rest);
+    if (length_of(*word) == 0 || length_of(*word) > LONGEST_NAME) {
+        return 0;
+    }
+    *rest = (struct text){word->to, rest->to};
+    if (byte_at(*rest, 0) == ' ') {
+        *rest = behind(*rest, 1);
+    }
+    return 1;
+}
+
+/* One or more of [ID NAME="VALUE" ...]; a quote, a backslash and a "]" in a value have a backslash before them. */
+static int structured_data(struct text *rest)
+{
+    const char *at = rest->from;
+    int quoted = 0, open = 0;
+
+    for (; at < rest->to; at++) {
+        if (quoted && *at == '\\') {
+            at += at + 1 < rest->to;
+        } else if (*at == '"' && open) {
+            quoted = !quoted;
+        } else if (!quoted && !open) {
+            if (*at != '[' || at + 1 == rest->to || at[1] == ']' || at[1] == ' ') {
+                break;
+            }
+            open = 1;
+        } else if (!quoted && *at == ']') {
+            open = 0;
+        }
+    }
+    if (open || at == rest->from || (at < rest->to && *at != ' ')) {
+        return 0;
+    }
+    rest->from = at;
+    return 1;
+}
+
+/* Behind MSGID. Some senders leave STRUCTURED-DATA out, some write what is none: then it is the message. */
+static void data_and_message(struct header *h, struct text message_id, struct text rest)
+{
+    struct text data = rest;
+
+    if (byte_at(rest, 0) == '-' && (length_of(rest) == 1 || byte_at(rest, 1) == ' ')) {
+        rest = behind(rest, 1);
+        data = (struct text){rest.from, rest.from};
+    } else if (structured_data(&rest)) {
+        data.to = rest.from;
+    } else {
+        data.to = data.from;
+    }
+    rest = without_spaces(rest);
+    if (begins_with(rest, BOM)) {
+        rest = without_spaces(behind(rest, strlen(BOM)));
+    }
+    if (is_nil(message_id)) {
+        message_id.from = message_id.to;
+    }
+    if (length_of(rest) == 0 && length_of(data) > 0) {
+        /* All that it says is in the structured data, as in Junos: that is the message. */
+        h->message = length_of(message_id) > 0 ? (struct text){message_id.from, data.to} : data;
+        return;
+    }
+    if (length_of(message_id) > 0 && length_of(data) > 0) {
+        keep_extra(h, (struct text){message_id.from, data.to});
+    } else {
+        keep_extra(h, message_id);
+        keep_extra(h, data);
+    }
+    if (length_of(h->program) > 0) {
+        h->message = rest;
+    } else {
+        read_tag(h, rest);
+    }
+}
+
+static int timestamp(struct header *h, struct text *rest)
+{
+    struct text sent = *rest;
+    struct stamp stamp;
+
+    if (byte_at(*rest, 0) == '-' && byte_at(*rest, 1) == ' ') {
+        *rest = behind(*rest, 2);
+        return 1;
+    }
+    if (!read_stamp(rest, &stamp) || !is_digit(*sent.from) || stamp.also_in_messages) {
+        return 0;
+    }
+    keep_stamp(h, stamp, stamp.sent);
+    return 1;
+}
+
+int read_rfc5424(struct header *h, struct text rest)
+{
+    struct header read = *h;
+    struct text process, message_id;
+    size_t version = digits_at(rest, 0);
+
+    if (version < 1 || version > 3 || byte_at(rest, version) != ' ') {
+        return 0;
+    }
+    rest = behind(rest, version + 1);
+    if (!timestamp(&read, &rest) || !field(&rest, &read.host) || !field(&rest, &read.program) || !field(&rest, &process) ||
+        !field(&rest, &message_id)) {
+        return 0;
+    }
+    /* "1 2026-11-26T06:00:00Z web1 sshd[77]: text" only looks like it. */
+    if (read.program.to[-1] == ':' && !is_nil(process)) {
+        return 0;
+    }
+    if (is_nil(read.host)) {
+        read.host.from = read.host.to;
+    }
+    if (is_nil(read.program)) {
+        read.program.from = read.program.to;
+    }
+    if (!is_nil(process)) {
+        if (length_of(read.program) > 0) {
+            read.pid = process;
+        } else {
+            keep_extra(&read, process);
+        }
+    }
+    data_and_message(&read, message_id, rest);
+    *h = read;
+    return 1;
+}

@@ -1,0 +1,378 @@
+/* The sender's wall clock is kept as it was sent: it is what the sender's other logs say, and the engine takes its own
+ * time for the alert anyway. The zone, where there is one, stays behind the message. */
+#include "stamp.h"
+
+static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+static const char weekdays[7][4] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+
+/* Names of zones. Other words of capital letters are hosts: "NAS", "FW". */
+static const char *const zones[] = {
+    "UTC", "GMT", "CET", "CEST", "WET", "WEST", "EET", "EEST", "BST", "MSK", "IST", "PKT", "SGT", "HKT", "JST", "KST", "PHT",
+    "ACST", "ACDT", "AEST", "AEDT", "AWST", "NZST", "NZDT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "AKST",
+    "AKDT", "HST", "BRT", "ART", "CLT", "SAST", "EAT", "WAT", "TRT", NULL,
+};
+
+/* What a stamp says; each reader of a part adds to it. */
+struct moment {
+    unsigned month, day, hour, minute, second;
+    int more;
+};
+
+/* 1 to `most` digits that make a number between two others. */
+static int number(struct text *rest, size_t least_digits, size_t most_digits, unsigned least, unsigned most, unsigned *value)
+{
+    size_t digits = digits_at(*rest, 0);
+
+    if (digits < least_digits || digits > most_digits) {
+        return 0;
+    }
+    *value = 0;
+    for (size_t i = 0; i < digits; i++) {
+        *value = *value * 10 + (unsigned)(byte_at(*rest, i) - '0');
+    }
+    if (*value < least || *value > most) {
+        return 0;
+    }
+    *rest = behind(*rest, digits);
+    return 1;
+}
+
+static int mark(struct text *rest, char c)
+{
+    if (byte_at(*rest, 0) != (unsigned char)c) {
+        return 0;
+    }
+    *rest = behind(*rest, 1);
+    return 1;
+}
+
+static int spaces(struct text *rest)
+{
+    struct text from = *rest;
+
+    *rest = without_spaces(*rest);
+    return rest->from > from.from;
+}
+
+static int name_of(struct text *rest, const char names[][4], unsigned count, unsigned *value)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if ((byte_at(*rest, 0) & ~0x20) == names[i][0] && (byte_at(*rest, 1) | 0x20) == names[i][1] &&
+            (byte_at(*rest, 2) | 0x20) == names[i][2]) {
+            *value = i + 1;
+            *rest = behind(*rest, 3);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int year(struct text *rest)
+{
+    unsigned ignored;
+
+    return number(rest, 4, 4, 1900, 2199, &ignored);
+}
+
+/* hh:mm:ss, and a fraction of up to any number of digits. */
+static int clock_time(struct text *rest, struct moment *m)
+{
+    if (!number(rest, 1, 2, 0, 23, &m->hour) || !mark(rest, ':') || !number(rest, 2, 2, 0, 59, &m->minute) || !mark(rest, ':') ||
+        !number(rest, 2, 2, 0, 60, &m->second)) {
+        return 0;
+    }
+    if ((byte_at(*rest, 0) == '.' || byte_at(*rest, 0) == ',') && is_digit(byte_at(*rest, 1))) {
+        *rest = behind(*rest, 1 + digits_at(*rest, 1));
+        m->more = 1;
+    }
+    return 1;
+}
+
+/* Z, +hh, +hhmm, +hh:mm. */
+static int offset(struct text *rest)
+{
+    size_t digits;
+
+    if ((byte_at(*rest, 0) | 0x20) == 'z') {
+        *rest = behind(*rest, 1);
+        return 1;
+    }
+    if (byte_at(*rest, 0) != '+' && byte_at(*rest, 0) != '-') {
+        return 0;
+    }
+    digits = digits_at(*rest, 1);
+    if (digits == 2 && byte_at(*rest, 3) == ':' && digits_at(*rest, 4) == 2) {
+        *rest = behind(*rest, 6);
+        return 1;
+    }
+    if (digits != 2 && digits != 4) {
+        return 0;
+    }
+    *rest = behind(*rest, 1 + digits);
+    return 1;
+}
+
+static int zone_name(struct text *rest)
+{
+    struct text at = *rest;
+    int bracket = mark(&at, '(');
+    size_t length = 0;
+
+    while (byte_at(at, length) >= 'A' && byte_at(at, length) <= 'Z') {
+        length++;
+    }
+    for (int i = 0; zones[i] != NULL; i++) {
+        if (length == strlen(zones[i]) && memcmp(at.from, zones[i], length) == 0) {
+            at = behind(at, length);
+            if (bracket && !mark(&at, ')')) {
+                return 0;
+            }
+            *rest = at;
+            return 1;
+        }
+    }
+    /* Before a Cisco message the colon says that it is a zone, whatever its name. */
+    if (length >= 1 && length <= 5 && begins_with(behind(at, length), ": %")) {
+        *rest = behind(at, length);
+        return 1;
+    }
+    return 0;
+}
+
+static int ends(struct text rest)
+{
+    return length_of(rest) == 0 || byte_at(rest, 0) == ' ' || byte_at(rest, 0) == '\t';
+}
+
+/* A colon behind the stamp ends it in Cisco's form; the one in "2001:db8::7" is a host's. */
+static int ends_with_colon(struct text rest)
+{
+    return byte_at(rest, 0) == ':' && ends(behind(rest, 1));
+}
+
+/* Behind the time: a zone that is glued to it or stands apart, a year, in any order. */
+static void zone_and_year(struct text *rest, struct moment *m)
+{
+    if (offset(rest)) {
+        m->more = 1;
+    }
+    for (int parts = 0; parts < 2; parts++) {
+        struct text next = *rest;
+
+        if (!spaces(&next) || (!offset(&next) && !zone_name(&next) && !year(&next)) ||
+            (!ends(next) && !ends_with_colon(next))) {
+            return;
+        }
+        m->more = 1;
+        *rest = next;
+    }
+}
+
+/* Nov 26 [2026] 06:00:00[.123] [2026] [UTC] */
+static int bsd(struct text *rest, struct moment *m)
+{
+    struct text with_year;
+
+    if (!name_of(rest, months, 12, &m->month) || !spaces(rest) || !number(rest, 1, 2, 1, 31, &m->day)) {
+        return 0;
+    }
+    mark(rest, ',');
+    if (!spaces(rest)) {
+        return 0;
+    }
+    with_year = *rest;
+    if (year(&with_year) && spaces(&with_year)) {
+        *rest = with_year;
+        m->more = 1;
+    }
+    if (!clock_time(rest, m)) {
+        return 0;
+    }
+    zone_and_year(rest, m);
+    return 1;
+}
+
+/* 2026 Nov 26 06:00:00 */
+static int year_first(struct text *rest, struct moment *m)
+{
+    m->more = 1;
+    return year(rest) && spaces(rest) && bsd(rest, m);
+}
+
+/* Thu Nov 26 06:00:00 2026, as ctime() writes it. */
+static int weekday_first(struct text *rest, struct moment *m)
+{
+    unsigned ignored;
+
+    m->more = 1;
+    return name_of(rest, weekdays, 7, &ignored) && (mark(rest, ',') || 1) && spaces(rest) && bsd(rest, m);
+}
+
+static int date_of_numbers(struct text *rest, struct moment *m, char between, const char *before_time)
+{
+    m->more = 1;
+    if (!year(rest) || !mark(rest, between) || !number(rest, 2, 2, 1, 12, &m->month) || !mark(rest, between) ||
+        !number(rest, 2, 2, 1, 31, &m->day) || length_of(*rest) == 0 || strchr(before_time, *rest->from) == NULL ||
+        *rest->from == '\0') {
+        return 0;
+    }
+    *rest = behind(*rest, 1);
+    if (!clock_time(rest, m)) {
+        return 0;
+    }
+    zone_and_year(rest, m);
+    return 1;
+}
+
+static int iso(struct text *rest, struct moment *m)
+{
+    return date_of_numbers(rest, m, '-', "Tt");
+}
+
+static int iso_with_space(struct text *rest, struct moment *m)
+{
+    return date_of_numbers(rest, m, '-', " ");
+}
+
+static int sophos(struct text *rest, struct moment *m)
+{
+    return date_of_numbers(rest, m, ':', "-");
+}
+
+static int slashes(struct text *rest, struct moment *m)
+{
+    return date_of_numbers(rest, m, '/', " ");
+}
+
+static const struct {
+    const char *form;
+    int (*read)(struct text *rest, struct moment *m);
+    int also_in_messages;
+} forms[] = {
+    {"Nov 26 06:00:00, Nov 6 06:00:00, Nov 26 2026 06:00:00.123 UTC:", bsd, 0},
+    {"2026-11-26T06:00:00.123456+01:00", iso, 0},
+    {"2026-11-26 06:00:00,123 +0100", iso_with_space, 1},
+    {"2026 Nov 26 06:00:00", year_first, 0},
+    {"2026:11:26-06:00:00 (Sophos)", sophos, 0},
+    {"2026/11/26 06:00:00", slashes, 1},
+    {"Thu Nov 26 06:00:00 2026", weekday_first, 1},
+};
+
+static void two_digits(char *at, unsigned value, char padding)
+{
+    at[0] = value < 10 ? padding : (char)('0' + value / 10);
+    at[1] = (char)('0' + value % 10);
+}
+
+static void canonical_form(const struct moment *m, char *at)
+{
+    memcpy(at, months[m->month - 1], 3);
+    at[3] = at[6] = ' ';
+    two_digits(at + 4, m->day, ' ');
+    at[9] = at[12] = ':';
+    two_digits(at + 7, m->hour, '0');
+    two_digits(at + 10, m->minute, '0');
+    two_digits(at + 13, m->second, '0');
+}
+
+/* A form that has the canonical one's length and says no more is it already: "Nov 06" stays "Nov 06". */
+static void keep(struct stamp *stamp, struct text sent, const struct moment *m)
+{
+    stamp->sent = sent;
+    stamp->unknown = 0;
+    stamp->says_more = m->more;
+    if (!m->more && length_of(sent) == STAMP_LENGTH && byte_at(sent, 6) == ' ') {
+        memcpy(stamp->canonical, sent.from, STAMP_LENGTH);
+    } else {
+        canonical_form(m, stamp->canonical);
+    }
+}
+
+int read_stamp(struct text *rest, struct stamp *stamp)
+{
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        struct moment m = {0};
+        struct text at = *rest, sent;
+
+        if (!forms[i].read(&at, &m)) {
+            continue;
+        }
+        sent = (struct text){rest->from, at.from};
+        if (ends_with_colon(at)) {
+            at = behind(at, 1);
+            m.more = 1; /* so that it is not taken for the canonical form, which has none */
+        }
+        if (!ends(at)) {
+            continue;
+        }
+        keep(stamp, sent, &m);
+        stamp->also_in_messages = forms[i].also_in_messages;
+        *rest = without_spaces(at);
+        return 1;
+    }
+    return 0;
+}
+
+void write_stamp(time_t moment, char canonical[STAMP_LENGTH])
+{
+    struct tm now;
+
+    localtime_r(&moment, &now);
+    canonical_form(&(struct moment){(unsigned)now.tm_mon + 1, (unsigned)now.tm_mday, (unsigned)now.tm_hour, (unsigned)now.tm_min,
+                                    (unsigned)now.tm_sec, 0}, canonical);
+}
+
+int read_epoch(struct text *rest, struct stamp *stamp)
+{
+    size_t digits = digits_at(*rest, 0), fraction = 0;
+    time_t seconds = 0;
+    struct text at;
+    struct tm date;
+
+    if ((digits != 10 && digits != 13) || byte_at(*rest, 0) != '1') {
+        return 0;
+    }
+    if (byte_at(*rest, digits) == '.') {
+        fraction = 1 + digits_at(*rest, digits + 1);
+    }
+    at = behind(*rest, digits + fraction);
+    if (!ends(at)) {
+        return 0;
+    }
+    for (size_t i = 0; i < 10; i++) {
+        seconds = seconds * 10 + (byte_at(*rest, i) - '0');
+    }
+    gmtime_r(&seconds, &date); /* a count of seconds has no zone of its own */
+    keep(stamp, (struct text){rest->from, at.from},
+         &(struct moment){(unsigned)date.tm_mon + 1, (unsigned)date.tm_mday, (unsigned)date.tm_hour, (unsigned)date.tm_min,
+                          (unsigned)date.tm_sec, 1});
+    stamp->also_in_messages = 0;
+    *rest = without_spaces(at);
+    return 1;
+}
+
+int read_uptime(struct text *rest, struct stamp *stamp)
+{
+    struct text at = *rest;
+    struct moment ignored = {0};
+
+    if (!clock_time(&at, &ignored)) {
+        size_t parts = 0, digits;
+
+        for (at = *rest; (digits = digits_at(at, 0)) > 0 && digits < 6 && byte_at(at, digits) != '\0' &&
+                         strchr("ywdhms", byte_at(at, digits)) != NULL; parts++) {
+            at = behind(at, digits + 1);
+        }
+        if (parts < 2) {
+            return 0;
+        }
+    }
+    if (byte_at(at, 0) != ':' || byte_at(at, 1) != ' ') {
+        return 0;
+    }
+    stamp->sent = (struct text){rest->from, at.from};
+    stamp->unknown = stamp->says_more = 1;
+    stamp->also_in_messages = 0;
+    *rest = without_spaces(behind(at, 1));
+    return 1;
+}
