@@ -27,7 +27,7 @@ static int read_networks(FILE *file)
     char problem[512];
 
     if (networks_read(file, problem, sizeof(problem)) != 0) {
-        say("OSSEC_ALLOWED_IPS: %s", problem);
+        say("%s", problem);
         return EX_CONFIG;
     }
     return 0;

@@ -69,13 +69,6 @@ write_configuration() {
     write_mail_queue
 }
 
-write_receivers() {
-    write_receiver plain intake > $run/receiver.conf
-    [[ $direct == no ]] || write_receiver direct direct > $run/receiver-direct.conf
-    # And this container itself, for the health check.
-    tr , '\n' <<< "$allowed_ips,127.0.0.1" > $run/networks
-}
-
 # says NAME: what the configuration, whoever wrote it, says in its <global>.
 says() { $lib/configuration value "$1" $run/ossec.conf; }
 
@@ -116,13 +109,6 @@ check_engine() {
     [[ $mail_daemon != yes ]] || check_daemon ossec-maild
 }
 
-check_receivers() {
-    local problem file
-    for file in "$run"/receiver*.conf; do
-        problem=$(rsyslogd -N1 -f "$file" 2>&1) || fail 78 "rsyslog does not take its configuration: ${problem//$'\n'/ }"
-    done
-}
-
 # From the variables and the user's files to what the daemons read; ends with 78 before any of them has started.
 configure() {
     check_names
@@ -130,6 +116,5 @@ configure() {
     check_layers
     write_configuration
     check_engine
-    write_receivers # last, as it may have a word to say of the host, and a mistake is to be the only line
-    check_receivers
+    check_intake # last, as it may have a word to say of a certificate, and a mistake is to be the only line
 }

@@ -30,7 +30,7 @@ show_configuration() {
     for variable in "${!OSSEC_@}"; do
         [[ $variable == *_FILE || -z ${!variable} ]] || echo "$variable=$(shown "$variable")"
     done
-    for file in "$run"/{ossec.conf,local_internal_options.conf,local_rules.xml,local_decoder.xml,receiver.conf,receiver-direct.conf}; do
+    for file in "$run"/{ossec.conf,local_internal_options.conf,local_rules.xml,local_decoder.xml}; do
         [[ ! -e $file ]] || { echo && echo "# $(readlink -f "$file")" && $lib/configuration mask < "$file"; }
     done
 }

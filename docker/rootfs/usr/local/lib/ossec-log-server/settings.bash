@@ -46,18 +46,12 @@ level() { # VARIABLE VALUE
     [[ $2 =~ ^([0-9]|1[0-6])$ ]] || wrong "$1" "which is no alert level; write a number from 0 to 16"
 }
 
-# networks VARIABLE VALUE: addresses and CIDR networks, IPv4 and IPv6, with commas between them.
+# networks VARIABLE VALUE: addresses and CIDR networks, IPv4 and IPv6, with commas between them. There may be more of them
+# than fit into an argument.
 networks() {
-    local bad
-    # shellcheck disable=SC2016 # Perl's variables
-    bad=$(perl -MSocket=inet_pton,AF_INET,AF_INET6 -e '
-        for (split /,/, $ARGV[0], -1) {
-            my ($ip, $bits, $rest) = split m{/}, $_, -1;
-            my $width = !defined $ip ? 0 : defined inet_pton(AF_INET, $ip) ? 32 : defined inet_pton(AF_INET6, $ip) ? 128 : 0;
-            next if $width && !defined $rest && (!defined $bits || $bits =~ /^\d{1,3}$/ && $bits <= $width);
-            print "\"$_\""; last;
-        }' "$2")
-    [[ -z $bad ]] || wrong "$1" "where $bad is no address or network; write for example 10.0.0.0/8,192.0.2.7,2001:db8::/32"
+    local problem
+    problem=$(printf '%s\n' "${2//,/$'\n'}" | ossec-intake --check-networks 2>&1) ||
+        fail 78 "$1: ${problem#ossec-log-server: }"
 }
 
 port() { # VARIABLE NUMBER
