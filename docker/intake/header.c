@@ -3,11 +3,12 @@
 #include "header.h"
 
 #include "parts.h"
+#include "write.h"
 
 #define BOM "\xef\xbb\xbf"
 
 /* Where the engine itself has a reader for a form, or a decoder that wants all of it, the line goes on as it is, without
- * a header. '9' stands for a digit, 'A' for a letter, '_' for a digit or a space. */
+ * a header. '9' stands for a digit, 'A' for a letter, '_' for a digit or a space, '*' for any. */
 static const char *const forms_of_the_engine[] = {
     "[AAA AAA _9 99:99:99 9999] ",   /* Apache's error log */
     "AAA AAA _9 99:99:99 9999 9 ",   /* xferlog */
@@ -18,6 +19,12 @@ static const char *const forms_of_the_engine[] = {
     "[Time 9999.99.99 99:99:99 ",    /* macOS */
     "ossec: ",
     "HT999: [",                      /* Grandstream */
+    NULL,
+};
+
+/* What the engine takes for a stamp of syslog. Where there is none, its reader must not be left alone with the line. */
+static const char *const stamps_of_the_engine[] = {
+    "*** ** **:**:** ", "****-**-** **:**:**,", "****-**-**T**:**:**", "9*** *** ** **:**:** ", "9***:**:**-**:**:**", NULL,
 };
 
 static int has_form(struct text t, const char *form)
@@ -27,23 +34,29 @@ static int has_form(struct text t, const char *form)
     for (; form[i] != '\0'; i++) {
         unsigned char c = byte_at(t, i);
 
-        if (form[i] == '9' ? !is_digit(c) : form[i] == 'A' ? !is_letter(c) : form[i] == '_' ? !is_digit(c) && c != ' ' : c != form[i]) {
+        if (c == 0 || (form[i] == '9'   ? !is_digit(c)
+                       : form[i] == 'A' ? !is_letter(c)
+                       : form[i] == '_' ? !is_digit(c) && c != ' '
+                                        : form[i] != '*' && c != form[i])) {
             return 0;
         }
     }
     return 1;
 }
 
+static int has_one_of(struct text t, const char *const *forms)
+{
+    while (*forms != NULL && !has_form(t, *forms)) {
+        forms++;
+    }
+    return *forms != NULL;
+}
+
 static int engines_own(struct header *h, struct text rest)
 {
-    for (size_t i = 0; i < sizeof(forms_of_the_engine) / sizeof(forms_of_the_engine[0]); i++) {
-        if (has_form(rest, forms_of_the_engine[i])) {
-            h->as_it_is = 1;
-            h->message = rest;
-            return 1;
-        }
-    }
-    return 0;
+    h->as_it_is = 1;
+    h->message = rest;
+    return has_one_of(rest, forms_of_the_engine);
 }
 
 static int cisco(struct header *h, struct text rest)
@@ -63,7 +76,7 @@ static int stamped(struct header *h, struct text rest)
 {
     struct stamp stamp;
 
-    if (!read_stamp(&rest, &stamp) || (stamp.also_in_messages && !is_host_and_tag(rest))) {
+    if (!read_stamp(&rest, &stamp) || (stamp.also_in_messages && !is_header(rest, !h->has_priority))) {
         return 0;
     }
     keep_stamp(h, stamp, stamp.sent);
@@ -103,6 +116,7 @@ static int counted_seconds(struct header *h, struct text rest)
 static int bare(struct header *h, struct text rest)
 {
     read_names_alone(h, rest);
+    h->as_it_is = h->message.from == rest.from && !has_one_of(rest, stamps_of_the_engine);
     return 1;
 }
 
@@ -118,17 +132,6 @@ static const struct {
     {"STAMP [HOST] [PROGRAM[PID]:] text (RFC 3164, in all its variants)", stamped},
     {"[HOST] [PROGRAM[PID]:] text", bare},
 };
-
-/* What the engine's reader of headers takes for a name's character. */
-static int is_name_character(unsigned char c)
-{
-    return is_letter(c) || (c >= '(' && c <= '9' && c != '*' && c != '+' && c != ',') || c == '@' || c == '_';
-}
-
-static int is_pid_character(unsigned char c)
-{
-    return is_digit(c);
-}
 
 static size_t name_at(struct text t, size_t place)
 {
@@ -172,125 +175,6 @@ static int is_canonical(struct text t)
     return byte_at(t, at) == ':' && byte_at(t, at + 1) == ' ';
 }
 
-struct output {
-    char *at, *end;
-    int cut;
-};
-
-static int is_plain(unsigned char c)
-{
-    return (c >= ' ' && c != 0x7f) || c == '\t';
-}
-
-static void put_byte(struct output *o, char c)
-{
-    if (o->at < o->end && !o->cut) {
-        *o->at++ = c;
-    } else {
-        o->cut = 1;
-    }
-}
-
-/* Not in the middle of a character of UTF-8. */
-static void put_cut(struct output *o, const char *from, size_t room)
-{
-    size_t kept = room;
-
-    while (kept > 0 && room - kept < 3 && ((unsigned char)from[kept] & 0xc0) == 0x80) {
-        kept--;
-    }
-    o->at = (char *)memcpy(o->at, from, kept) + kept;
-    o->cut = 1;
-}
-
-/* A control character becomes #ooo: a newline would make two lines of one, and the marks of header.h are ours alone. */
-static void put(struct output *o, struct text t)
-{
-    while (t.from < t.to && !o->cut) {
-        const char *from = t.from;
-        size_t count, room = (size_t)(o->end - o->at);
-        unsigned char c;
-
-        while (t.from < t.to && is_plain((unsigned char)*t.from)) {
-            t.from++;
-        }
-        count = (size_t)(t.from - from);
-        if (count > room) {
-            put_cut(o, from, room);
-            return;
-        }
-        o->at = (char *)memcpy(o->at, from, count) + count;
-        if (t.from == t.to) {
-            return;
-        }
-        if (room - count < 4) {
-            o->cut = 1;
-            return;
-        }
-        c = (unsigned char)*t.from++;
-        *o->at++ = '#';
-        *o->at++ = (char)('0' + (c >> 6));
-        *o->at++ = (char)('0' + (c >> 3 & 7));
-        *o->at++ = (char)('0' + (c & 7));
-    }
-}
-
-static void put_name(struct output *o, struct text name, int (*takes)(unsigned char c))
-{
-    int foreign = 0;
-
-    for (const char *at = name.from; at < name.to && !foreign; at++) {
-        foreign = !takes((unsigned char)*at);
-    }
-    if (foreign) {
-        put_byte(o, HEADER_NAME);
-    }
-    put(o, name);
-    if (foreign) {
-        put_byte(o, HEADER_NAME);
-    }
-}
-
-static void put_header(struct output *o, const struct header *h, const char *sender, time_t now)
-{
-    char stamp[STAMP_LENGTH];
-
-    if (h->has_stamp && !h->stamp.unknown) {
-        put(o, (struct text){h->stamp.canonical, h->stamp.canonical + STAMP_LENGTH});
-    } else {
-        write_stamp(now, stamp);
-        put(o, (struct text){stamp, stamp + STAMP_LENGTH});
-    }
-    put_byte(o, ' ');
-    put_name(o, length_of(h->host) > 0 ? h->host : (struct text){sender, sender + strlen(sender)}, is_name_character);
-    put_byte(o, ' ');
-    if (length_of(h->program) == 0) {
-        return;
-    }
-    put_name(o, h->program, is_name_character);
-    if (length_of(h->pid) > 0) {
-        put_byte(o, '[');
-        put_name(o, h->pid, is_pid_character);
-        put_byte(o, ']');
-    }
-    if (!h->no_colon) {
-        put_byte(o, ':');
-    }
-    put_byte(o, ' ');
-}
-
-static void put_extras(struct output *o, const struct header *h)
-{
-    for (int i = 0; i < h->extra_count; i++) {
-        if (i == 0) {
-            put_byte(o, HEADER_EXTRA);
-            put_byte(o, '|');
-        }
-        put_byte(o, ' ');
-        put(o, h->extras[i]);
-    }
-}
-
 static int read_priority(struct text *rest)
 {
     size_t digits = digits_at(*rest, 1);
@@ -318,19 +202,21 @@ static struct text trimmed(const char *line, size_t length)
 size_t header_to_engine_at(const char *line, size_t length, const char *sender, char *out, size_t room, int *cut, time_t now)
 {
     struct text rest = trimmed(line, length);
-    struct header h = {.has_priority = read_priority(&rest)};
+    int has_priority = read_priority(&rest);
+    struct header h = {.has_priority = has_priority};
     struct output o = {out, out + room, 0};
 
     if (is_canonical(rest)) {
-        put(&o, rest);
+        write_text(&o, rest);
     } else if (length_of(rest = without_spaces(rest)) > 0) {
         for (size_t i = 0; !variants[i].read(&h, rest); i++) {
+            h = (struct header){.has_priority = has_priority};
         }
         if (!h.as_it_is) {
-            put_header(&o, &h, sender, now);
+            write_header(&o, &h, sender, now);
         }
-        put(&o, h.message);
-        put_extras(&o, &h);
+        write_text(&o, h.message);
+        write_extras(&o, &h);
     }
     *cut = o.cut;
     return (size_t)(o.at - out);

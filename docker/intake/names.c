@@ -1,129 +1,6 @@
 /* Behind a stamp: [HOST] [PROGRAM[PID]:] MESSAGE. Where the host is left out, the first word is the program's, or the
  * message's. The tables say how that is told, first row first. */
-#include "parts.h"
-
-static int all_of(struct text t, const char *others)
-{
-    for (const char *at = t.from; at < t.to; at++) {
-        if (!is_letter((unsigned char)*at) && !is_digit((unsigned char)*at) && (*at == '\0' || strchr(others, *at) == NULL)) {
-            return 0;
-        }
-    }
-    return length_of(t) > 0;
-}
-
-static int is_host(struct text word)
-{
-    return all_of(word, "-._:%[]()/@") && length_of(word) <= LONGEST_NAME;
-}
-
-static int is_ipv6(struct text word)
-{
-    size_t colons = 0;
-
-    for (const char *at = word.from; at < word.to; at++) {
-        if (*at == ':') {
-            colons++;
-        } else if (!is_digit((unsigned char)*at) && !((*at | 0x20) >= 'a' && (*at | 0x20) <= 'f') && *at != '.') {
-            return 0;
-        }
-    }
-    return colons >= 2;
-}
-
-/* The parts of "PROGRAM[PID]: ", "PROGRAM[PID] " and "PROGRAM: "; what is behind them in `message`. */
-struct tag {
-    struct text program, pid, message;
-    int no_colon;
-};
-
-static int split_tag(struct text rest, struct tag *tag)
-{
-    struct text word = first_word(rest);
-    const char *open = memchr(word.from, '[', length_of(word)), *close;
-
-    *tag = (struct tag){.message = rest, .pid = {word.to, word.to}};
-    if (length_of(word) > 2 * LONGEST_NAME) {
-        return 0;
-    }
-    if (open != NULL && open > word.from) {
-        close = memchr(open, ']', (size_t)(word.to - open));
-        if (close == NULL || close == open + 1) {
-            return 0;
-        }
-        tag->program = (struct text){word.from, open};
-        tag->pid = (struct text){open + 1, close};
-        tag->no_colon = close + 1 == word.to && digits_at(tag->pid, 0) == length_of(tag->pid) && word.to < rest.to;
-        if (!all_of(tag->program, "-._:%()/@+~#,*$&") || (!tag->no_colon && (close + 1 == word.to || close[1] != ':'))) {
-            return 0;
-        }
-        tag->message = (struct text){close + (tag->no_colon ? 1 : 2), rest.to};
-    } else {
-        if (length_of(word) < 2 || word.to[-1] != ':') {
-            return 0;
-        }
-        tag->program = (struct text){word.from, word.to - 1};
-        if (!all_of(tag->program, "-._:()/@+") || is_ipv6(word)) {
-            return 0;
-        }
-        tag->message = (struct text){word.to, rest.to};
-    }
-    if (byte_at(tag->message, 0) == ' ') {
-        tag->message = behind(tag->message, 1);
-    }
-    return length_of(tag->program) <= LONGEST_NAME && length_of(tag->pid) <= LONGEST_NAME;
-}
-
-int is_tag(struct text rest)
-{
-    struct tag tag;
-
-    return split_tag(rest, &tag);
-}
-
-int is_host_and_tag(struct text rest)
-{
-    struct text word = first_word(rest);
-
-    return is_tag(rest) || (is_host(word) && is_tag(after_word(rest, word)));
-}
-
-/* Before a Cisco message and after its host some devices write one more colon: "asa1 : %ASA-4-106023: ". */
-static struct text without_colon(struct text rest)
-{
-    return begins_with(rest, ": %") ? behind(rest, 2) : rest;
-}
-
-/* UniFi writes its model and firmware behind the host: "ap1 788a20aabbcc,UAP-AC-Pro-6.5.28: hostapd: ". */
-static struct text without_model(struct header *h, struct text rest)
-{
-    struct text word = first_word(rest);
-
-    if (length_of(word) > 13 && word.to[-1] == ':' && byte_at(word, 12) == ',' && all_of((struct text){word.from, word.from + 12}, "") &&
-        all_of((struct text){word.from, word.to - 1}, "-._,+")) {
-        keep_extra(h, (struct text){word.from, word.to - 1});
-        return after_word(rest, word);
-    }
-    return rest;
-}
-
-void read_tag(struct header *h, struct text rest)
-{
-    struct tag tag;
-
-    rest = without_model(h, without_colon(rest));
-    if (read_cisco(h, &rest)) {
-        h->message = rest;
-        return;
-    }
-    h->message = rest;
-    if (split_tag(rest, &tag)) {
-        h->program = tag.program;
-        h->pid = tag.pid;
-        h->no_colon = tag.no_colon;
-        h->message = tag.message;
-    }
-}
+#include "tag.h"
 
 /* A row takes the text, or leaves it to the next. */
 typedef int reader(struct header *h, struct text rest);
@@ -185,6 +62,28 @@ static int host_of_cisco(struct header *h, struct text rest)
     return 1;
 }
 
+/* A relay wrote one more header in front, with its name or without. */
+static int header_again(struct header *h, struct text rest)
+{
+    struct stamp stamp;
+
+    if (!read_stamp(&rest, &stamp) || !is_header(rest, stamp.also_in_messages)) {
+        return 0;
+    }
+    keep_extra(h, stamp.sent);
+    read_names(h, rest);
+    return 1;
+}
+
+/* A message that begins with a stamp of its own: "2026/11/26 06:00:00 [error] 77#77: ..." */
+static int own_stamp(struct header *h, struct text rest)
+{
+    struct stamp ignored;
+
+    h->message = rest;
+    return read_stamp(&rest, &ignored);
+}
+
 static int tag_alone(struct header *h, struct text rest)
 {
     if (!is_tag(rest)) {
@@ -228,20 +127,25 @@ static int unifi(struct header *h, struct text rest)
     return 1;
 }
 
-/* What no host begins with or holds: a Cisco message, JSON, a bracket, a quote, NAME=VALUE, CEF:0|..., a topic of RouterOS. */
+/* What no host begins with or holds: a Cisco message, JSON, a bracket, a quote, NAME=VALUE, CEF:0|..., a topic of RouterOS.
+ * Nor is a number alone one. */
 static int no_host(struct header *h, struct text rest)
 {
     struct text word = first_word(rest);
 
     h->message = rest;
     return length_of(word) == 0 || strchr("%{[<\"':=*#", *word.from) != NULL || !is_host(word) || begins_with(word, "CEF:") ||
-           begins_with(word, "LEEF:");
+           begins_with(word, "LEEF:") || (digits_at(word, 0) == length_of(word) && !is_tag(after_word(rest, word)));
 }
 
 static int host_first(struct header *h, struct text rest)
 {
     struct text word = first_word(rest), next = after_word(rest, word);
 
+    if (header_again(h, next)) {
+        keep_extra(h, word);
+        return 1;
+    }
     if (length_of(word) > 1 || *word.from != '-') {
         h->host = word;
     }
@@ -258,7 +162,7 @@ static int host_alone(struct header *h, struct text rest)
     struct tag tag;
 
     if (!is_host(word) || !split_tag(after_word(rest, word), &tag) ||
-        (length_of(tag.pid) == 0 && (!h->has_priority || all_of(word, "")))) {
+        (length_of(tag.pid) == 0 && (!h->has_priority || holds_only(word, "")))) {
         return 0;
     }
     return host_first(h, rest);
@@ -314,6 +218,8 @@ static const struct row behind_stamp[] = {
     {"HOST: %FACILITY-5-NAME: (Cisco)", host_of_cisco},
     {"PROGRAM[PID]: (Docker, FreeBSD, busybox)", tag_alone},
     {"203.0.113.60 - - [26/Nov/2026: (nginx)", access_log},
+    {"STAMP HOST PROGRAM: (a relay)", header_again},
+    {"2026/11/26 06:00:00 [error] (nginx)", own_stamp},
     {"(\"MODEL,MAC,VERSION\") PROGRAM: (UniFi)", unifi},
     {"what is no host's name", no_host},
     {"HOST ...", host_first},

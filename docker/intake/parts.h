@@ -47,8 +47,8 @@ void read_names_alone(struct header *h, struct text rest);
 /* Whether a message begins there that names its program: "PROGRAM[PID]: ", "PROGRAM: ". */
 int is_tag(struct text rest);
 
-/* Whether "HOST PROGRAM: " or "PROGRAM: " begins there. */
-int is_host_and_tag(struct text rest);
+/* Whether "HOST PROGRAM[PID]: " or "PROGRAM[PID]: " begins there, or if it needs no pid, "HOST PROGRAM: ". */
+int is_header(struct text rest, int needs_pid);
 
 /* Reads the program of a message, if it names one, and the message. */
 void read_tag(struct header *h, struct text rest);

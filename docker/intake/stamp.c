@@ -2,142 +2,10 @@
  * time for the alert anyway. The zone, where there is one, stays behind the message. */
 #include "stamp.h"
 
+#include "time_parts.h"
+
 static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 static const char weekdays[7][4] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-
-/* Names of zones. Other words of capital letters are hosts: "NAS", "FW". */
-static const char *const zones[] = {
-    "UTC", "GMT", "CET", "CEST", "WET", "WEST", "EET", "EEST", "BST", "MSK", "IST", "PKT", "SGT", "HKT", "JST", "KST", "PHT",
-    "ACST", "ACDT", "AEST", "AEDT", "AWST", "NZST", "NZDT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "AKST",
-    "AKDT", "HST", "BRT", "ART", "CLT", "SAST", "EAT", "WAT", "TRT", NULL,
-};
-
-/* What a stamp says; each reader of a part adds to it. */
-struct moment {
-    unsigned month, day, hour, minute, second;
-    int more;
-};
-
-/* 1 to `most` digits that make a number between two others. */
-static int number(struct text *rest, size_t least_digits, size_t most_digits, unsigned least, unsigned most, unsigned *value)
-{
-    size_t digits = digits_at(*rest, 0);
-
-    if (digits < least_digits || digits > most_digits) {
-        return 0;
-    }
-    *value = 0;
-    for (size_t i = 0; i < digits; i++) {
-        *value = *value * 10 + (unsigned)(byte_at(*rest, i) - '0');
-    }
-    if (*value < least || *value > most) {
-        return 0;
-    }
-    *rest = behind(*rest, digits);
-    return 1;
-}
-
-static int mark(struct text *rest, char c)
-{
-    if (byte_at(*rest, 0) != (unsigned char)c) {
-        return 0;
-    }
-    *rest = behind(*rest, 1);
-    return 1;
-}
-
-static int spaces(struct text *rest)
-{
-    struct text from = *rest;
-
-    *rest = without_spaces(*rest);
-    return rest->from > from.from;
-}
-
-static int name_of(struct text *rest, const char names[][4], unsigned count, unsigned *value)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if ((byte_at(*rest, 0) & ~0x20) == names[i][0] && (byte_at(*rest, 1) | 0x20) == names[i][1] &&
-            (byte_at(*rest, 2) | 0x20) == names[i][2]) {
-            *value = i + 1;
-            *rest = behind(*rest, 3);
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int year(struct text *rest)
-{
-    unsigned ignored;
-
-    return number(rest, 4, 4, 1900, 2199, &ignored);
-}
-
-/* hh:mm:ss, and a fraction of up to any number of digits. */
-static int clock_time(struct text *rest, struct moment *m)
-{
-    if (!number(rest, 1, 2, 0, 23, &m->hour) || !mark(rest, ':') || !number(rest, 2, 2, 0, 59, &m->minute) || !mark(rest, ':') ||
-        !number(rest, 2, 2, 0, 60, &m->second)) {
-        return 0;
-    }
-    if ((byte_at(*rest, 0) == '.' || byte_at(*rest, 0) == ',') && is_digit(byte_at(*rest, 1))) {
-        *rest = behind(*rest, 1 + digits_at(*rest, 1));
-        m->more = 1;
-    }
-    return 1;
-}
-
-/* Z, +hh, +hhmm, +hh:mm. */
-static int offset(struct text *rest)
-{
-    size_t digits;
-
-    if ((byte_at(*rest, 0) | 0x20) == 'z') {
-        *rest = behind(*rest, 1);
-        return 1;
-    }
-    if (byte_at(*rest, 0) != '+' && byte_at(*rest, 0) != '-') {
-        return 0;
-    }
-    digits = digits_at(*rest, 1);
-    if (digits == 2 && byte_at(*rest, 3) == ':' && digits_at(*rest, 4) == 2) {
-        *rest = behind(*rest, 6);
-        return 1;
-    }
-    if (digits != 2 && digits != 4) {
-        return 0;
-    }
-    *rest = behind(*rest, 1 + digits);
-    return 1;
-}
-
-static int zone_name(struct text *rest)
-{
-    struct text at = *rest;
-    int bracket = mark(&at, '(');
-    size_t length = 0;
-
-    while (byte_at(at, length) >= 'A' && byte_at(at, length) <= 'Z') {
-        length++;
-    }
-    for (int i = 0; zones[i] != NULL; i++) {
-        if (length == strlen(zones[i]) && memcmp(at.from, zones[i], length) == 0) {
-            at = behind(at, length);
-            if (bracket && !mark(&at, ')')) {
-                return 0;
-            }
-            *rest = at;
-            return 1;
-        }
-    }
-    /* Before a Cisco message the colon says that it is a zone, whatever its name. */
-    if (length >= 1 && length <= 5 && begins_with(behind(at, length), ": %")) {
-        *rest = behind(at, length);
-        return 1;
-    }
-    return 0;
-}
 
 static int ends(struct text rest)
 {
@@ -153,13 +21,13 @@ static int ends_with_colon(struct text rest)
 /* Behind the time: a zone that is glued to it or stands apart, a year, in any order. */
 static void zone_and_year(struct text *rest, struct moment *m)
 {
-    if (offset(rest)) {
+    if (read_offset(rest)) {
         m->more = 1;
     }
     for (int parts = 0; parts < 2; parts++) {
         struct text next = *rest;
 
-        if (!spaces(&next) || (!offset(&next) && !zone_name(&next) && !year(&next)) ||
+        if (!read_spaces(&next) || (!read_offset(&next) && !read_zone(&next) && !read_year(&next)) ||
             (!ends(next) && !ends_with_colon(next))) {
             return;
         }
@@ -173,19 +41,19 @@ static int bsd(struct text *rest, struct moment *m)
 {
     struct text with_year;
 
-    if (!name_of(rest, months, 12, &m->month) || !spaces(rest) || !number(rest, 1, 2, 1, 31, &m->day)) {
+    if (!read_name(rest, months, 12, &m->month) || !read_spaces(rest) || !read_number(rest, 1, 2, 1, 31, &m->day)) {
         return 0;
     }
-    mark(rest, ',');
-    if (!spaces(rest)) {
+    read_mark(rest, ',');
+    if (!read_spaces(rest)) {
         return 0;
     }
     with_year = *rest;
-    if (year(&with_year) && spaces(&with_year)) {
+    if (read_year(&with_year) && read_spaces(&with_year)) {
         *rest = with_year;
         m->more = 1;
     }
-    if (!clock_time(rest, m)) {
+    if (!read_clock(rest, m)) {
         return 0;
     }
     zone_and_year(rest, m);
@@ -196,7 +64,7 @@ static int bsd(struct text *rest, struct moment *m)
 static int year_first(struct text *rest, struct moment *m)
 {
     m->more = 1;
-    return year(rest) && spaces(rest) && bsd(rest, m);
+    return read_year(rest) && read_spaces(rest) && bsd(rest, m);
 }
 
 /* Thu Nov 26 06:00:00 2026, as ctime() writes it. */
@@ -205,19 +73,19 @@ static int weekday_first(struct text *rest, struct moment *m)
     unsigned ignored;
 
     m->more = 1;
-    return name_of(rest, weekdays, 7, &ignored) && (mark(rest, ',') || 1) && spaces(rest) && bsd(rest, m);
+    return read_name(rest, weekdays, 7, &ignored) && (read_mark(rest, ',') || 1) && read_spaces(rest) && bsd(rest, m);
 }
 
 static int date_of_numbers(struct text *rest, struct moment *m, char between, const char *before_time)
 {
     m->more = 1;
-    if (!year(rest) || !mark(rest, between) || !number(rest, 2, 2, 1, 12, &m->month) || !mark(rest, between) ||
-        !number(rest, 2, 2, 1, 31, &m->day) || length_of(*rest) == 0 || strchr(before_time, *rest->from) == NULL ||
+    if (!read_year(rest) || !read_mark(rest, between) || !read_number(rest, 2, 2, 1, 12, &m->month) || !read_mark(rest, between) ||
+        !read_number(rest, 2, 2, 1, 31, &m->day) || length_of(*rest) == 0 || strchr(before_time, *rest->from) == NULL ||
         *rest->from == '\0') {
         return 0;
     }
     *rest = behind(*rest, 1);
-    if (!clock_time(rest, m)) {
+    if (!read_clock(rest, m)) {
         return 0;
     }
     zone_and_year(rest, m);
@@ -298,7 +166,7 @@ int read_stamp(struct text *rest, struct stamp *stamp)
             continue;
         }
         sent = (struct text){rest->from, at.from};
-        if (ends_with_colon(at)) {
+        if (ends_with_colon(at) && !forms[i].also_in_messages) {
             at = behind(at, 1);
             m.more = 1; /* so that it is not taken for the canonical form, which has none */
         }
@@ -356,7 +224,7 @@ int read_uptime(struct text *rest, struct stamp *stamp)
     struct text at = *rest;
     struct moment ignored = {0};
 
-    if (!clock_time(&at, &ignored)) {
+    if (!read_clock(&at, &ignored)) {
         size_t parts = 0, digits;
 
         for (at = *rest; (digits = digits_at(at, 0)) > 0 && digits < 6 && byte_at(at, digits) != '\0' &&

@@ -22,6 +22,14 @@ static inline char *padded(char *message, char room[PADDING])
     return strlen(message) < PADDING / 2 ? strncpy(room, message, PADDING) : message;
 }
 
+/* Some senders write a second space behind the program, and no decoder looks for it, but for the one of Checkpoint. */
+static inline void skip_space(Eventinfo *lf)
+{
+    if (lf->program_name != NULL && lf->log[0] == ' ' && lf->log[1] != ' ' && strncmp(lf->program_name, "Checkpoint", 10) != 0) {
+        lf->log++;
+    }
+}
+
 /* After the engine has taken the line apart. */
 static inline void mend_header(Eventinfo *lf, const struct marks *marks)
 {
@@ -31,14 +39,12 @@ static inline void mend_header(Eventinfo *lf, const struct marks *marks)
     if (lf->log > end) {
         lf->log += end - lf->log;
     }
+    skip_space(lf);
     restore_names(lf, marks);
     if (lf->hostname != lf->location && (lf->hostname[0] == '.' || strpbrk(lf->hostname, "/>") != NULL)) {
         lf->hostname = __shost;
     }
-    if (lf->hostname == __shost && marks->from_network) {
-        lf->hostname = lf->location;
-    }
-    append_extra(lf, marks);
+    complete(lf, marks, lf->hostname == __shost);
 }
 
 #endif

@@ -1,6 +1,5 @@
 #include "marks.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +13,7 @@ static char *message_of(char *datagram)
     return colon == NULL ? NULL : colon + 1;
 }
 
-/* What the engine's reader of headers takes for a name's character. */
-static int is_name_character(unsigned char c)
-{
-    return isalnum(c) || (c != '\0' && strchr("()-./@_", c) != NULL);
-}
-
-/* A digit is taken in a host, a program and a pid alike. */
+/* The engine takes digits in a host, a program and a pid alike. */
 static void keep_name(struct marks *marks, const char *message, char *from, char *to)
 {
     size_t length = (size_t)(to - from) - 1, rest = strlen(to + 1) + 1;
@@ -31,9 +24,7 @@ static void keep_name(struct marks *marks, const char *message, char *from, char
         memcpy(marks->names[marks->count].text, from + 1, length);
         marks->count++;
     }
-    for (char *at = from + 1; at < to; at++) {
-        at[-1] = is_name_character((unsigned char)*at) ? *at : '0';
-    }
+    memset(from, '0', length);
     memmove(from + length, to + 1, rest);
 }
 
@@ -85,21 +76,41 @@ static void move(char **pointer, const char *from, size_t size, char *to)
     }
 }
 
-void append_extra(Eventinfo *lf, const struct marks *marks)
+/* A location is the sender's address with "-" for ":". */
+static void address_of(const char *location, char *address)
 {
-    size_t size = strlen(lf->full_log) + 1, all = size + (marks->extra ? strlen(marks->extra) : 0) + 1;
-    char *longer = marks->extra ? calloc(2, all + 1) : NULL; /* twice the line, as the engine copies it */
+    while ((*address++ = *location == '-' ? ':' : *location) != '\0') {
+        location++;
+    }
+}
 
+void complete(Eventinfo *lf, const struct marks *marks, int without_host)
+{
+    size_t size = strlen(lf->full_log) + 1, all = size + (marks->extra ? strlen(marks->extra) + 1 : 0);
+    char *longer;
+
+    without_host = without_host && marks->from_network;
+    if (marks->extra == NULL && !without_host) {
+        return;
+    }
+    /* Twice the line, as the engine copies it, and the host, whose memory goes with the line's. */
+    longer = calloc(1, 2 * all + 1 + strlen(lf->location) + 1);
     if (longer == NULL) {
         return;
     }
-    memcpy(longer, lf->full_log, size - 1);
-    longer[size - 1] = ' ';
-    strcpy(longer + size, marks->extra);
+    memcpy(longer, lf->full_log, size);
+    if (marks->extra != NULL) {
+        longer[size - 1] = ' ';
+        strcpy(longer + size, marks->extra);
+    }
     memcpy(longer + all, second(lf), size);
     move(&lf->log, second(lf), size, longer + all);
     move(&lf->hostname, second(lf), size, longer + all);
     move(&lf->program_name, second(lf), size, longer + all);
+    if (without_host) {
+        lf->hostname = longer + 2 * all + 1;
+        address_of(lf->location, lf->hostname);
+    }
     free(lf->full_log);
     lf->full_log = longer;
 }

@@ -25,7 +25,8 @@ void read_marks(char *datagram, struct marks *marks);
 /* After it: gives the names back their own characters, in the line and in the event. */
 void restore_names(Eventinfo *lf, const struct marks *marks);
 
-/* Last: puts the extra behind the archived line. What decoders and rules look at ends before it. */
-void append_extra(Eventinfo *lf, const struct marks *marks);
+/* Last: puts the extra behind the archived line; what decoders and rules look at ends before it. A line from the network
+ * without a host gets its sender's address. */
+void complete(Eventinfo *lf, const struct marks *marks, int without_host);
 
 #endif

@@ -127,5 +127,5 @@ snapshot = "{base.snapshot}"
 
 [build]
 # Its engine is written like those before 4.2.0, its other programs like those of 4.2.0.
-without_wraps = ["OS_CleanMSG_ex", "analysisd_pipeline_run"]
+without_wraps = ["OS_CleanMSG_ex", "analysisd_pipeline_run", "print_out"]
 """

@@ -35,15 +35,20 @@ show_configuration() {
     done
 }
 
-# logtest [LINE|FILE]: the engine's rule tester for a line, for each line of a file, or of standard input. It writes its
-# findings to standard error, which is no place for a result.
+# logtest [LINE|FILE]: the engine's rule tester for a line, for each line of a file, or of standard input, in any form of
+# syslog, with or without PRI: they go the way that received ones go. A line that names no host is from "stdin". The tester
+# writes its findings to standard error, which is no place for a result.
 logtest() {
     server_runs || configure_alone
     if (($# == 0)); then
-        /var/ossec/bin/ossec-logtest 2>&1
+        test_lines
     elif (($# == 1)) && [[ -f $1 ]]; then
-        /var/ossec/bin/ossec-logtest < "$1" 2>&1
+        test_lines < "$1"
     else
-        /var/ossec/bin/ossec-logtest <<< "$*" 2>&1
+        test_lines <<< "$*"
     fi
+}
+
+test_lines() {
+    ossec-intake --header stdin | /var/ossec/bin/ossec-logtest 2>&1
 }

@@ -1,0 +1,20 @@
+#ifndef INTAKE_TAG_H
+#define INTAKE_TAG_H
+
+#include "parts.h"
+
+/* The parts of "PROGRAM[PID]: ", "PROGRAM[PID] " and "PROGRAM: "; what is behind them in `message`. */
+struct tag {
+    struct text program, pid, message;
+    int no_colon;
+};
+
+/* 0 if the text begins with none. */
+int split_tag(struct text rest, struct tag *tag);
+
+/* Letters, digits and these others, at least one. */
+int holds_only(struct text t, const char *others);
+
+int is_host(struct text word);
+
+#endif
