@@ -16,6 +16,7 @@ struct settings {
     unsigned ports[INPUTS];         /* 0: not on */
     const char *certificate, *key, *ca;
     size_t connections, per_source; /* at most */
+    const char *sender; /* of the lines on standard input, for --header */
 };
 
 extern struct settings settings;

@@ -3,7 +3,10 @@
  *   ossec-intake --journal FOLDER --networks FILE --limit BYTES --udp 514 --tcp 514 ...   runs until SIGTERM
  *   ossec-intake --check ...           the same without running: whether it would start
  *   ossec-intake --check-networks      whether standard input is a list of networks
- *   ossec-intake --probe               whether every input of the running one takes what is sent to it
+ *   ossec-intake --probe               whether every input of the running one takes what is sent to it, and the engine it
+ *   ossec-intake --ready               whether intake and engine have started
+ *   ossec-intake --status              what they count
+ *   ossec-intake --header SENDER       lines of standard input as the engine would get them from that sender
  *
  * What is wrong is one line on standard error, and an exit status of sysexits.h. */
 #include <errno.h>
@@ -12,12 +15,14 @@
 #include <sysexits.h>
 
 #include "check.h"
+#include "filter.h"
 #include "intake.h"
 #include "networks.h"
 #include "options.h"
 #include "probe.h"
 #include "run.h"
 #include "say.h"
+#include "status.h"
 #include "tls.h"
 
 #define SOON_DAYS 14
@@ -70,16 +75,18 @@ static int prepare_tls(void)
 int main(int argc, char **argv)
 {
     enum mode mode = options_read(argc, argv);
-    int status;
+    int wrong;
 
-    if (mode == MODE_NETWORKS) {
-        return read_networks(stdin);
+    switch (mode) {
+        case MODE_NETWORKS: return read_networks(stdin);
+        case MODE_PROBE: return probe();
+        case MODE_READY: return ready();
+        case MODE_STATUS: return status();
+        case MODE_HEADER: return filter_lines(settings.sender);
+        default: break;
     }
-    if (mode == MODE_PROBE) {
-        return probe();
-    }
-    if ((status = prepare_networks()) != 0 || (status = prepare_tls()) != 0) {
-        return status;
+    if ((wrong = prepare_networks()) != 0 || (wrong = prepare_tls()) != 0) {
+        return wrong;
     }
     return mode == MODE_CHECK ? check() : run();
 }

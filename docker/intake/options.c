@@ -13,10 +13,12 @@ static const char usage[] =
     "usage: ossec-intake [--check | --probe] --journal FOLDER --networks FILE --limit BYTES [--udp PORT] [--tcp PORT]\n"
     "           [--tls PORT --certificate FILE --key FILE [--ca FILE]] [--relp PORT]\n"
     "           [--max-connections NUMBER] [--max-per-source NUMBER]\n"
-    "       ossec-intake --check-networks   the networks come on standard input, one a line\n";
+    "       ossec-intake --check-networks   the networks come on standard input, one a line\n"
+    "       ossec-intake --header SENDER    the lines come on standard input\n"
+    "       ossec-intake --ready | --status\n";
 
 enum name { JOURNAL = 1, NETWORKS, LIMIT, UDP, TCP, TLS, RELP, CERTIFICATE, KEY, CA, CONNECTIONS, PER_SOURCE, CHECK,
-              CHECK_NETWORKS, PROBE };
+              CHECK_NETWORKS, PROBE, READY, STATUS, HEADER };
 
 static const struct option options[] = {
     {"journal", required_argument, NULL, JOURNAL},
@@ -34,6 +36,9 @@ static const struct option options[] = {
     {"check", no_argument, NULL, CHECK},
     {"check-networks", no_argument, NULL, CHECK_NETWORKS},
     {"probe", no_argument, NULL, PROBE},
+    {"ready", no_argument, NULL, READY},
+    {"status", no_argument, NULL, STATUS},
+    {"header", required_argument, NULL, HEADER},
     {NULL, 0, NULL, 0},
 };
 
@@ -77,6 +82,9 @@ static enum mode take(int name, enum mode mode)
         case CHECK: return MODE_CHECK;
         case CHECK_NETWORKS: return MODE_NETWORKS;
         case PROBE: return MODE_PROBE;
+        case READY: return MODE_READY;
+        case STATUS: return MODE_STATUS;
+        case HEADER: settings.sender = optarg; return MODE_HEADER;
         default: misused();
     }
     return mode;

@@ -17,6 +17,7 @@
 
 #include "intake.h"
 #include "say.h"
+#include "status.h"
 
 #define DEADLINE_MS 3000
 #define LOOK_MS 20
@@ -160,5 +161,5 @@ int probe(void)
             __atomic_load_n(&page->beat, __ATOMIC_RELAXED) == beat ? "; ossec-intake does not move" : "");
         return EX_UNAVAILABLE;
     }
-    return 0;
+    return engine_moves(page);
 }

@@ -13,7 +13,7 @@ configure_alone() {
         fail 73 "$run cannot be made by UID $(id -u); give the container a tmpfs: --tmpfs /run"
     data=$run/data
     prepare_run
-    mkdir -p $run/fts $data/queue/{intake,direct}
+    mkdir -p $run/fts $data/queue
     configure
 }
 

@@ -48,7 +48,7 @@ prepare_volume() {
     check_writable "$data" -maxdepth 0
     umask 0002 # for another UID of the same group
     for folder in logs/{alerts,archives,firewall} stats \
-        queue/{fts,diff,syscheck,rootcheck,agent-info,agentless,rids,intake,direct,output,forward,mail/{queue,tmp,failed}}; do
+        queue/{fts,diff,syscheck,rootcheck,agent-info,agentless,rids,journal,output,forward,mail/{queue,tmp,failed}}; do
         mkdir -p "$data/$folder" 2>/dev/null || unmade=$data/$folder
     done
     : 2>/dev/null >> "$data/logs/ossec.log" || unmade=$data/logs/ossec.log
