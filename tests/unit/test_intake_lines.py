@@ -8,14 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.intake import Intake, compiled, eventually, intake_sources, running
-
-
-@pytest.fixture(scope="module")
-def intake_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compiled(
-        tmp_path_factory.mktemp("intake"), *intake_sources(), flags=('-DSTATE_PATH="intake.state"',)
-    )
+from tests.unit.intake import Intake, eventually, running
 
 
 @pytest.fixture
