@@ -15,6 +15,7 @@
 #define ROUNDS 4                 /* reads of one connection before the others' turn */
 #define OUT_MOST (1u << 16)      /* bytes for a peer that does not read; it is not read from then */
 #define HANDSHAKE_MS 10000
+#define HANDSHAKES 8             /* steps of handshakes in a turn of the loop, as each takes up to a millisecond */
 #define SILENT_MS 10000          /* so long has been silent whose place another may have */
 #define STALLED_MS 10000         /* a message that does not go on for so long has a wrong count */
 
@@ -182,8 +183,17 @@ static void take_last(struct connection *c)
 
 static void handshake(struct connection *c)
 {
-    int up = tls_handshake(c);
+    static uint64_t turn, steps;
+    int up;
 
+    if (turn != state->beat) {
+        turn = state->beat;
+        steps = 0;
+    }
+    if (++steps > HANDSHAKES) {
+        return; /* the loop comes back to it */
+    }
+    up = tls_handshake(c);
     if (up > 0) {
         c->handshaking = 0;
     } else if (up < 0) {
