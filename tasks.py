@@ -16,6 +16,7 @@ from pipeline import outdated as age
 from pipeline import publish as publishing
 from pipeline import reproduce as again
 from pipeline import smoke as smoke_test
+from pipeline import soak as soaking
 from pipeline import verify as verification
 from pipeline.console import err, out
 from pipeline.cosign import Signer
@@ -108,6 +109,17 @@ def bench(_: Context, version: str, only: str = "", scale: float = 1.0, each: bo
 
 
 @task
+def soak(_: Context, version: str, minutes: float = 10.0, seed: int = 0, json: bool = False) -> None:
+    """Load the image of [VERSION] (the newest) while it is stopped, killed and paused at random; count every alert.
+
+    --minutes is how long, --seed repeats the events of another run (a new one is printed). --json prints all of it for
+    a script. Exits with 1 if a line that was taken is lost at any end, or more came twice than is allowed.
+    """
+    if soaking.report(release.find(version or None), minutes, seed, as_json=json):
+        raise Exit(code=1)
+
+
+@task
 def publish(_: Context, version: str, to: str, key: str = "", only: str = "", dry_run: bool = False) -> None:
     """Publish the tested images of [VERSION] (the newest): --to REGISTRY/NAME.
 
@@ -166,5 +178,5 @@ def test(context: Context, only: str = "") -> None:  # noqa: PT028 # a task, no 
 
 
 namespace = Collection(
-    releases, fetch, build, smoke, reproduce, demo, bench, publish, verify, notes, add, outdated, test
+    releases, fetch, build, smoke, reproduce, demo, bench, soak, publish, verify, notes, add, outdated, test
 )

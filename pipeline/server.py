@@ -116,6 +116,12 @@ def published(container: Container, port: str) -> tuple[str, int]:
     return "127.0.0.1", int(found[0]["HostPort"])
 
 
+def address(container: Container, on: Network) -> str:
+    """A running container's own address in that network, which this machine reaches if it is Linux."""
+    container.reload()
+    return str(container.attrs["NetworkSettings"]["Networks"][on.name]["IPAddress"])
+
+
 @contextmanager
 def network(client: docker.DockerClient) -> Iterator[Network]:
     """A bridge network of our own, gone at the end."""

@@ -1,0 +1,223 @@
+"""The soak: real load over every protocol while the server is stopped, killed, paused and restarted at random.
+
+At the end the ids of all lines are counted where a user stands: in the archive, in alerts.json, on standard output, at
+the forward target, in the mailbox.
+"""
+
+import random
+import signal
+import ssl
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import docker
+from docker.errors import APIError
+from docker.models.containers import Container
+from docker.models.networks import Network
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from pipeline import engine, image, source
+from pipeline import server as servers
+from pipeline.certificates import certificates
+from pipeline.console import err, out
+from pipeline.errors import UserError
+from pipeline.mailbox import MailboxError, MailHog
+from pipeline.release import Release
+from pipeline.smoke import MAILHOG, have_mailhog, settings
+from pipeline.soak import ends, events
+from pipeline.soak import report as outcome
+from pipeline.soak.collector import Collector
+from pipeline.soak.ends import Ends
+from pipeline.soak.events import Stage
+from pipeline.soak.lines import MAIL_LEVEL, mailed
+from pipeline.soak.senders import RelpSender, Sender, TcpSender, TlsSender, UdpSender
+from pipeline.soak.verdict import Verdict, judge
+from pipeline.wait import WaitTimeout, wait_until
+
+RATES = {"udp": 250.0, "tcp": 250.0, "tls": 200.0, "relp": 300.0}  # lines a second, but for the bursts
+BETWEEN = (1.0, 5.0)  # seconds of load between two events
+QUIET = 30.0  # seconds without anything new at any end, after which no more is expected
+DRAIN = 600.0  # seconds that the ends have at most, once nothing is sent any more
+DATA = "/var/ossec/data"
+
+
+def report(release: Release, minutes: float, seed: int = 0, as_json: bool = False) -> int:
+    """Soak the release's image, built if need be, and print what came of it: how many promises were broken.
+
+    A seed of 0 means a new one. Raises UserError for a time that is none, and as `soak` does.
+    """
+    if not minutes > 0:
+        raise UserError(f"--minutes is {minutes:g}: write a number above 0, such as 10.")
+    seed = seed or random.SystemRandom().randrange(1, 1 << 31)
+    tarball = source.fetch(release)
+    engine.ensure()
+    name = image.build(release, tarball).name
+    err.print(f"{name}: {minutes:g} minutes, seed {seed}", highlight=False, soft_wrap=True)
+    try:
+        verdict = soak(name, minutes * 60, seed)
+    except (RuntimeError, WaitTimeout, APIError, MailboxError) as problem:
+        raise UserError(f"the soak with seed {seed} broke off: {problem}") from problem
+    if as_json:
+        out.print(
+            outcome.to_json(verdict, image=name, minutes=minutes, seed=seed), soft_wrap=True, highlight=False
+        )
+    else:
+        title = f"OSSEC {release.version}, {minutes:g} minutes, seed {seed}"
+        out.print(outcome.table(verdict, title))
+    for problem_line in verdict.problems:
+        err.print(f"[red]✗[/] {problem_line}", highlight=False, soft_wrap=True)
+    return len(verdict.problems)
+
+
+def soak(name: str, seconds: float, seed: int) -> Verdict:
+    """Run the load and the events for so long against the image, and judge. Leaves nothing behind.
+
+    Raises UserError where MailHog can't be had, RuntimeError when the server does not come back after an event.
+    """
+    with _terminated_like_interrupted(), ExitStack() as stack:
+        client = docker.from_env()
+        stack.callback(client.close)
+        have_mailhog(client)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ossec-log-server-soak-")))
+        folder.chmod(0o755)
+        certificates(folder, server="localhost")
+        net = stack.enter_context(servers.network(client))
+        volume = client.volumes.create()
+        stack.callback(volume.remove, force=True)
+        relay = stack.enter_context(servers.container(client, MAILHOG, network=net.name))
+        gateway = servers.gateway(net)
+        collector = Collector(gateway)
+        collector.open()
+        stack.callback(collector.close)
+        under_test = stack.enter_context(
+            servers.server(
+                client,
+                name,
+                settings(mailhog(relay, net), gateway)
+                | {
+                    "OSSEC_EMAIL_ALERT_LEVEL": str(MAIL_LEVEL),
+                    "OSSEC_EMAIL_MAX_PER_HOUR": "9999",
+                    "OSSEC_RELP": "yes",
+                    "OSSEC_METRICS_PORT": "9514",
+                    "OSSEC_FORWARD": f"relp://{collector.address[0]}:{collector.address[1]}",
+                    "OSSEC_FORWARD_FORMAT": "json",
+                },
+                network=net.name,
+                volumes=[
+                    f"{volume.name}:{DATA}",
+                    f"{folder}/server.crt:/etc/ossec-log-server/tls/tls.crt:ro",
+                    f"{folder}/server.key:/etc/ossec-log-server/tls/tls.key:ro",
+                ],
+            )
+        )
+        stage = Stage(under_test, relay, net, collector, random.Random(seed))
+        stage.started()
+        context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+        senders = _senders(stage, context)
+        _load(stage, senders, seconds)
+
+        def seen() -> Ends:
+            return Ends(
+                ends.archived(name, str(volume.name)),
+                ends.alerts(name, str(volume.name)),
+                ends.printed(str(under_test.container.id)),
+                collector.seen,
+                ends.mailed(mailhog(relay, net)),
+            )
+
+        return judge(senders, _drained(seen, senders), stage.events)
+
+
+def mailhog(relay: Container, on: Network) -> MailHog:
+    """It, by its own address: a published port does not survive that its network is away."""
+    return MailHog(f"http://{servers.address(relay, on)}:8025", (str(relay.name), 1025))
+
+
+def _senders(stage: Stage, context: ssl.SSLContext) -> list[Sender]:
+    def address() -> str:
+        return stage.address
+
+    return [
+        UdpSender("udp", address, RATES["udp"]),
+        TcpSender("tcp", address, RATES["tcp"]),
+        TlsSender(context, "tls", address, RATES["tls"]),
+        RelpSender("relp", address, RATES["relp"]),
+    ]
+
+
+def _load(stage: Stage, senders: Sequence[Sender], seconds: float) -> None:
+    """Send for so long, while things happen."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    until = time.monotonic() + seconds
+    for sender in senders:
+        sender.start()
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("load", total=seconds)
+        for action in events.schedule(stage):
+            time.sleep(min(stage.random.uniform(*BETWEEN), max(0.0, until - time.monotonic())))
+            if time.monotonic() >= until:
+                break
+            event = events.happen(stage, action)
+            progress.console.print(
+                f"{event.name}, {event.ended - event.began:.1f} s {event.problem}",
+                highlight=False,
+                soft_wrap=True,
+            )
+            sent = sum(len(sender.sent) for sender in senders)
+            progress.update(
+                task,
+                description=f"{event.name}; {sent:,} lines sent",
+                completed=seconds - max(0.0, until - time.monotonic()),
+            )
+        progress.update(task, description="waiting for acknowledgements", completed=seconds)
+        for sender in senders:
+            sender.finish()
+
+
+def _drained(look: Callable[[], Ends], senders: Sequence[Sender]) -> Ends:
+    """What is at the ends, once all is there that was archived, or nothing new comes any more."""
+    before, since = tuple[int, ...](), time.monotonic()
+    seen = look()
+
+    def over() -> bool:
+        nonlocal before, since, seen
+        seen = look()
+        counts = tuple(tally.total(sender.channel) for tally in seen.by_name().values() for sender in senders)
+        if counts != before:
+            before, since = counts, time.monotonic()
+            return False  # one look more, for what is repeated
+        return _complete(seen, senders) or time.monotonic() - since > QUIET
+
+    with err.status("Waiting until all has arrived …"):
+        try:
+            wait_until(over, DRAIN, 2.0, "the last alert")
+        except WaitTimeout:
+            return seen  # what has arrived by then counts
+    return seen
+
+
+def _complete(seen: Ends, senders: Sequence[Sender]) -> bool:
+    """Whether all that is archived is at the other ends."""
+    for sender in senders:
+        channel = sender.channel
+        archived = seen.archived.unique(channel)
+        if any(tally.unique(channel) < archived for tally in (seen.alerts, seen.printed, seen.forwarded)):
+            return False
+        if seen.mailed.unique(channel) < sum(1 for n in seen.archived.numbers(channel) if mailed(n)):
+            return False
+        if isinstance(sender, RelpSender) and archived < sender.acknowledged.unique(channel):
+            return False
+    return True
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM clean up as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,208 @@
+"""What happens to the server under load: stops, kills, hangs, and the far ends' absences."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from docker.errors import APIError
+from docker.models.containers import Container
+from docker.models.networks import Network
+
+from pipeline import server as servers
+from pipeline.server import Server
+from pipeline.soak.collector import Collector
+
+INTAKE = ("ossec-intake", "rsyslogd")  # the process that listens; its name before issue 9, too
+HELD_UP = (0.5, 3.0)  # seconds that something hangs or is away
+CLEAN = (0, 143)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, from when to when the server was ready again (time.time())."""
+
+    name: str
+    began: float
+    ended: float
+    down: bool = False  # nobody listened meanwhile
+    intake_killed: bool = False  # what the intake had in its hands, or the kernel for it, is gone
+    unclean: bool = False  # the engine or an output may repeat what it was at
+    problem: str = ""
+
+
+@dataclass
+class Stage:
+    """The server and what stands around it."""
+
+    server: Server
+    relay: Container
+    network: Network
+    collector: Collector
+    random: Random
+    address: str = ""
+    events: list[Event] = field(default_factory=list)
+
+    def started(self) -> None:
+        """Wait until the server is ready, and note its address, which a start may change."""
+        self.server.wait_listening()
+        self.address = servers.address(self.server.container, self.network)
+
+    def start(self) -> None:
+        self.server.container.start()
+        self.started()
+
+    def away(self) -> None:
+        """Let some time pass."""
+        time.sleep(self.random.uniform(*HELD_UP))
+
+
+Action = Callable[[Stage], Event]
+
+
+def stop(seconds: int) -> Action:
+    """`docker stop`, with so many seconds until it kills, and a start."""
+
+    def action(stage: Stage) -> Event:
+        began = time.time()
+        stage.server.container.stop(timeout=seconds)
+        code = stage.server.exit_code()
+        stage.start()
+        clean = code in CLEAN
+        problem = f"ended with {code}" if not clean and seconds >= 10 else ""
+        return Event(
+            f"stop, {seconds} s",
+            began,
+            time.time(),
+            down=True,
+            unclean=not clean,
+            intake_killed=False,
+            problem=problem,
+        )
+
+    return action
+
+
+def restart(stage: Stage) -> Event:
+    began = time.time()
+    stage.server.container.restart(timeout=10)
+    stage.started()
+    return Event("restart", began, time.time(), down=True)
+
+
+def kill_container(stage: Stage) -> Event:
+    began = time.time()
+    stage.server.container.kill()
+    stage.server.exit_code()
+    stage.start()
+    return Event("kill of the container", began, time.time(), down=True, intake_killed=True, unclean=True)
+
+
+def kill_in_the_start(stage: Stage) -> Event:
+    """Killed before or just after it is ready."""
+    stage.server.container.stop(timeout=10)
+    stage.server.container.start()
+    time.sleep(stage.random.uniform(0, 1.0))
+    return replace(kill_container(stage), name="kill in the start")
+
+
+def kill(daemon: str) -> Action:
+    """A daemon is killed with 9; the container must end by itself, and say so."""
+
+    def action(stage: Stage) -> Event:
+        number = stage.server.processes()[daemon]
+        began = time.time()
+        stage.server.run("bash", "-c", f"kill -KILL {number}")
+        code = stage.server.exit_code()
+        problem = "" if code == 137 else f"ended with {code} instead of 137"
+        stage.start()
+        return Event(
+            f"kill of {daemon}",
+            began,
+            time.time(),
+            down=True,
+            intake_killed=daemon in INTAKE,
+            unclean=True,
+            problem=problem,
+        )
+
+    return action
+
+
+def hang(daemon: str) -> Action:
+    """A daemon does nothing for a while."""
+
+    def action(stage: Stage) -> Event:
+        began = time.time()
+        stage.server.kill(daemon, "STOP")
+        stage.away()
+        stage.server.kill(daemon, "CONT")
+        return Event(f"hang of {daemon}", began, time.time())
+
+    return action
+
+
+def pause(stage: Stage) -> Event:
+    began = time.time()
+    stage.server.container.pause()
+    stage.away()
+    stage.server.container.unpause()
+    return Event("pause", began, time.time())
+
+
+def relay_away(stage: Stage) -> Event:
+    """The mail relay's network cable is pulled: it keeps its mails."""
+    began = time.time()
+    stage.network.disconnect(stage.relay)
+    stage.away()
+    stage.network.connect(stage.relay)
+    return Event("relay away", began, time.time(), unclean=True)
+
+
+def collector_away(stage: Stage) -> Event:
+    """The target of forwarded alerts hangs up."""
+    began = time.time()
+    stage.collector.close()
+    stage.away()
+    stage.collector.open()
+    return Event("forward target away", began, time.time(), unclean=True)
+
+
+# Which of the daemons hang: those on a line's way.
+ON_THE_WAY = (*INTAKE, "ossec-handover", "ossec-analysisd", "ossec-output", "ossec-forward", "ossec-maild")
+NOT_DAEMONS = ("tini", "bash", "sleep", "ossec-log-server", "cat", "tr")
+
+
+def actions(stage: Stage) -> list[Action]:
+    """All that can happen to that server; what is likely in life stands there more than once."""
+    daemons = sorted(name for name in stage.server.processes() if name and name not in NOT_DAEMONS)
+    found: list[Action] = [stop(10), stop(10), stop(10), stop(1), restart, kill_container, kill_container]
+    found += [kill_in_the_start, pause, pause, relay_away, collector_away]
+    found += [kill(name) for name in daemons]
+    found += [kill(name) for name in daemons if name == "ossec-analysisd" or name in INTAKE]
+    found += [hang(name) for name in daemons if name in ON_THE_WAY]
+    return found
+
+
+def schedule(stage: Stage) -> Iterator[Action]:
+    """Each of them once in a random order, and so on again."""
+    while True:
+        round_of = actions(stage)
+        stage.random.shuffle(round_of)
+        yield from round_of
+
+
+def happen(stage: Stage, action: Action) -> Event:
+    """Let it happen, and keep it. Raises RuntimeError if the server does not come back."""
+    event = action(stage)
+    stage.events.append(event)
+    return event
+
+
+def revive(stage: Stage) -> None:
+    """Unpause and start what may be in that state when something went wrong."""
+    with suppress(APIError):
+        stage.server.container.unpause()
+    with suppress(APIError):
+        stage.server.container.start()

@@ -1,0 +1,80 @@
+"""The outcome of a soak for people, and for programs."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+
+from rich.console import Group
+from rich.table import Table
+
+from pipeline.soak.verdict import HELD_SECONDS, REPEATS, Account, Verdict
+
+ENDS = ("archived", "alerts", "printed", "forwarded", "mailed")
+NONE = "–"
+
+
+def table(verdict: Verdict, title: str) -> Group:
+    """One column for each protocol, and a row for each kind of event."""
+    shown = Table(title=title, title_justify="left", caption_justify="left", caption=bounds(verdict))
+    shown.add_column("")
+    for one in verdict.accounts:
+        shown.add_column(one.protocol, justify="right")
+    for name, cell in rows():
+        shown.add_row(name, *(cell(one) for one in verdict.accounts))
+    happened = Table(title="What happened", title_justify="left")
+    happened.add_column("")
+    happened.add_column("times", justify="right")
+    for name, times in sorted(Counter(event.name for event in verdict.events).items()):
+        happened.add_row(name, str(times))
+    return Group(shown, happened)
+
+
+def bounds(verdict: Verdict) -> str:
+    """What is allowed."""
+    return (
+        f"{verdict.repeats_allowed:,} repeats are allowed at each end, {REPEATS:,} for each kill or cut connection; "
+        f"held lines only within {HELD_SECONDS:g} s before a kill"
+    )
+
+
+def rows() -> list[tuple[str, Callable[[Account], str]]]:
+    """What each row is called, and what it says of one sender."""
+    return [
+        ("sent", lambda one: f"{one.sent:,}"),
+        ("acknowledged", lambda one: f"{one.taken:,}" if one.protocol == "RELP" else NONE),
+        (
+            "taken: written while the server was up",
+            lambda one: NONE if one.protocol == "RELP" else f"{one.taken:,}",
+        ),
+        ("in the archive", lambda one: f"{one.archived:,}"),
+        ("in alerts.json", lambda one: f"{one.alerts:,}"),
+        ("on standard output", lambda one: f"{one.printed:,}"),
+        ("at the forward target", lambda one: f"{one.forwarded:,}"),
+        ("mailed, of those to be mailed", lambda one: f"{one.mailed:,} of {one.to_mail:,}"),
+        ("lost", lambda one: f"{one.lost:,}"),
+        *((f"repeated: {name}", partial(_repeated, name)) for name in ENDS),
+        ("held by the intake when it was killed with 9", _held),
+        ("not taken: written while nobody listened", lambda one: f"{one.down:,}"),
+    ]
+
+
+def _repeated(name: str, one: Account) -> str:
+    return f"{one.repeated[name]:,}"
+
+
+def _held(one: Account) -> str:
+    return f"{one.held:,}" + (f" (up to {one.held_longest * 1000:.0f} ms before)" if one.held else "")
+
+
+def to_json(verdict: Verdict, **about: object) -> str:
+    """All of it, with what the run was about."""
+    data = {
+        **about,
+        "repeats_allowed": verdict.repeats_allowed,
+        "problems": list(verdict.problems),
+        "accounts": [asdict(one) for one in verdict.accounts],
+        "events": [asdict(one) for one in verdict.events],
+    }
+    return json.dumps(data, indent=2) + "\n"

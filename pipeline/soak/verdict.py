@@ -1,0 +1,125 @@
+"""What became of the lines: which were lost, which were never taken, which came twice, and whether that is allowed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.soak.ends import Ends
+from pipeline.soak.events import Event
+from pipeline.soak.lines import mailed
+from pipeline.soak.senders import RelpSender, Sender
+
+# Where an intake was killed: a line that was written so shortly before may still have been in the intake's hands or
+# in the kernel's buffers for it. Half a second is long for that: it covers a machine that is busy with the kill.
+HELD_SECONDS = 0.5
+# Lines that one unclean end of the server may repeat at each end.
+REPEATS = 1000
+
+
+@dataclass
+class Account:
+    """One sender's lines. Over RELP, `taken` is what was acknowledged; otherwise what was written while the server was
+    up, but for `held`: lines that were written within HELD_SECONDS before the intake was killed with 9, and are gone.
+    `down`: written while it was down, and not taken.
+    """
+
+    protocol: str
+    channel: str
+    sent: int
+    taken: int = 0
+    held: int = 0
+    held_longest: float = 0.0  # seconds between the writing of a held line and the kill
+    down: int = 0
+    archived: int = 0
+    alerts: int = 0
+    printed: int = 0
+    forwarded: int = 0
+    mailed: int = 0
+    to_mail: int = 0
+    lost: int = 0
+    lost_first: list[str] = field(default_factory=list)
+    repeated: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The accounts, what happened, and what is wrong: nothing, where all is as promised."""
+
+    accounts: Sequence[Account]
+    events: Sequence[Event]
+    problems: Sequence[str]
+
+    @property
+    def repeats_allowed(self) -> int:
+        """At each end, of all senders together."""
+        return REPEATS * sum(event.unclean for event in self.events)
+
+
+def judge(senders: Iterable[Sender], ends: Ends, events: Sequence[Event]) -> Verdict:
+    accounts = [account(sender, ends, events) for sender in senders]
+    found = Verdict(accounts, events, [])
+    problems = [f"{event.name}: {event.problem}" for event in events if event.problem]
+    for one in accounts:
+        if one.lost:
+            problems.append(
+                f"{one.protocol}: {one.lost} lines were lost, such as {', '.join(one.lost_first)}"
+            )
+    for end in ends.by_name():
+        repeated = sum(one.repeated[end] for one in accounts)
+        if repeated > found.repeats_allowed:
+            problems.append(f"{end}: {repeated} lines were repeated; {found.repeats_allowed} are allowed")
+    return Verdict(accounts, events, problems)
+
+
+def account(sender: Sender, ends: Ends, events: Sequence[Event]) -> Account:
+    channel, sent = sender.channel, len(sender.sent)
+    one = Account(sender.protocol, channel, sent)
+    by_name = ends.by_name()
+    for name, tally in by_name.items():
+        setattr(one, name, tally.unique(channel))
+        one.repeated[name] = tally.repeated(channel)
+    if isinstance(sender, RelpSender):
+        for name, tally in by_name.items():  # what was sent again need not be known as a repetition
+            own = sum(
+                min(tally.times(channel, n) - 1, sender.resent.times(channel, n))
+                for n in sender.resent.numbers(channel)
+                if tally.times(channel, n) > 1
+            )
+            one.repeated[name] -= own
+    one.to_mail = sum(1 for n in ends.archived.numbers(channel) if mailed(n))
+    for number in range(sent):
+        _place(one, sender, number, ends, events)
+    return one
+
+
+def _place(one: Account, sender: Sender, number: int, ends: Ends, events: Sequence[Event]) -> None:
+    archived = bool(ends.archived.times(sender.channel, number))
+    if isinstance(sender, RelpSender):
+        taken = bool(sender.acknowledged.times(sender.channel, number))
+    else:
+        taken = archived or not _excused(one, sender.sent[number], sender.opened[number], events)
+    one.taken += taken
+    if not taken and not archived:
+        return
+    missing = [
+        name
+        for name, tally in ends.by_name().items()
+        if not tally.times(sender.channel, number) and (name != "mailed" or mailed(number))
+    ]
+    if missing:
+        one.lost += 1
+        if len(one.lost_first) < 5:
+            one.lost_first.append(f"{number} ({', '.join(missing)})")
+
+
+def _excused(one: Account, written: float, opened: float, events: Sequence[Event]) -> bool:
+    """Whether a line that is not in the archive need not be there."""
+    for event in events:
+        # A sender may learn late that its connection is dead: until then the kernel takes what it writes.
+        if event.down and written >= event.began and (written <= event.ended or opened < event.began):
+            one.down += 1
+            return True
+        if event.intake_killed and event.began - HELD_SECONDS <= written < event.began:
+            one.held += 1
+            one.held_longest = max(one.held_longest, event.began - written)
+            return True
+    return False
