@@ -9,7 +9,7 @@ import signal
 import ssl
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from pipeline.soak.senders import RelpSender, Sender, TcpSender, TlsSender, UdpS
 from pipeline.soak.verdict import Verdict, judge
 from pipeline.wait import WaitTimeout, wait_until
 
-RATES = {"udp": 250.0, "tcp": 250.0, "tls": 200.0, "relp": 300.0}  # lines a second, but for the bursts
+RATES = {"udp": 400.0, "tcp": 500.0, "tls": 400.0, "relp": 500.0}  # lines a second, but for the bursts
 BETWEEN = (1.0, 5.0)  # seconds of load between two events
 QUIET = 30.0  # seconds without anything new at any end, after which no more is expected
 DRAIN = 600.0  # seconds that the ends have at most, once nothing is sent any more
@@ -73,16 +73,28 @@ def report(release: Release, minutes: float, seed: int = 0, as_json: bool = Fals
 
 
 def soak(name: str, seconds: float, seed: int) -> Verdict:
-    """Run the load and the events for so long against the image, and judge. Leaves nothing behind.
+    """Run the load and the events for so long against that image, and judge. Leaves nothing behind.
 
     Raises UserError where MailHog can't be had, RuntimeError when the server does not come back after an event.
     """
-    with _terminated_like_interrupted(), ExitStack() as stack:
+    with _terminated_like_interrupted(), staged(name, random.Random(seed)) as stage:
+        senders = all_senders(stage)
+        _load(stage, senders, seconds)
+        return judge(senders, drained(stage, senders), stage.events)
+
+
+@contextmanager
+def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
+    """A server of that image, ready, with every input on, a mail relay, and a target of forwarded alerts.
+
+    `more` are further variables of the server.
+    """
+    with ExitStack() as stack:
         client = docker.from_env()
         stack.callback(client.close)
         have_mailhog(client)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ossec-log-server-soak-")))
-        folder.chmod(0o755)
+        folder.chmod(0o755)  # the container's user is not ours
         certificates(folder, server="localhost")
         net = stack.enter_context(servers.network(client))
         volume = client.volumes.create()
@@ -92,43 +104,38 @@ def soak(name: str, seconds: float, seed: int) -> Verdict:
         collector = Collector(gateway)
         collector.open()
         stack.callback(collector.close)
+        volumes = [
+            f"{volume.name}:{DATA}",
+            f"{folder}/server.crt:/etc/ossec-log-server/tls/tls.crt:ro",
+            f"{folder}/server.key:/etc/ossec-log-server/tls/tls.key:ro",
+        ]
+        variables = settings(mailhog(relay, net), gateway) | {
+            "OSSEC_EMAIL_ALERT_LEVEL": str(MAIL_LEVEL),
+            "OSSEC_EMAIL_MAX_PER_HOUR": "9999",
+            "OSSEC_RELP": "yes",
+            "OSSEC_METRICS_PORT": "9514",
+            "OSSEC_FORWARD": f"relp://{collector.address[0]}:{collector.address[1]}",
+            "OSSEC_FORWARD_FORMAT": "json",
+            **more,
+        }
         under_test = stack.enter_context(
-            servers.server(
-                client,
-                name,
-                settings(mailhog(relay, net), gateway)
-                | {
-                    "OSSEC_EMAIL_ALERT_LEVEL": str(MAIL_LEVEL),
-                    "OSSEC_EMAIL_MAX_PER_HOUR": "9999",
-                    "OSSEC_RELP": "yes",
-                    "OSSEC_METRICS_PORT": "9514",
-                    "OSSEC_FORWARD": f"relp://{collector.address[0]}:{collector.address[1]}",
-                    "OSSEC_FORWARD_FORMAT": "json",
-                },
-                network=net.name,
-                volumes=[
-                    f"{volume.name}:{DATA}",
-                    f"{folder}/server.crt:/etc/ossec-log-server/tls/tls.crt:ro",
-                    f"{folder}/server.key:/etc/ossec-log-server/tls/tls.key:ro",
-                ],
-            )
+            servers.server(client, name, variables, network=net.name, volumes=volumes)
         )
-        stage = Stage(under_test, relay, net, collector, random.Random(seed))
-        stage.started()
         context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
-        senders = _senders(stage, context)
-        _load(stage, senders, seconds)
+        stage = Stage(name, under_test, str(volume.name), relay, net, collector, context, chance)
+        stage.started()
+        yield stage
 
-        def seen() -> Ends:
-            return Ends(
-                ends.archived(name, str(volume.name)),
-                ends.alerts(name, str(volume.name)),
-                ends.printed(str(under_test.container.id)),
-                collector.seen,
-                ends.mailed(mailhog(relay, net)),
-            )
 
-        return judge(senders, _drained(seen, senders), stage.events)
+def seen(stage: Stage) -> Ends:
+    """What is at the ends now."""
+    return Ends(
+        ends.archived(stage.image, stage.volume),
+        ends.alerts(stage.image, stage.volume),
+        ends.printed(str(stage.server.container.id)),
+        stage.collector.seen.copy(),
+        ends.mailed(mailhog(stage.relay, stage.network)),
+    )
 
 
 def mailhog(relay: Container, on: Network) -> MailHog:
@@ -136,14 +143,16 @@ def mailhog(relay: Container, on: Network) -> MailHog:
     return MailHog(f"http://{servers.address(relay, on)}:8025", (str(relay.name), 1025))
 
 
-def _senders(stage: Stage, context: ssl.SSLContext) -> list[Sender]:
+def all_senders(stage: Stage) -> list[Sender]:
+    """One for each protocol."""
+
     def address() -> str:
         return stage.address
 
     return [
         UdpSender("udp", address, RATES["udp"]),
         TcpSender("tcp", address, RATES["tcp"]),
-        TlsSender(context, "tls", address, RATES["tls"]),
+        TlsSender(stage.tls, "tls", address, RATES["tls"]),
         RelpSender("relp", address, RATES["relp"]),
     ]
 
@@ -177,36 +186,38 @@ def _load(stage: Stage, senders: Sequence[Sender], seconds: float) -> None:
             sender.finish()
 
 
-def _drained(look: Callable[[], Ends], senders: Sequence[Sender]) -> Ends:
+def drained(stage: Stage, senders: Sequence[Sender]) -> Ends:
     """What is at the ends, once all is there that was archived, or nothing new comes any more."""
     before, since = tuple[int, ...](), time.monotonic()
-    seen = look()
+    found = seen(stage)
 
     def over() -> bool:
-        nonlocal before, since, seen
-        seen = look()
-        counts = tuple(tally.total(sender.channel) for tally in seen.by_name().values() for sender in senders)
+        nonlocal before, since, found
+        found = seen(stage)
+        counts = tuple(
+            tally.total(sender.channel) for tally in found.by_name().values() for sender in senders
+        )
         if counts != before:
             before, since = counts, time.monotonic()
             return False  # one look more, for what is repeated
-        return _complete(seen, senders) or time.monotonic() - since > QUIET
+        return _complete(found, senders) or time.monotonic() - since > QUIET
 
     with err.status("Waiting until all has arrived …"):
         try:
             wait_until(over, DRAIN, 2.0, "the last alert")
         except WaitTimeout:
-            return seen  # what has arrived by then counts
-    return seen
+            return found  # what has arrived by then counts
+    return found
 
 
-def _complete(seen: Ends, senders: Sequence[Sender]) -> bool:
+def _complete(found: Ends, senders: Sequence[Sender]) -> bool:
     """Whether all that is archived is at the other ends."""
     for sender in senders:
         channel = sender.channel
-        archived = seen.archived.unique(channel)
-        if any(tally.unique(channel) < archived for tally in (seen.alerts, seen.printed, seen.forwarded)):
+        archived = found.archived.unique(channel)
+        if any(tally.unique(channel) < archived for tally in (found.alerts, found.printed, found.forwarded)):
             return False
-        if seen.mailed.unique(channel) < sum(1 for n in seen.archived.numbers(channel) if mailed(n)):
+        if found.mailed.unique(channel) < sum(1 for n in found.archived.numbers(channel) if mailed(n)):
             return False
         if isinstance(sender, RelpSender) and archived < sender.acknowledged.unique(channel):
             return False

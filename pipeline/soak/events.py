@@ -1,5 +1,6 @@
 """What happens to the server under load: stops, kills, hangs, and the far ends' absences."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -36,10 +37,13 @@ class Event:
 class Stage:
     """The server and what stands around it."""
 
+    image: str
     server: Server
+    volume: str
     relay: Container
     network: Network
     collector: Collector
+    tls: ssl.SSLContext  # for a client of it
     random: Random
     address: str = ""
     events: list[Event] = field(default_factory=list)

@@ -65,8 +65,11 @@ class Tally:
         """How often a number was seen that had been seen before."""
         return self.total(channel) - self.unique(channel)
 
-    def channels(self) -> Iterable[str]:
-        return self._seen.keys()
+    def copy(self) -> "Tally":
+        """As it is now, while others go on counting."""
+        found = Tally()
+        found._seen = {channel: bytearray(seen) for channel, seen in list(self._seen.items())}
+        return found
 
 
 def tally(chunks: Iterable[bytes], pattern: re.Pattern[bytes] = ID, into: Tally | None = None) -> Tally:

@@ -17,7 +17,7 @@ PATIENCE = 15.0  # seconds without an answer or a byte taken, after which a conn
 RETRY = 0.1  # seconds between two attempts to connect
 SEND_BUFFER = 64 << 10  # bytes asked of the kernel for each TCP connection: what it may hold when that breaks
 WINDOW = 256  # lines that RELP may have unacknowledged
-BURST_EVERY, BURST_SECONDS, BURST_FACTOR = 7.0, 1.0, 4.0
+BURST_EVERY, BURST_SECONDS, BURST_FACTOR = 7.0, 2.0, 4.0
 CATCH_UP = 0.5  # seconds that a sender which was held up makes good
 
 _OFFERS = b"relp_version=0\nrelp_software=soak\ncommands=syslog"
