@@ -3,6 +3,7 @@
  *
  *   feed tcp ADDRESS CONNECTIONS LINES FIRST COUNT   to port 514, over so many connections at once
  *   feed udp ADDRESS RATE LINES FIRST COUNT          to port 514, so many datagrams a second
+ *   feed relp ADDRESS CONNECTIONS LINES FIRST COUNT  to port 2514, over so many connections; acknowledged lines count
  *   feed engine SENDER SECONDS LINES FIRST COUNT     straight into the engine's socket, as from that sender
  *
  * Prints three numbers: messages sent, and when the first was sent and the last (seconds since 1970). What could not
@@ -23,6 +24,8 @@
 
 #define ENGINE_SOCKET "/var/ossec/queue/ossec/queue"
 #define PORT 514
+#define RELP_PORT 2514
+#define RELP_WINDOW 512  /* lines that a connection may have unacknowledged */
 #define MESSAGE_MAX 8192 /* bytes */
 #define CHUNK 65536      /* bytes a write over TCP */
 #define BURST 64         /* datagrams a system call */
@@ -123,14 +126,113 @@ end:
     return (void *)sent;
 }
 
-static size_t over_tcp(void)
+static int send_all(int out, const char *data, size_t length)
+{
+    while (length > 0) {
+        ssize_t taken = send(out, data, length, MSG_NOSIGNAL);
+
+        if (taken < 0) {
+            return -1;
+        }
+        data += taken;
+        length -= (size_t)taken;
+    }
+    return 0;
+}
+
+/* How many answers came, of which each but the first is one line; -1 at the end. With `wait`, at least one. */
+static ssize_t relp_answers(int out, int wait)
+{
+    char answers[8192];
+    ssize_t length = recv(out, answers, sizeof(answers), wait ? 0 : MSG_DONTWAIT), lines_in_it = 0;
+
+    if (length < 0) {
+        return !wait && errno == EAGAIN ? 0 : -1;
+    }
+    for (ssize_t i = 0; i < length; i++) {
+        lines_in_it += answers[i] == '\n';
+    }
+    return length == 0 ? -1 : lines_in_it;
+}
+
+/* Opens a session on a connection; the answer ends with an empty line's newline or that of its last offer. */
+static int relp_open(int out)
+{
+    static const char hello[] = "1 open 49 relp_version=0\nrelp_software=feed\ncommands=syslog\n";
+    char answer[4096];
+    size_t length = 0, wanted = 0;
+
+    if (send_all(out, hello, sizeof(hello) - 1) != 0) {
+        return -1;
+    }
+    do { /* "1 rsp LENGTH DATA" and a newline */
+        ssize_t got = recv(out, answer + length, sizeof(answer) - 1 - length, 0);
+        char *data;
+
+        if (got <= 0) {
+            return -1;
+        }
+        length += (size_t)got;
+        answer[length] = '\0';
+        if (strncmp(answer, "1 rsp ", 6) == 0 && (data = strchr(answer + 6, ' ')) != NULL) {
+            wanted = (size_t)(data + 1 - answer) + strtoul(answer + 6, NULL, 10) + 1;
+        }
+    } while (wanted == 0 || length < wanted);
+    return 0;
+}
+
+/* As tcp_sender, but over RELP; returns how many were acknowledged. */
+static void *relp_sender(void *number)
+{
+    static const struct timeval stall = {.tv_sec = STALL_S};
+    char chunk[CHUNK + 2 * MESSAGE_MAX], message[MESSAGE_MAX];
+    size_t at = (size_t)number, waiting = 0, acknowledged = 0, transaction = 1;
+    int out = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (out < 0 || setsockopt(out, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof(stall)) != 0 ||
+        setsockopt(out, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof(stall)) != 0) {
+        die("socket");
+    }
+    if (connect(out, (struct sockaddr *)&target, sizeof(target)) != 0 || relp_open(out) != 0) {
+        close(out);
+        return (void *)0;
+    }
+    while (at < count || waiting > 0) {
+        size_t filled = 0;
+        ssize_t answers;
+
+        while (at < count && waiting < RELP_WINDOW && filled < CHUNK) {
+            size_t length = compose(message, "<38>", at, "");
+
+            filled += (size_t)sprintf(chunk + filled, "%zu syslog %zu ", ++transaction, length);
+            memcpy(chunk + filled, message, length);
+            filled += length;
+            chunk[filled++] = '\n';
+            at += connections;
+            waiting++;
+        }
+        if (filled > 0 && send_all(out, chunk, filled) != 0) {
+            break;
+        }
+        answers = relp_answers(out, filled == 0);
+        if (answers < 0) {
+            break;
+        }
+        waiting -= (size_t)answers;
+        acknowledged += (size_t)answers;
+    }
+    close(out);
+    return (void *)acknowledged;
+}
+
+static size_t over_connections(void *(*sender)(void *))
 {
     pthread_t threads[connections];
     size_t sent = 0;
     void *one;
 
     for (size_t i = 0; i < connections; i++) {
-        if ((errno = pthread_create(&threads[i], NULL, tcp_sender, (void *)i)) != 0) {
+        if ((errno = pthread_create(&threads[i], NULL, sender, (void *)i)) != 0) {
             die("thread");
         }
     }
@@ -227,12 +329,12 @@ static size_t into_engine(const char *sender, double limit)
 int main(int argc, char **argv)
 {
     const char *mode = argc == 7 ? argv[1] : "";
-    int network = strcmp(mode, "tcp") == 0 || strcmp(mode, "udp") == 0;
+    int relp = strcmp(mode, "relp") == 0, tcp = strcmp(mode, "tcp") == 0, udp = strcmp(mode, "udp") == 0;
     double began, how;
     size_t sent;
 
-    if (!network && strcmp(mode, "engine") != 0) {
-        fputs("usage: feed tcp ADDRESS CONNECTIONS | udp ADDRESS RATE | engine SENDER SECONDS   LINES FIRST COUNT\n", stderr);
+    if (!relp && !tcp && !udp && strcmp(mode, "engine") != 0) {
+        fputs("usage: feed tcp|relp ADDRESS CONNECTIONS | udp ADDRESS RATE | engine SENDER SECONDS   LINES FIRST COUNT\n", stderr);
         return 64;
     }
     how = atof(argv[3]);
@@ -240,13 +342,17 @@ int main(int argc, char **argv)
     read_lines(argv[4]);
     first = strtoul(argv[5], NULL, 10);
     count = strtoul(argv[6], NULL, 10);
-    target.sin_port = htons(PORT);
-    if (network && inet_pton(AF_INET, argv[2], &target.sin_addr) != 1) {
+    target.sin_port = htons(relp ? RELP_PORT : PORT);
+    if ((relp || tcp || udp) && inet_pton(AF_INET, argv[2], &target.sin_addr) != 1) {
         errno = EINVAL;
         die(argv[2]);
     }
     began = seconds(CLOCK_REALTIME);
-    sent = strcmp(mode, "tcp") == 0 ? over_tcp() : strcmp(mode, "udp") == 0 ? over_udp(how) : into_engine(argv[2], how);
+    if (tcp || relp) {
+        sent = over_connections(tcp ? tcp_sender : relp_sender);
+    } else {
+        sent = udp ? over_udp(how) : into_engine(argv[2], how);
+    }
     printf("%zu %.6f %.6f\n", sent, began, seconds(CLOCK_REALTIME));
     return 0;
 }

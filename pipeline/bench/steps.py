@@ -1,17 +1,20 @@
 """What is measured: each step starts a subject afresh, sends it something, and counts what arrived by its ids."""
 
+import math
 import statistics
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import docker
 from docker.errors import APIError
 
 from pipeline import server, syslog
-from pipeline.bench import subject
+from pipeline.bench import latency, subject
 from pipeline.bench.lines import PLAIN, numbered
 from pipeline.bench.results import UDP_RATES, Findings, Measurement
 from pipeline.bench.subject import Kind, Look, Subject
@@ -27,6 +30,15 @@ IDLE_LOOKS = 5  # a second apart
 LIMIT = 60.0  # seconds that a subject has for all that it gets; one that is still at work then has no more
 QUIET = 5.0  # seconds without a new line in the archive after which no more is expected
 SPAN = 1_000_000  # ids a rate of UDP
+CPU_LINES = 300_000
+CPU_RATES = (15_000, 1_000)  # datagrams a second
+CPU_SECONDS = 10.0  # at each
+START_REST = 20.0  # seconds in which one that has just started comes to rest
+IDLE_SECONDS = 65.0  # two health checks
+COMMANDS = 10  # of which the mean is taken
+LATENCY_LINES = 10_000
+RELP_LINES = 300_000
+RELP_CONNECTIONS = 10
 ATTACKER = "203.0.113.9"
 
 # Answers each query at once with NXDOMAIN, or never.
@@ -58,11 +70,14 @@ class Bench:
         return max(1000, round(count * self.scale))
 
     @contextmanager
-    def subject(self, kind: Kind, answers: bool = True) -> Iterator[Subject]:
-        """A subject that is ready, with a DNS server that answers or one that drops every query."""
+    def subject(self, kind: Kind, answers: bool = True, **more: Any) -> Iterator[Subject]:
+        """A subject that is ready, with a DNS server that answers or one that drops every query.
+
+        `more` are further options of its container.
+        """
         with (
             self.name_server(answers) as dns,
-            subject.running(self.client, kind, self.tools, self.cpus, dns) as running,
+            subject.running(self.client, kind, self.tools, self.cpus, dns, **more) as running,
         ):
             running.wait_ready()
             yield running
@@ -164,6 +179,66 @@ def measure_udp(bench: Bench, kind: Kind, found: Findings) -> None:
             found.counts[f"udp_{rate}"] = _counted(running, sent, first, count)
 
 
+def measure_cpu(bench: Bench, kind: Kind, found: Findings) -> None:
+    """CPU time of the whole container for a mixed line: at full speed, and at two rates over UDP.
+
+    Nothing is run in the container meanwhile, as that would count, too.
+    """
+    how = ("tcp", CONNECTIONS) if kind.sustained_over == "tcp" else ("udp", SUSTAINED_UDP)
+    with bench.subject(kind) as running:
+        found.values["cpu_full_us"] = _cpu(bench, running, how, 0, bench.scaled(CPU_LINES))
+        for number, rate in enumerate(CPU_RATES, 1):
+            count = bench.scaled(rate * CPU_SECONDS)
+            found.values[f"cpu_{rate}_us"] = _cpu(bench, running, ("udp", rate), number * SPAN, count)
+
+
+def _cpu(bench: Bench, running: Subject, how: tuple[str, float], first: int, count: int) -> float:
+    """Microseconds a line that was analysed; not a number if none was."""
+    before = running.wait_at_rest(START_REST)
+    bench.feed(how[0], running.address, how[1], "mixed", first, count)
+    used = running.wait_at_rest(LIMIT) - before
+    analysed = running.count(first, count).unique
+    return used / analysed * 1e6 if analysed else math.nan
+
+
+def measure_idle(bench: Bench, kind: Kind, found: Findings) -> None:
+    """CPU time a second of one that has nothing to do, its health check on; what its commands cost."""
+    with bench.subject(kind, healthcheck=None) as running:
+        before, began = running.wait_at_rest(START_REST), time.monotonic()
+        wait_until(
+            lambda: time.monotonic() - began >= IDLE_SECONDS, LIMIT + IDLE_SECONDS, 1.0, what="a quiet minute"
+        )
+        found.values["idle_cpu_ms"] = (running.cpu() - before) / (time.monotonic() - began) * 1000
+        for command in kind.commands:
+            before = running.cpu()
+            for _ in range(COMMANDS):
+                running.run("ossec-log-server", command)
+            found.values[f"{command}_cpu_ms"] = (running.cpu() - before) / COMMANDS * 1000
+
+
+def measure_latency(bench: Bench, kind: Kind, found: Findings) -> None:
+    """Milliseconds from a datagram to its alert at 1,000 a second: on standard output, or in stock's alerts.log."""
+    with bench.subject(kind) as running:
+        times = latency.measure(running, bench.scaled(LATENCY_LINES))
+    found.values["latency_median_ms"] = statistics.median(times) * 1000
+    found.values["latency_99_ms"] = statistics.quantiles(times, n=100)[98] * 1000
+
+
+def measure_relp(bench: Bench, kind: Kind, found: Findings) -> None:
+    """Lines acknowledged over RELP: on this machine's disk, and where a sync costs nothing, in memory."""
+    if not kind.takes_relp:
+        return
+    count = bench.scaled(RELP_LINES)
+    environment = {**kind.options["environment"], "OSSEC_RELP": "yes", "OSSEC_ALLOWED_IPS": subject.SENDERS}
+    for name, tmpfs in (("relp", {}), ("relp_in_memory", {subject.DATA: "size=2g,mode=1777"})):
+        options = {**kind.options, "environment": environment, "tmpfs": {**kind.options["tmpfs"], **tmpfs}}
+        with bench.subject(replace(kind, options=options)) as running:
+            sent = bench.feed("relp", running.address, RELP_CONNECTIONS, "mixed", 0, count)
+            measured = _counted(running, sent, 0, count)
+            # The rate of acknowledgements; the engine may be behind.
+            found.counts[name] = replace(measured, seconds=measured.sending_seconds)
+
+
 STEPS: Mapping[str, Callable[[Bench, Kind, Findings], None]] = {
     "start": measure_start,
     "one_write": measure_one_write,
@@ -172,6 +247,10 @@ STEPS: Mapping[str, Callable[[Bench, Kind, Findings], None]] = {
     "sustained": measure_sustained,
     "dns": measure_dns,
     "direct": measure_direct,
+    "cpu": measure_cpu,
+    "idle": measure_idle,
+    "latency": measure_latency,
+    "relp": measure_relp,
 }
 
 

@@ -4,7 +4,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from pipeline.wait import WaitTimeout, wait_until
 
 TOOLS = "/bench"  # where a subject finds the load generator and the lines
 PORT = 514
+DATA = "/var/ossec/data"  # our image's volume
 START = 60  # seconds in which a subject is expected to listen
+REST_SECONDS, REST_SHARE = 0.5, 0.05  # of a CPU: with less it has nothing left to do
 COUNTERS = 6  # seconds in which the engine brings its counters up to date: stock's state_interval is 5
 MEMORY = 1 << 30  # bytes that each may use
 SENDERS = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"  # wherever Docker's bridge is
@@ -52,6 +54,9 @@ class Kind:
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: frozenset[str] = frozenset()
     alerts_on_stdout: bool = False
+    takes_relp: bool = False
+    # Commands of its own whose cost is measured.
+    commands: tuple[str, ...] = ()
     # Stock passes on next to nothing over TCP, so what it sustains is measured over UDP.
     sustained_over: str = "udp"
 
@@ -127,6 +132,24 @@ class Subject:
         self.peak = max(self.peak, seen.memory)
         return seen
 
+    def cpu(self) -> float:
+        """CPU seconds that its cgroup has used. Unlike `look`, asking for it costs the subject nothing."""
+        snapshot: Any = self.container.stats(stream=False, one_shot=True)
+        return int(snapshot["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
+
+    def wait_at_rest(self, limit: float) -> float:
+        """Return once it uses next to no CPU time, or after the limit; the CPU seconds that it had used by then."""
+        before = self.cpu()
+
+        def rests() -> float | None:
+            nonlocal before
+            last, before = before, self.cpu()
+            return before if before - last < REST_SHARE * REST_SECONDS else None
+
+        with suppress(WaitTimeout):
+            return wait_until(rests, limit, REST_SECONDS, what=f"{self.kind.title} to rest")
+        return self.cpu()
+
     def count(self, first: int, count: int) -> Found:
         """The ids of that range in its archive, also after it has ended."""
         try:
@@ -158,8 +181,13 @@ class Subject:
 
 
 @contextmanager
-def running(client: docker.DockerClient, kind: Kind, tools: Path, cpus: float, dns: str) -> Iterator[Subject]:
-    """A subject in its container, just started, with these CPUs and that DNS server; removed at the end."""
+def running(
+    client: docker.DockerClient, kind: Kind, tools: Path, cpus: float, dns: str, **more: Any
+) -> Iterator[Subject]:
+    """A subject in its container, just started, with these CPUs and that DNS server; removed at the end.
+
+    `more` are further options of the container.
+    """
     options: dict[str, Any] = {
         **kind.options,
         "command": list(kind.command),
@@ -170,6 +198,7 @@ def running(client: docker.DockerClient, kind: Kind, tools: Path, cpus: float, d
         "dns": [dns],
         # A probe's own event would be the last in the archive.
         "healthcheck": {"test": ["NONE"]},
+        **more,
     }
     with server.container(client, kind.image, **options) as made:
         yield Subject(made, kind)
@@ -185,6 +214,8 @@ def ours(image: str) -> Kind:
         "/var/ossec/data/logs",
         options=options,
         alerts_on_stdout=True,
+        takes_relp=True,
+        commands=("ready", "health", "counters"),
         sustained_over="tcp",
     )
 
@@ -203,7 +234,7 @@ def stock_one_thread(image: str) -> Kind:
         image,
         "/var/ossec/logs",
         command=tuple(f"analysisd.{name}=1" for name in names),
-        steps=frozenset({"tcp", "sustained", "dns", "direct"}),
+        steps=frozenset({"tcp", "sustained", "dns", "direct", "cpu"}),
     )
 
 
@@ -215,7 +246,7 @@ def stock_json(image: str) -> Kind:
         image,
         "/var/ossec/logs",
         command=("<jsonout_output>yes</jsonout_output>",),
-        steps=frozenset({"sustained", "direct"}),
+        steps=frozenset({"sustained", "direct", "cpu"}),
     )
 
 
