@@ -19,7 +19,7 @@ _ID = re.compile(rb"latency([0-9]{7})")
 
 
 def measure(running: Subject, count: int) -> list[float]:
-    """Seconds from each datagram to its alert. Raises WaitTimeout if fewer than 9 of 10 alerts come: stock loses some."""
+    """Seconds from each datagram to its alert. Raises WaitTimeout if fewer than 9 of 10 come."""
     sent, seen = [0.0] * count, [0.0] * count
     with _alerts(running) as stream:
         watcher = threading.Thread(target=_watch, args=(stream, seen), daemon=True)

@@ -37,7 +37,8 @@ START_REST = 20.0  # seconds in which one that has just started comes to rest
 IDLE_SECONDS = 65.0  # two health checks
 COMMANDS = 10  # of which the mean is taken
 LATENCY_LINES = 10_000
-RELP_LINES = 300_000
+RELP_LINES = 200_000
+IN_MEMORY = {"type": "tmpfs", "device": "tmpfs", "o": "size=900m,uid=10514,gid=0,mode=0775"}
 RELP_CONNECTIONS = 10
 ATTACKER = "203.0.113.9"
 
@@ -229,14 +230,24 @@ def measure_relp(bench: Bench, kind: Kind, found: Findings) -> None:
     if not kind.takes_relp:
         return
     count = bench.scaled(RELP_LINES)
-    environment = {**kind.options["environment"], "OSSEC_RELP": "yes", "OSSEC_ALLOWED_IPS": subject.SENDERS}
-    for name, tmpfs in (("relp", {}), ("relp_in_memory", {subject.DATA: "size=2g,mode=1777"})):
-        options = {**kind.options, "environment": environment, "tmpfs": {**kind.options["tmpfs"], **tmpfs}}
-        with bench.subject(replace(kind, options=options)) as running:
-            sent = bench.feed("relp", running.address, RELP_CONNECTIONS, "mixed", 0, count)
-            measured = _counted(running, sent, 0, count)
-            # The rate of acknowledgements; the engine may be behind.
-            found.counts[name] = replace(measured, seconds=measured.sending_seconds)
+    environment = {**kind.options["environment"], "OSSEC_RELP": "yes"}
+    kind = replace(kind, options={**kind.options, "environment": environment})
+    for name, options in (("relp", {}), ("relp_in_memory", IN_MEMORY)):
+        volume = bench.client.volumes.create(driver_opts=options)
+        try:
+            mounts = {
+                str(bench.tools): _read_only(subject.TOOLS),
+                volume.name: {"bind": subject.DATA, "mode": "rw"},
+            }
+            with bench.subject(kind, volumes=mounts) as running:
+                sent = bench.feed("relp", running.address, RELP_CONNECTIONS, "mixed", 0, count)
+                found.counts[name] = _counted(running, sent, 0, count)
+        finally:
+            volume.remove(force=True)
+
+
+def _read_only(where: str) -> dict[str, str]:
+    return {"bind": where, "mode": "ro"}
 
 
 STEPS: Mapping[str, Callable[[Bench, Kind, Findings], None]] = {

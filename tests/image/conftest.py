@@ -22,6 +22,7 @@ FROM_HERE = {"OSSEC_ALLOWED_IPS": "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"}
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--release", help="the version of OSSEC to test; without it the newest")
     parser.addoption("--rounds", type=int, default=2, help="how often each end comes in test_no_loss.py")
+    parser.addoption("--power-failures", type=int, default=3, help="how many on each file system")
     parser.addoption("--lines", type=int, default=20_000, help="how many lines each round sends there")
 
 
