@@ -1,48 +1,36 @@
-/* ossec-output WAY HOST PORT FORMAT ALERTS POSITION: hands OSSEC's alerts on. The day's files in the folder ALERTS are its queue:
- * it notes in the file POSITION how far it has come when what it has handed on has arrived, so that what was under way when
- * anything ended comes twice rather than never. WAY is stdout, tcp, tls or relp; FORMAT is json or syslog (RFC 5424).
+/* ossec-output TRANSPORT HOST PORT FORMAT ALERTS POSITION: hands OSSEC's alerts on. The day's files in the folder ALERTS are its
+ * queue: it notes in the file POSITION how far it has come when what it has handed on has arrived, so that what was under way
+ * when anything ended comes twice rather than never. TRANSPORT is stdout, tcp, tls or relp; FORMAT is json or syslog (RFC 5424).
+ * ossec-output --settle ALERTS POSITION: before the engine starts. Where a power failure has left less than what was handed
+ * on, what the engine will write there is new.
  * ossec-output --counters ALERTS POSITION: how many alerts were handed on, and how many bytes of them wait. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "files.h"
-#include "receiver.h"
+#include "alert_files.h"
+#include "deadline.h"
+#include "target.h"
 
-#define BUFFER (1 << 18) /* bytes; no alert is longer */
-#define BATCH 100        /* alerts that are sent and confirmed together, and may come twice */
-#define LOOK_MS 100     /* between two looks for new alerts */
-#define RETRY_MS 10000  /* the longest time between two attempts to reach a receiver */
-#define END_S 2         /* for what is left when it is asked to end */
+#define LOOK_MS 100        /* between two looks for new alerts */
+#define FIRST_RETRY_MS 500 /* between two attempts to reach a target, twice as long each time */
+#define LAST_RETRY_MS 10000
 
-static volatile sig_atomic_t ending;
-static char alerts[BUFFER], host_name[256];
+enum outcome { NOTHING, HANDED_ON, NOT_TAKEN };
 
-static void on_end(int signal)
-{
-    (void)signal;
-    ending = 1;
-    receiver_patience_ms = 1000;
-}
-
-static void die(const char *what)
-{
-    fprintf(stderr, "ossec-output: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
+static char host_name[256];
 
 /* What stands before an alert in a line of RFC 5424: local0.warning, as OSSEC's own forwarder has it, and the alert's time. */
-static size_t syslog_head(const char *alert, char *head, size_t size)
+static size_t syslog_head(const char *alert, size_t length, char *head, size_t size)
 {
-    const char *stamp = strstr(alert, "\"TimeStamp\":"); /* before all that a sender wrote */
-    time_t when = stamp ? (time_t)(strtod(stamp + 12, NULL) / 1000) : time(NULL);
+    static const char mark[] = "\"TimeStamp\":"; /* before all that a sender wrote */
+    const char *stamp = memmem(alert, length, mark, sizeof(mark) - 1);
+    time_t when = stamp ? (time_t)(strtod(stamp + sizeof(mark) - 1, NULL) / 1000) : time(NULL);
     struct tm utc;
     char date[32];
 
@@ -51,123 +39,126 @@ static size_t syslog_head(const char *alert, char *head, size_t size)
     return (size_t)snprintf(head, size, "<132>1 %s %s ossec-log-server - alert - ", date, host_name);
 }
 
-static int write_alert(struct receiver *r, const char *alert, size_t length, int syslog)
+/* Sends what is in the buffer, a batch at most; the number of alerts, -1 if the target does not take them. */
+static int send_batch(struct alert_files *f, struct target *t)
 {
-    char head[512], frame[64];
-    size_t head_length = syslog ? syslog_head(alert, head, sizeof(head)) : 0, frame_length = 0;
-    int relp = strcmp(r->way, "relp") == 0, counted = syslog && strcmp(r->way, "tls") == 0; /* RFC 5425 */
+    char head[512];
+    const char *alert;
+    size_t length;
+    int count = 0;
 
-    if (relp) {
-        frame_length = receiver_relp_head(r, "syslog", head_length + length, frame, sizeof(frame));
-    } else if (counted) {
-        frame_length = (size_t)snprintf(frame, sizeof(frame), "%zu ", head_length + length);
-    }
-    if (receiver_put(r, frame, frame_length) != 0 || receiver_put(r, head, head_length) != 0 ||
-        receiver_put(r, alert, length) != 0 || receiver_put(r, "\n", !counted) != 0) {
-        return -1;
-    }
-    /* A line a write: up to 4 KiB a pipe takes a write whole or not at all, so that a kill leaves no half line. */
-    return strcmp(r->way, "stdout") == 0 ? receiver_flush(r) : 0;
-}
+    while (count < t->transport->batch && files_next(f, &alert, &length)) {
+        size_t head_length = t->syslog ? syslog_head(alert, length, head, sizeof(head)) : 0;
 
-/* Hands on what waits, a batch at most. 1 if there was something, 0 if not, -1 if the receiver does not take it. */
-static int hand_on(struct files *f, struct receiver *r, int syslog)
-{
-    long length = files_read(f, alerts, sizeof(alerts));
-    size_t done = 0;
-    uint64_t count = 0;
-    char *end;
-
-    if (length < 0) {
-        die(f->folder);
-    }
-    if (length == 0) {
-        return 0;
-    }
-    if (r->socket < 0 && receiver_connect(r) != 0) {
-        return -1;
-    }
-    for (; count < BATCH && (end = memchr(alerts + done, '\n', (size_t)length - done)) != NULL; done = (size_t)(end - alerts) + 1) {
-        *end = '\0';
-        if (write_alert(r, alerts + done, (size_t)(end - alerts) - done, syslog) != 0) {
+        if (target_put(t, head, head_length, alert, length) != 0) {
             return -1;
         }
         count++;
     }
-    if (count == 0) {
-        fprintf(stderr, "ossec-output: %ld bytes without a line's end, which are no alert, are left out\n", length);
-        done = (size_t)length;
-    }
-    if (receiver_flush(r) != 0 || receiver_confirm(r) != 0) {
-        return -1;
-    }
-    if (files_done(f, done, count) != 0) {
-        fprintf(stderr, "ossec-output: %s: %s; what follows comes twice after a restart\n", f->position, strerror(errno));
-    }
-    return 1;
+    return count == 0 || target_confirm(t) == 0 ? count : -1;
 }
 
-static void run(struct files *f, struct receiver *r, int syslog)
+static enum outcome hand_on(struct alert_files *f, struct target *t)
 {
-    int wait = 0, away = 0;
-    time_t end = 0;
+    int waiting = files_wait(f), count;
 
-    for (;;) {
-        int had = r->socket >= 0, done = hand_on(f, r, syslog);
-
-        if (ending && end == 0) {
-            end = time(NULL) + END_S;
-        }
-        if (ending && (done != 1 || time(NULL) >= end)) {
-            return;
-        }
-        if (done < 0 && had) {
-            continue; /* a connection that the receiver has ended meanwhile */
-        }
-        if (done < 0) {
-            if (!away) {
-                fprintf(stderr, "ossec-output: %s://%s:%s takes no alerts, so they wait: %s\n", r->way, r->host, r->port, r->why);
-            }
-            away = 1;
-            wait = wait == 0 ? 500 : wait * 2 > RETRY_MS ? RETRY_MS : wait * 2;
-        } else {
-            if (away && done) {
-                fprintf(stderr, "ossec-output: %s://%s:%s takes alerts again\n", r->way, r->host, r->port);
-                away = 0;
-            }
-            wait = 0;
-        }
-        if (done != 1) {
-            poll(NULL, 0, wait ? wait : LOOK_MS);
+    if (waiting < 0) {
+        snprintf(t->why, sizeof(t->why), "%s: %s", f->folder, strerror(errno));
+    }
+    if (waiting <= 0) {
+        return waiting < 0 ? NOT_TAKEN : NOTHING;
+    }
+    if (!t->is_open) {
+        files_sync(f, 1); /* as this may take a while */
+        if (target_open(t) != 0) {
+            return NOT_TAKEN;
         }
     }
+    count = send_batch(f, t);
+    if (count < 0) {
+        files_back(f);
+        return NOT_TAKEN;
+    }
+    files_done(f, (uint64_t)count);
+    return HANDED_ON;
+}
+
+/* One line when it stops taking alerts, and one when it takes them again. How long to wait until the next attempt. */
+static int tell(const struct target *t, enum outcome outcome, int *away, int wait)
+{
+    if (outcome == NOT_TAKEN) {
+        if (!*away) {
+            fprintf(stderr, "ossec-output: %s takes no alerts, so they wait: %s\n", target_name(t), t->why);
+        }
+        *away = 1;
+        return wait == 0 ? FIRST_RETRY_MS : wait * 2 > LAST_RETRY_MS ? LAST_RETRY_MS : wait * 2;
+    }
+    if (*away && outcome == HANDED_ON) {
+        fprintf(stderr, "ossec-output: %s takes alerts again\n", target_name(t));
+        *away = 0;
+    }
+    return outcome == HANDED_ON ? 0 : wait;
+}
+
+static void run(struct alert_files *f, struct target *t)
+{
+    int wait = 0, away = 0, at_once = 0;
+
+    for (;;) {
+        int was_open = t->is_open;
+        enum outcome outcome = hand_on(f, t);
+
+        files_sync(f, 0);
+        if (asked_to_end() && (outcome != HANDED_ON || end_is_over())) {
+            break;
+        }
+        if (outcome == NOT_TAKEN && was_open && at_once) {
+            at_once = 0; /* a connection that the peer has ended since it took something */
+            continue;
+        }
+        at_once |= outcome == HANDED_ON;
+        wait = tell(t, outcome, &away, wait);
+        if (outcome != HANDED_ON) {
+            pause_ms(outcome == NOT_TAKEN ? wait : LOOK_MS);
+        }
+    }
+    files_sync(f, 1);
+    target_close(t);
+}
+
+static int usage(void)
+{
+    fputs("usage: ossec-output TRANSPORT HOST PORT FORMAT ALERTS POSITION | --settle ALERTS POSITION | --counters ALERTS POSITION\n",
+          stderr);
+    return 64;
 }
 
 int main(int argc, char **argv)
 {
-    struct sigaction act = {.sa_handler = on_end};
-    static struct files f;
-    struct receiver r = {.socket = -1};
+    static struct alert_files f;
+    static struct target t = {.socket = -1};
     int counting = argc == 4 && strcmp(argv[1], "--counters") == 0;
+    int settling = argc == 4 && strcmp(argv[1], "--settle") == 0;
 
-    if (!counting && argc != 7) {
-        fputs("usage: ossec-output WAY HOST PORT FORMAT ALERTS POSITION | --counters ALERTS POSITION\n", stderr);
-        return 64;
+    if (!counting && !settling && (argc != 7 || target_choose(&t, argv[1]) != 0)) {
+        return usage();
     }
-    if (files_open(&f, argv[argc - 2], argv[argc - 1], counting) != 0) {
-        die(argv[argc - 1]);
+    if (!counting && !settling) {
+        deadline_watch_signals();
     }
+    files_open(&f, argv[argc - 2], argv[argc - 1], counting);
     if (counting) {
         printf("%" PRIu64 " %" PRIu64 "\n", f.handed_on, files_waiting(&f));
         return 0;
     }
-    r.way = argv[1];
-    r.host = argv[2];
-    r.port = argv[3];
+    if (settling) {
+        files_settle(&f);
+        return 0;
+    }
+    t.host = argv[2];
+    t.port = argv[3];
+    t.syslog = strcmp(argv[4], "syslog") == 0;
     gethostname(host_name, sizeof(host_name) - 1);
-    signal(SIGPIPE, SIG_IGN);
-    sigaction(SIGTERM, &act, NULL);
-    sigaction(SIGINT, &act, NULL);
-    run(&f, &r, strcmp(argv[4], "syslog") == 0);
+    run(&f, &t);
     return 0;
 }

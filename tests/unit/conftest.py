@@ -1,10 +1,13 @@
-"""What several of these tests use."""
+"""What several of these tests use: programs of the image, compiled with sanitizers."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.unit import output_program
 from tests.unit.intake import compiled, intake_sources
+from tests.unit.output_program import Engine, Output
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +15,26 @@ def intake_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ossec-intake with the sanitizers; it keeps its page of counters in the folder that it runs in."""
     flags = ('-DSTATE_PATH="intake.state"',)
     return compiled(tmp_path_factory.mktemp("intake"), *intake_sources(), flags=flags)
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ossec-output with the sanitizers."""
+    flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    return output_program.compiled(tmp_path_factory.mktemp("output"), *flags)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return Engine(tmp_path / "alerts")
+
+
+@pytest.fixture
+def output(program: Path, engine: Engine, tmp_path: Path) -> Iterator[Output]:
+    """One that has been started once, on an empty folder."""
+    made = Output(program, engine, tmp_path)
+    made.command("--settle")
+    yield made
+    if made.process and made.process.poll() is None:
+        made.process.kill()
+        made.process.wait()
