@@ -2,9 +2,9 @@
 # Writes what the daemons read, to /run, from the checked settings and files, and has the daemons check it.
 
 xml() { # TEXT: as XML character data
-    local text=${1//&/&amp;}
-    text=${text//</&lt;}
-    echo "${text//>/&gt;}"
+    local text=${1//&/"&amp;"} # in quotes, as bash 5.2 takes a bare "&" for what was found
+    text=${text//</"&lt;"}
+    echo "${text//>/"&gt;"}"
 }
 
 # One section for all: OSSEC forgets the rules of an earlier section when it reads a later one.
@@ -19,7 +19,7 @@ write_rules() {
             added+=("<include>$file</include>")
         fi
     done
-    grep -vE 'local_rules.xml|</rules>' $stock | sed "$changes"
+    sed -E "/local_rules.xml|<\/rules>/d; $changes" $stock
     printf '%s\n' "${added[@]}"
     echo "<include>${local_rules:-local_rules.xml}</include>"
     for file in "${lists[@]}"; do
@@ -47,36 +47,56 @@ write_ossec_conf() {
     echo "</ossec_config>"
 }
 
+without_carriage_returns() { sed 's/\r$//' "$1"; } # FILE: as an editor of Windows' writes it
+
 # The compiled lists lie beside their sources, in a folder that can be written.
 write_lists() {
-    local problem
-    mkdir -p $run/lists
+    local problem file
+    must 73 "$run/lists: cannot be made" "give the container a tmpfs: --tmpfs /run" mkdir -p $run/lists
     [[ ${#lists[@]} != 0 ]] || return 0
-    cp -f "${lists[@]}" $run/lists/
-    problem=$(/var/ossec/bin/ossec-makelists 2>&1) || fail 78 "OSSEC does not compile the lists: ${problem//$'\n'/ }"
+    for file in "${lists[@]}"; do
+        to_file "$run/lists/${file##*/}" without_carriage_returns "$file"
+    done
+    problem=$(/var/ossec/bin/ossec-makelists 2>&1) ||
+        fail 78 "$mounts/lists: OSSEC does not compile the lists (${problem//$'\n'/ }); look at their lines, key:value each"
+}
+
+link() { # FILE NAME
+    must 73 "$2: cannot be made" "give the container a tmpfs: --tmpfs /run" ln -sfn "$1" "$2"
+}
+
+# The first that says a value wins.
+write_options() {
+    [[ -z $options ]] || without_carriage_returns "$options"
+    echo
+    cat $default_options
 }
 
 write_configuration() {
     if [[ -n $native ]]; then
-        cat "$native" > $run/ossec.conf
+        to_file $run/ossec.conf cat "$native"
     else
-        write_ossec_conf > $run/ossec.conf
+        to_file $run/ossec.conf write_ossec_conf
     fi
-    ln -sfn "${local_rules:-/var/ossec/etc/local_rules.xml.default}" $run/local_rules.xml
-    [[ -z $local_decoders ]] || ln -sfn "$local_decoders" $run/local_decoder.xml
-    # The first that says a value wins.
-    cat ${options:+"$options"} <(echo) $default_options > $run/local_internal_options.conf
+    link "${local_rules:-/var/ossec/etc/local_rules.xml.default}" $run/local_rules.xml
+    [[ -z $local_decoders ]] || link "$local_decoders" $run/local_decoder.xml
+    to_file $run/local_internal_options.conf write_options
     write_mail_queue
 }
 
 # says NAME: what the configuration, whoever wrote it, says in its <global>.
-says() { $lib/configuration value "$1" $run/ossec.conf; }
+says() { $lib/configuration value "$1" $run/ossec.conf || fail 70 "$run/ossec.conf: cannot be read again; try again"; }
 
 # check_daemon NAME: by the daemon itself, whose words become one line with the user's file in it.
 check_daemon() {
-    local output
-    output=$("/var/ossec/bin/$1" -t 2>&1) || fail 78 "$($lib/configuration explain ${native:+"$native"} "${fragments[@]}" \
-        ${local_rules:+"$local_rules"} "${rules[@]}" ${local_decoders:+"$local_decoders"} <<< "$output")"
+    local output status=0
+    output=$("/var/ossec/bin/$1" -t 2>&1) || status=$?
+    ((status != 0)) || return 0
+    ((status <= 128)) || fail 71 "$1: its check of the configuration was ended by $(signal_of "$status");" \
+        "give the container more memory, or look into the host's log"
+    output=$($lib/configuration explain ${native:+"$native"} "${fragments[@]}" ${local_rules:+"$local_rules"} "${rules[@]}" \
+        ${local_decoders:+"$local_decoders"} <<< "$output") || output="$run/ossec.conf: OSSEC says: ${output//$'\n'/ }"
+    fail 78 "$output"
 }
 
 # What the daemons and the image need of each other, where a file of the user's may say otherwise.
@@ -117,4 +137,5 @@ configure() {
     write_configuration
     check_engine
     check_intake # last, as it may have a word to say of a certificate, and a mistake is to be the only line
+    check_metrics
 }

@@ -9,18 +9,23 @@ server_runs() {
 
 # Writes nothing to the volume, which need not be there or writable.
 configure_alone() {
-    mkdir -p $run 2>/dev/null && [[ -w $run ]] ||
-        fail 73 "$run cannot be made by UID $(id -u); give the container a tmpfs: --tmpfs /run"
     data=$run/data
     prepare_run
-    mkdir -p $run/fts $data/queue
+    must 73 "$run: cannot be filled" "give the container a tmpfs: --tmpfs /run" mkdir -p $run/fts $data/queue/journal
     configure
 }
 
 check() {
-    ! server_runs || fail 64 "a server runs in this container; check in one of its own: docker run --rm --volumes-from NAME IMAGE check"
+    ! server_runs ||
+        fail 64 "check: a server runs in this container; use one of its own: docker run --rm --volumes-from NAME IMAGE check"
     configure_alone
     say "the configuration is right"
+}
+
+show_file() {
+    echo
+    echo "# $(readlink -f "$1")"
+    $lib/configuration mask < "$1" || fail 73 "$1: cannot be read by UID $(id -u); run this as the server's own user"
 }
 
 show_configuration() {
@@ -31,7 +36,7 @@ show_configuration() {
         [[ $variable == *_FILE || -z ${!variable} ]] || echo "$variable=$(shown "$variable")"
     done
     for file in "$run"/{ossec.conf,local_internal_options.conf,local_rules.xml,local_decoder.xml}; do
-        [[ ! -e $file ]] || { echo && echo "# $(readlink -f "$file")" && $lib/configuration mask < "$file"; }
+        [[ ! -e $file ]] || show_file "$file"
     done
 }
 
@@ -42,7 +47,8 @@ logtest() {
     server_runs || configure_alone
     if (($# == 0)); then
         test_lines
-    elif (($# == 1)) && [[ -f $1 ]]; then
+    elif (($# == 1)) && [[ -e $1 ]]; then
+        [[ -f $1 && -r $1 ]] || fail 66 "logtest: '$1' is not a file that UID $(id -u) can read; name one that is, or a line"
         test_lines < "$1"
     else
         test_lines <<< "$*"
@@ -50,5 +56,7 @@ logtest() {
 }
 
 test_lines() {
-    ossec-intake --header stdin | /var/ossec/bin/ossec-logtest 2>&1
+    local status=0
+    ossec-intake --header stdin | /var/ossec/bin/ossec-logtest 2>&1 || status=$?
+    ((status == 0)) || fail 70 "logtest: OSSEC's rule tester ended with status $status; see what it says above"
 }

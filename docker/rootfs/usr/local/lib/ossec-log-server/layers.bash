@@ -9,8 +9,8 @@ default_options=/var/ossec/etc/local_internal_options.conf.default
 # readable PATH: whether the user has such a file; one that can't be read is a mistake, not a missing one.
 readable() {
     [[ -e $1 || -L $1 ]] || return 1
-    [[ ! -d $1 ]] || fail 78 "$1 is a folder; Docker makes one where the file that it was to mount does not exist"
-    [[ -r $1 ]] || fail 78 "$1 cannot be read by UID $(id -u); make it readable for it"
+    can_be_read "$1" "the configuration"
+    is_text "$1" || fail 78 "$1: it holds a NUL byte, as UTF-16 does; save it as plain UTF-8"
 }
 
 # one_file NAME: sets $found to its path, or to nothing.
@@ -27,15 +27,15 @@ many_files() {
     local -A by_name=()
     for place in "${@:3}"; do
         [[ ! -e $place/$folder || -r $place/$folder && -x $place/$folder ]] ||
-            fail 78 "$place/$folder cannot be read by UID $(id -u); make it readable for it"
+            fail 78 "$place/$folder: it cannot be read by UID $(id -u); make it readable and searchable for it"
         for path in "$place/$folder"/*; do
             name=${path##*/}
             if [[ -n ${by_name[$name]-} ]]; then
                 continue
             elif [[ $name != *"$suffix" ]]; then
-                [[ ! -e $path ]] || say "$path is not read, as its name does not end in $suffix"
+                [[ ! -e $path ]] || say "$path: it is not read, as its name does not end in $suffix; rename it"
             elif [[ $name == *[![:alnum:]._-]* ]]; then
-                [[ ! -e $path ]] || fail 78 "$path has a name that OSSEC can't take; use letters, digits, '.', '_' and '-'"
+                [[ ! -e $path ]] || fail 78 "$path: OSSEC can't take this name; use letters, digits, '.', '_' and '-'"
             elif readable "$path"; then
                 by_name[$name]=$path
             fi
@@ -47,13 +47,23 @@ many_files() {
     done < <(printf '%s\n' "${!by_name[@]}" | LC_ALL=C sort)
 }
 
+# Where kalaksi/ossec-log-server had its files on the volume, and an upgraded volume has none: what lies there since is not read.
+warn_of_old_places() {
+    local path
+    [[ -s $data/.layout ]] || return 0
+    for path in "$data"/rules/* "$kept"/{ossec.conf,decoder.xml,internal_options.conf}; do
+        [[ ! -e $path ]] || notice "$path: it is not read, as it lies where older images had it; $(right_place "$path")"
+    done
+}
+
 # Sets $native, $fragments, $local_rules, $local_decoders, $rules, $lists, $options: what there is of each.
 find_files() {
     local path name
     local -a found
     # Nothing would be found in it, and the server would run without what was asked of it.
-    for path in "$mounts" "$kept"; do
-        [[ ! -e $path || -r $path && -x $path ]] || fail 78 "$path cannot be read by UID $(id -u); make it readable for it"
+    for path in "$mounts" "$kept" "$mounts"/{tls,smtp,forward,conf.d,rules,lists}; do
+        [[ ! -e $path || -r $path && -x $path ]] ||
+            fail 78 "$path: it cannot be read by UID $(id -u); make it readable and searchable for it"
     done
     one_file local_rules.xml && local_rules=$found
     one_file local_decoder.xml && local_decoders=$found
@@ -67,18 +77,19 @@ find_files() {
         name=${path##*/}
         case $name in
             tls | smtp | forward | conf.d | rules | lists | ossec.conf | local_rules.xml | local_decoder.xml | local_internal_options.conf | '*') ;;
-            *) say "$path is not read; what is read there: ossec.conf, conf.d/*.conf, local_rules.xml, rules/*.xml," \
+            *) say "$path: it is not read; what is read there: ossec.conf, conf.d/*.conf, local_rules.xml, rules/*.xml," \
                 "local_decoder.xml, lists/, local_internal_options.conf, tls/, smtp/, forward/" ;;
         esac
     done
+    warn_of_old_places
     [[ -z $native || ${#fragments[@]} == 0 ]] ||
-        fail 78 "$native is used as it is, so ${fragments[0]} has no place in it; leave one of the two out"
+        fail 78 "$native: it is used as it is, so ${fragments[0]} has no place in it; leave one of the two out"
 }
 
 # check_files KIND FILE...: where OSSEC would say nothing, or nothing clear.
 check_files() {
     local problem
-    problem=$($lib/configuration check "$@" 2>&1) || fail 78 "$problem"
+    problem=$($lib/configuration check "$@" 2>&1) || fail 78 "${problem:-$mounts: its check ended without a word; try again}"
 }
 
 # Variables that say what ossec.conf says. The others are not OSSEC's, and hold with any ossec.conf.
@@ -88,8 +99,8 @@ warn_of_overridden() {
     for variable in OSSEC_LOG_ALERT_LEVEL "${!OSSEC_EMAIL_@}"; do
         [[ -z ${!variable:-} || $variable == *_FILE || $variable == OSSEC_EMAIL_NOTIFICATION ]] || ignored+=("$variable")
     done
-    [[ ${#ignored[@]} == 0 ]] || say "without effect, as $native is used as it is: ${ignored[*]}"
-    unused=$($lib/configuration unused "$native")
+    [[ ${#ignored[@]} == 0 ]] || say "$native: it is used as it is, so these have no effect: ${ignored[*]}"
+    unused=$($lib/configuration unused "$native") || fail 78 "$native: it cannot be read again; try again"
     [[ -z $unused ]] || say "$native: no daemon of this image reads $unused"
 }
 

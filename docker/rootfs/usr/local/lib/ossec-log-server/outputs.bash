@@ -12,30 +12,71 @@ one_of OSSEC_FORWARD_FORMAT "$forward_format" syslog json
 if [[ -n $metrics_port ]]; then
     port OSSEC_METRICS_PORT "$metrics_port"
     [[ ! $metrics_port =~ ^(514|2514|6514)$ ]] ||
-        wrong OSSEC_METRICS_PORT "which is a port of the receiver's own; write another, such as 9514"
+        wrong OSSEC_METRICS_PORT "is a port that syslog comes in at; write another, such as 9514"
 fi
 
 forward_folder=/etc/ossec-log-server/forward
 if [[ -n $forward ]]; then
     [[ $forward =~ ^(tcp|tls|relp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]+)$ ]] ||
-        wrong OSSEC_FORWARD "which is no receiver; write tcp://host:port, tls://host:port or relp://host:port"
+        wrong OSSEC_FORWARD "is not where alerts can be sent; write tcp://host:port, tls://host:port or relp://host:port"
     forward_way=${BASH_REMATCH[1]}
     forward_host=${BASH_REMATCH[2]//[\[\]]/}
     forward_port=${BASH_REMATCH[3]}
     port OSSEC_FORWARD "$forward_port"
     if [[ $forward_way == tls ]]; then
-        [[ ! -e $forward_folder/ca.crt ]] || pem $forward_folder/ca.crt CERTIFICATE OSSEC_FORWARD
-        if [[ -e $forward_folder/tls.crt || -e $forward_folder/tls.key ]]; then
-            pem $forward_folder/tls.crt CERTIFICATE OSSEC_FORWARD
-            pem $forward_folder/tls.key "PRIVATE KEY" OSSEC_FORWARD
+        ! there $forward_folder/ca.crt || pem $forward_folder/ca.crt CERTIFICATE OSSEC_FORWARD
+        if there $forward_folder/tls.crt || there $forward_folder/tls.key; then
+            pem_pair $forward_folder/tls.crt $forward_folder/tls.key OSSEC_FORWARD
         fi
     fi
 fi
 
+# port_state PORT: whether the metrics can have it, and on which address they listen: "free ::", and 0.0.0.0 where the kernel
+# has no IPv6; else the reason.
+port_state() {
+    # shellcheck disable=SC2016 # Perl's variables
+    perl -MSocket=:DEFAULT,inet_pton,IPPROTO_IPV6,IPV6_V6ONLY -e '
+        my ($port) = @ARGV;
+        my ($s, $any);
+        if (socket($s, AF_INET6, SOCK_STREAM, 0)) {
+            setsockopt($s, IPPROTO_IPV6, IPV6_V6ONLY, pack("i", 0));
+            $any = ["::", pack_sockaddr_in6($port, inet_pton(AF_INET6, "::"))];
+        } else {
+            socket($s, AF_INET, SOCK_STREAM, 0) or die "$!\n";
+            $any = ["0.0.0.0", pack_sockaddr_in($port, INADDR_ANY)];
+        }
+        setsockopt($s, SOL_SOCKET, SO_REUSEADDR, pack("i", 1));
+        print bind($s, $any->[1]) && listen($s, 1) ? "free $any->[0]\n" : "$!\n"' "$1" 2>/dev/null || echo "it cannot be tried"
+}
+
+# check_metrics: whether mini_httpd will get its port; sets $metrics_address.
+check_metrics() {
+    local state
+    [[ -n $metrics_port ]] || return 0
+    state=$(port_state "$metrics_port")
+    case $state in
+        "free "*) metrics_address=${state#free } ;;
+        "Permission denied") wrong OSSEC_METRICS_PORT "is a port below 1024, which this host gives to root only; write a higher one, such as 9514" ;;
+        "Address already in use") wrong OSSEC_METRICS_PORT "is in use by another program in this network namespace; write another port" ;;
+        *) wrong OSSEC_METRICS_PORT "cannot be listened on ($state); write another port, or leave it out" ;;
+    esac
+}
+
 # An engine that was killed may have left half an alert, with which the next one would share a line.
 cut_half_alert() {
     local file=$alerts/alerts.json
-    [[ ! -s $file || -z $(tail -c 1 $file) ]] || truncate -s "-$(tail -n 1 $file | wc -c)" $file
+    # shellcheck disable=SC2016 # Perl's variables
+    # A power cut may leave NULs at its end, too, which are no line either.
+    on_volume $file perl -e 'open(my $f, "+<", $ARGV[0]) or exit($!{ENOENT} ? 0 : 1);
+        my ($at, $part) = (-s $f, "");
+        while ($at > 0) {
+            my $from = $at > 65536 ? $at - 65536 : 0;
+            seek($f, $from, 0) && defined read($f, $part, $at - $from) or die "$ARGV[0]: $!\n";
+            my $newline = rindex($part, "\n");
+            if ($newline >= 0) { $at = $from + $newline + 1; last }
+            $at = $from;
+        }
+        $at == -s $f || truncate($f, $at) or die "$ARGV[0]: $!\n"' $file
 }
 
 # start_output NAME WAY HOST PORT FORMAT: as the daemon ossec-NAME, with its place in the alerts in queue/NAME.

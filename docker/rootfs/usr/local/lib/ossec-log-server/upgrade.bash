@@ -12,7 +12,7 @@ to_upgrade() {
 
 is_stock() { # NAME
     local sum
-    sum=$(sha256sum < "$data/$aside/$1")
+    sum=$(sha256sum < "$data/$aside/$1") || fail 73 "$data/$aside/$1: cannot be read; look after the disk that the volume is on"
     grep -qx "${sum:0:16} $1" "$stock_files"
 }
 
@@ -26,7 +26,7 @@ engine_takes() {
 
 engine_alone() {
     prepare_run
-    mkdir $run/fts
+    must 73 "$run/fts: cannot be made" "give the container a tmpfs: --tmpfs /run" mkdir -p $run/fts
     find_files
     check_layers
     write_configuration
@@ -38,8 +38,8 @@ lines_kept=() lines_replaced=() lines_unused=() lines_changed=()
 
 # keep NAME FILE WORDS...: it is used, as that file of etc.
 keep() {
-    mkdir -p "$(dirname "$data/etc/$2")"
-    cp --no-preserve=mode "$data/$aside/$1" "$data/etc/$2"
+    make_folders "$(dirname "$data/etc/$2")"
+    on_volume "$data/etc/$2" cp --no-preserve=mode "$data/$aside/$1" "$data/etc/$2"
     lines_kept+=("$1, as etc/$2${3:+; ${*:3}}")
 }
 
@@ -60,7 +60,7 @@ keep_if_taken() {
     ! engine_takes || judges=yes
     keep "$@"
     [[ $judges == yes ]] && ! engine_takes || return 0
-    rm "$data/etc/$2"
+    on_volume "$data/etc/$2" rm "$data/etc/$2"
     unset "lines_kept[-1]"
     changed "$1" "the engine does not take it as it is ($problem)"
 }
@@ -103,8 +103,8 @@ set_aside_todays() {
     local name
     for name in logs/{alerts/alerts.{log,json},archives/archives.log,firewall/firewall.log}; do
         [[ -s $data/$name && $(stat -c %h "$data/$name") == 1 ]] || continue
-        mkdir -p "$(dirname "$data/$aside/$name")"
-        mv "$data/$name" "$data/$aside/$name"
+        make_folders "$(dirname "$data/$aside/$name")"
+        on_volume "$data/$aside/$name" mv "$data/$name" "$data/$aside/$name"
         unused "$name" "it was no second name of the day's own file"
     done
 }
@@ -112,32 +112,36 @@ set_aside_todays() {
 old_files() { find . -mindepth 2 -path './[er]*' ! -type d "$@" -printf '%P\n' | sort; } # TEST_OF_FIND...
 
 upgrade_volume() {
-    local aside folder name names
-    [[ -s $data/.upgrade ]] || echo "replaced-$(date +%Y-%m-%d-%H%M%S)" > "$data/.upgrade"
-    aside=$(< "$data/.upgrade")
-    mkdir -p "$data/$aside"
+    local aside folder name listing
+    local -a names
+    [[ -s $data/.upgrade ]] ||
+        on_volume "$data/.upgrade" write_to "$data/.upgrade" echo "replaced-$(date +%Y-%m-%d-%H%M%S)"
+    aside=$(cat "$data/.upgrade") || not_writable "$data/.upgrade"
+    make_folders "$data/$aside"
     for folder in etc rules; do
-        [[ ! -d $data/$folder || -e $data/$aside/$folder ]] || mv "$data/$folder" "$data/$aside/"
+        [[ ! -d $data/$folder || -e $data/$aside/$folder ]] || on_volume "$data/$aside/$folder" mv "$data/$folder" "$data/$aside/"
     done
     set_aside_todays
     # The local files first: the others are judged together with them.
-    mapfile -t names < <(cd "$data/$aside" && old_files -name 'local_*' && old_files ! -name 'local_*')
+    listing=$(cd "$data/$aside" && old_files -name 'local_*' && old_files ! -name 'local_*') ||
+        fail 73 "$data/$aside: cannot be searched; look after the disk that the volume is on"
+    mapfile -t names <<< "$listing" || true
     for name in "${names[@]}"; do
-        judge "$name"
+        [[ -z $name ]] || judge "$name"
     done
     tell "replaced" "${lines_replaced[@]}"
     tell "set aside, not used" "${lines_unused[@]}"
     tell "kept" {logs,stats,queue}", with all that is in it" "${lines_kept[@]}"
     tell "set aside, AND YOU HAD CHANGED IT" "${lines_changed[@]}"
     say "the volume is upgraded; nothing was deleted: what is replaced or set aside is in $data/$aside"
-    echo $layout > "$data/.layout"
-    rm "$data/.upgrade"
+    on_volume "$data/.layout" write_to "$data/.layout" echo $layout
+    on_volume "$data/.upgrade" rm "$data/.upgrade"
 }
 
 upgrade() {
     local problem
-    ! server_runs || fail 64 "a server runs in this container; stop it, and upgrade its volume in a container of its own"
+    ! server_runs || fail 64 "upgrade: a server runs in this container; stop it, and upgrade its volume in a container of its own"
     prepare_volume
-    engine_takes || fail 78 "the volume is upgraded, but a server will not start on it: $problem"
+    engine_takes || fail 78 "$data: the volume is upgraded, but a server will not start on it: $problem"
     say "the volume has layout $layout, the one of this release"
 }

@@ -1,94 +1,250 @@
-# shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server first of all
+# shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server, after messages.bash
 # The data volume, and what the daemons expect to find on it and in /run.
 
-layout=1 # of the volume: a release whose volume the ones before can't use gives it a higher number
+layout=1    # of the volume: a release whose volume the ones before can't use gives it a higher number
+lock_file=$data/.lock
+small_volume=$((64 << 20)) # bytes; below that the day's logs soon fill it
 
-# The volume's name, where Docker or Podman has one.
+# mounts FORMAT...: a line for each mount of the container, its columns those of findmnt.
+mounts() { findmnt --raw --noheadings --output "$1" 2>/dev/null || true; }
+
+# mount_of PATH COLUMN: that column of the mount that the path lies on.
+mount_of() { findmnt --raw --noheadings --output "$2" --target "$1" 2>/dev/null || true; }
+
+# volume_name ROOT: the volume's name, where Docker or Podman has one.
 volume_name() {
-    local name
-    name=$(sed -nE "s|^\S+ \S+ \S+ \S*/volumes/([^/ ]+)/_data $data .*|\1|p" /proc/self/mountinfo)
-    echo "${name:-VOLUME}"
+    [[ $1 =~ /volumes/([^/]+)/_data$ ]] && echo "${BASH_REMATCH[1]}" || echo VOLUME
+}
+
+# Docker's options for the data volume and for each that is mounted below it.
+volume_options() {
+    local point root options=""
+    while read -r point root; do
+        [[ $point/ != "$data"/* ]] || options+=" -v $(volume_name "$root"):$point"
+    done < <(mounts TARGET,FSROOT)
+    echo "${options:- -v VOLUME:$data}"
 }
 
 # not_writable PATH: what the server can't use the volume without.
 not_writable() {
-    local whom=""
-    if grep -qE "^\S+ \S+ \S+ \S+ $data ro\b" /proc/self/mountinfo; then
-        fail 73 "$data cannot be written by UID $(id -u), as it is mounted read-only"
+    local whom="" owner point
+    owner=$(stat -c 'UID %u, group %g, mode %a' "$1" 2>/dev/null) || owner="a user that cannot be seen"
+    point=$(mount_of "$1" TARGET)
+    if [[ ,$(mount_of "$1" OPTIONS), == *,ro,* ]]; then
+        fail 73 "$point: cannot be written by UID $(id -u), as it is mounted read-only; mount it without 'ro'"
+    elif [[ -n ${KUBERNETES_SERVICE_HOST-} ]]; then
+        fail 73 "$1: cannot be used by UID $(id -u), group $(id -g) (it belongs to $owner);" \
+            "set the pod's securityContext.fsGroup to one of the container's groups, such as 10514"
     fi
     (($(id -g) == 0)) || whom=" $(id -u):$(id -g)"
-    fail 73 "$1 cannot be written by UID $(id -u), group $(id -g) (it belongs to $(stat -c 'UID %u, group %g, mode %a' "$1"));" \
-        "run this once, with this image's name: docker run --rm --user 0 -v $(volume_name):$data IMAGE upgrade$whom"
+    fail 73 "$1: cannot be written by UID $(id -u), group $(id -g) (it belongs to $owner);" \
+        "run this once, with this image's name: docker run --rm --user 0$(volume_options) IMAGE upgrade$whom"
 }
 
-check_writable() { # PATH... [TEST_OF_FIND...]
+# volume_trouble PATH REASON: why that could not be made, in the words of a tool, and what helps.
+volume_trouble() {
+    local inodes free
+    read -r inodes free < <(df --output=iavail,avail -B 1 "$data" 2>/dev/null | tail -n 1) || true
+    case $2 in
+        "No space left on device" | "Disk quota exceeded")
+            [[ ${inodes:-1} != 0 ]] ||
+                fail 73 "$1: cannot be made, as the volume has no inodes left; delete files on it, or give it a file system with more"
+            fail 73 "$1: cannot be made, as the volume is full ($(numfmt --to=iec "${free:-0}") are free);" \
+                "make room on it, or give it a larger disk"
+            ;;
+        "Permission denied" | "Operation not permitted" | "Read-only file system") not_writable "$(existing "$1")" ;;
+        "Not a directory" | "File exists")
+            fail 73 "$1: cannot be made, as another file is in its place; rename that file or mount another volume"
+            ;;
+        "Invalid cross-device link")
+            fail 73 "$1: cannot be made, as a volume is mounted below ${1%/*}; mount one on $data alone, or on $data/logs"
+            ;;
+        *) fail 74 "$1: cannot be made ($2); look after the disk that the volume is on" ;;
+    esac
+}
+
+# existing PATH: the path, or the nearest folder above it that is there.
+existing() {
+    local path=$1
+    until [[ -e $path || $path == / ]]; do
+        path=$(dirname "$path")
+    done
+    echo "$path"
+}
+
+# on_volume PATH COMMAND...: what makes PATH there.
+on_volume() {
+    local problem status
+    attempt "${@:2}"
+    ((status == 0)) || volume_trouble "$1" "$(reason_of "$problem")"
+}
+
+append_nothing() { : >> "$1"; }
+
+make_empty() { # FILE...: where it is not there
+    local file
+    for file in "$@"; do
+        [[ -f $file ]] || on_volume "$file" append_nothing "$file"
+    done
+}
+
+make_folders() { # FOLDER...
+    local folder
+    for folder in "$@"; do
+        [[ -d $folder ]] || on_volume "$folder" mkdir -p "$folder"
+    done
+}
+
+# check_usable PATH... [OPTION_OF_FIND...]: no file there, and no folder, that this user can't use. What mkfs makes does not count.
+check_usable() {
     local path
-    path=$(find "$@" ! -type l ! -writable -print -quit 2>/dev/null)
+    path=$(find "$@" -name lost+found -prune -o ! -type l \
+        \( ! -writable -o ! -readable -o -type d ! -executable \) -print -quit 2>/dev/null) || true
     [[ -z $path ]] || not_writable "$path"
 }
 
 check_layout() {
     local found=""
-    [[ ! -e $data/.layout ]] || found=$(< "$data/.layout")
-    [[ ${found:=0} =~ ^[0-9]{1,4}$ ]] || fail 78 "$data/.layout is '$found', which is the number of no layout"
-    ((10#$found <= layout)) || fail 78 "$data has layout $found, and this release knows none above $layout;" \
+    [[ ! -e $data/.layout ]] || found=$(tr -d '\0' < "$data/.layout" 2>/dev/null) || not_writable "$data/.layout"
+    [[ ${found:=0} =~ ^[0-9]{1,4}$ ]] ||
+        fail 78 "$data/.layout: '${found:0:40}' is not the number of a layout; write $layout into it"
+    ((10#$found <= layout)) || fail 78 "$data: it has layout $found, and this release knows none above $layout;" \
         "start the release that made it, or a later one"
 }
 
-# give_volume UID:GID TEST_OF_FIND...: with the rights of root, all for which that is true becomes that user's, and the
-# group may do with it what the user may.
+# give_volume UID:GID TEST_OF_FIND...: with the rights of root, all for which that is true becomes that user's, who may use
+# it, and the group may do with it what the user may.
 give_volume() {
-    find "$data" \( "${@:2}" \) ! -type l -exec chmod g=u {} +
     find "$data" \( "${@:2}" \) -exec chown --no-dereference "$1" {} +
+    find "$data" \( "${@:2}" \) ! -type l -exec chmod u+rwX,g=u {} +
+}
+
+# One server a volume, told by a lock that goes with the processes that hold it. Descriptor 9 stays open for the life of
+# the server; where root has taken it for the user that the server becomes, it is there already.
+lock_volume() {
+    local holder status=0
+    [[ -d $data ]] || fail 73 "$data: is not a folder; mount a volume there: -v ossec:$data"
+    check_usable "$data" -maxdepth 0
+    [[ ! /proc/self/fd/9 -ef $lock_file ]] || return 0
+    make_empty "$lock_file"
+    check_usable "$lock_file"
+    { exec 9<> "$lock_file"; } 2>/dev/null || fail 73 "$lock_file: cannot be opened; remove it, or mount another volume"
+    holder=$(flock --nonblock --conflict-exit-code 75 9 2>&1) || status=$?
+    if ((status == 75)); then
+        read -r holder 2>/dev/null < "$lock_file" || holder="another container"
+        fail 75 "$data: the volume $(volume_name "$(mount_of "$data" FSROOT)") is in use by a server in $holder;" \
+            "stop that one first, or give this one a volume of its own"
+    elif ((status != 0)); then
+        say "$data: its file system takes no lock ($(reason_of "$holder")); see to it that no second server uses this volume"
+    fi
+    echo "container $(hostname)" 2>/dev/null > "$lock_file" || true # a full disk is told of where it matters
+}
+
+# OSSEC gives the day's files a second name.
+check_file_system() {
+    local probe=$data/logs/.probe said
+    rm -f "$probe" "$probe.link" 2>/dev/null || true
+    on_volume "$probe" append_nothing "$probe"
+    said=$(ln "$probe" "$probe.link" 2>&1) || case $(reason_of "$said") in
+        "No space left on device") ;;
+        *) fail 73 "$data/logs: its file system ($(mount_of "$data/logs" FSTYPE)) has no hard links, which OSSEC needs" \
+            "($(reason_of "$said")); put the volume on ext4, XFS, Btrfs or NFS" ;;
+    esac
+    rm -f "$probe" "$probe.link" 2>/dev/null || true
+}
+
+# Not an error: where little is logged, it is enough.
+warn_of_small_volume() {
+    local size
+    size=$(df -B 1 --output=size "$data" 2>/dev/null | tail -n 1) || size=0
+    ((size == 0 || size >= small_volume)) ||
+        say "$data: the volume has $(numfmt --to=iec "$size") in all, which the logs of a day may fill; give it" \
+            "$(numfmt --to=iec $small_volume) or more"
 }
 
 prepare_volume() {
-    local folder unmade=""
+    lock_volume
     check_layout
-    check_writable "$data" -maxdepth 0
     umask 0002 # for another UID of the same group
-    for folder in logs/{alerts,archives,firewall} stats \
-        queue/{fts,diff,syscheck,rootcheck,agent-info,agentless,rids,journal,output,forward,mail/{queue,tmp,failed}}; do
-        mkdir -p "$data/$folder" 2>/dev/null || unmade=$data/$folder
-    done
-    : 2>/dev/null >> "$data/logs/ossec.log" || unmade=$data/logs/ossec.log
     if to_upgrade; then
-        check_writable "$data"/{etc,rules,logs,stats,queue}
+        check_usable "$data"/*
         upgrade_volume
     fi
-    check_writable "$data"/{logs,stats,queue}
-    [[ -z $unmade ]] || fail 73 "$unmade cannot be made; is the disk full? $(df -h --output=avail "$data" | tail -n 1) are free"
-    [[ -s $data/.layout ]] || echo $layout > "$data/.layout"
-    [[ -p $data/queue/mail/trigger ]] || mkfifo -m 0660 "$data/queue/mail/trigger"
+    make_folders "$data"/{logs/{alerts,archives,firewall},stats} \
+        "$data"/queue/{fts,diff,syscheck,rootcheck,agent-info,agentless,rids,journal,output,forward,mail/{queue,tmp,failed}}
+    make_empty "$data/logs/ossec.log"
+    check_usable "$data"/{logs,stats,queue}
+    check_file_system
+    warn_of_small_volume
+    [[ -s $data/.layout ]] || on_volume "$data/.layout" write_to "$data/.layout" echo $layout
     umask 0022
 }
 
+# What belongs in /etc/ossec-log-server, by what was mounted in its place.
+right_place() { # PATH
+    case $1 in
+        */logs | */queue | */stats | */data/* | */logs/*) echo "mount a volume on $data" ;;
+        */rules | */lists) echo "mount a folder of your own files as /etc/ossec-log-server/${1##*/}" ;;
+        */ossec.conf | */local_rules.xml | */local_decoder.xml | */local_internal_options.conf)
+            echo "mount it as /etc/ossec-log-server/${1##*/}"
+            ;;
+        */rules/*) echo "mount it as /etc/ossec-log-server/rules/${1##*/}" ;;
+        */lists/*) echo "mount it as /etc/ossec-log-server/lists/${1##*/}" ;;
+        *) echo "mount your own files one by one, or as a folder, in /etc/ossec-log-server" ;;
+    esac
+}
+
+# Mounted where OSSEC itself has its files, they would hide what comes with the image, or stand where the server writes.
+check_mounts() {
+    local point
+    while read -r point; do
+        case $point in
+            "$data" | "$data"/*) ;;
+            "$run" | "$run"/* | /var/ossec | /var/ossec/*)
+                fail 78 "$point: a file or folder is mounted there, in the place of the image's own; $(right_place "$point")"
+                ;;
+        esac
+    done < <(mounts TARGET)
+}
+
 prepare_run() {
-    rm -rf "${run:?}"
-    mkdir -p $run/{queue,alerts,shared,nullmailer}
-    touch $run/queue/queue # the engine removes it before it makes it
+    check_mounts
+    local remedy="give the container a tmpfs that everybody may write: --tmpfs /run:mode=1777"
+    must 73 "$run: cannot be emptied" "$remedy" rm -rf "${run:?}"
+    must 73 "$run: cannot be made" "$remedy" \
+        mkdir -p $run/{queue,alerts,shared,nullmailer,tmp} $run/spool
+    must 73 "$run: cannot be filled" "$remedy" ln -s "$data"/queue/mail/{queue,tmp,failed} $run/spool/
+    must 73 "$run: cannot be filled" "$remedy" mkfifo -m 0660 $run/spool/trigger # of nullmailer's
+    must 73 "$run: cannot be filled" "$remedy" touch $run/queue/queue            # the engine removes it before it makes it
+}
+
+# keep_newest FILE LINES
+keep_newest() {
+    tail -n "$2" "$1" > "$1.new" && mv -f "$1.new" "$1"
 }
 
 # forget_oldest FILE LINES: What the engine has seen for the first time, or is to ignore, it keeps for ever, in memory
 # too, and looks through: one sender of many user names could otherwise keep it from ever starting again.
 forget_oldest() {
-    [[ -f $1 ]] && (($(wc -l < "$1") > $2)) || return 0
-    tail -n "$2" "$1" > "$1.new"
-    mv -f "$1.new" "$1"
+    local lines
+    [[ -f $1 ]] || return 0
+    lines=$(wc -l < "$1") || return 0
+    ((lines <= $2)) || on_volume "$1.new" keep_newest "$1" "$2"
 }
 
 prepare_folders() {
-    local month
+    local month today
     prepare_volume
     prepare_run
     forget_oldest "$data/queue/fts/fts-queue" 100000
     forget_oldest "$data/queue/fts/ig-queue" 1000
-    ln -s "$data/queue/fts" $run/fts
+    must 73 "$run/fts: cannot be made" "give the container a tmpfs: --tmpfs /run" ln -s "$data/queue/fts" $run/fts
     # The engine removes these before it makes them, and calls it an error where there is nothing to remove.
-    touch "$data/logs/alerts/alerts.json" "$data/logs/archives/archives.log" "$data/logs/firewall/firewall.log"
+    make_empty "$data"/logs/{alerts/alerts.json,archives/archives.log,firewall/firewall.log}
     # ossec-maild looks for the day's file before the first alert has made it.
-    month=$alerts/$(date +%Y/%b)
-    mkdir -p "$month"
-    : >> "$month/ossec-alerts-$(date +%d).log"
-    ln -f "$month/ossec-alerts-$(date +%d).log" $alerts/alerts.log
+    month=$data/logs/alerts/$(date +%Y/%b)
+    today=$month/ossec-alerts-$(date +%d).log
+    make_folders "$month"
+    make_empty "$today"
+    on_volume "$data/logs/alerts/alerts.log" ln -f "$today" "$data/logs/alerts/alerts.log"
 }
