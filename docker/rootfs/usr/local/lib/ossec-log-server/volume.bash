@@ -2,7 +2,8 @@
 # The data volume, and what the daemons expect to find on it and in /run.
 
 layout=1    # of the volume: a release whose volume the ones before can't use gives it a higher number
-lock_file=$data/.lock
+volume=$data # also where a check has its own folder as $data
+lock_file=$volume/.lock
 small_volume=$((64 << 20)) # bytes; below that the day's logs soon fill it
 
 # mounts FORMAT...: a line for each mount of the container, its columns those of findmnt.
@@ -126,9 +127,8 @@ lock_volume() {
     [[ -d $data ]] || fail 73 "$data: is not a folder; mount a volume there: -v ossec:$data"
     check_usable "$data" -maxdepth 0
     [[ ! /proc/self/fd/9 -ef $lock_file ]] || return 0
-    make_empty "$lock_file"
-    check_usable "$lock_file"
-    { exec 9<> "$lock_file"; } 2>/dev/null || fail 73 "$lock_file: cannot be opened; remove it, or mount another volume"
+    (umask 0002 && make_empty "$lock_file")
+    { exec 9<> "$lock_file"; } 2>/dev/null || { exec 9< "$lock_file"; } 2>/dev/null || not_writable "$lock_file"
     holder=$(flock --nonblock --conflict-exit-code 75 9 2>&1) || status=$?
     if ((status == 75)); then
         read -r holder 2>/dev/null < "$lock_file" || holder="another container"
@@ -137,6 +137,7 @@ lock_volume() {
     elif ((status != 0)); then
         say "$data: its file system takes no lock ($(reason_of "$holder")); see to it that no second server uses this volume"
     fi
+    check_usable "$lock_file"
     echo "container $(hostname)" 2>/dev/null > "$lock_file" || true # a full disk is told of where it matters
 }
 
@@ -183,7 +184,7 @@ prepare_volume() {
 # What belongs in /etc/ossec-log-server, by what was mounted in its place.
 right_place() { # PATH
     case $1 in
-        */logs | */queue | */stats | */data/* | */logs/*) echo "mount a volume on $data" ;;
+        */logs | */queue | */stats | */data/* | */logs/*) echo "mount a volume on $volume" ;;
         */rules | */lists) echo "mount a folder of your own files as /etc/ossec-log-server/${1##*/}" ;;
         */ossec.conf | */local_rules.xml | */local_decoder.xml | */local_internal_options.conf)
             echo "mount it as /etc/ossec-log-server/${1##*/}"
@@ -199,7 +200,7 @@ check_mounts() {
     local point
     while read -r point; do
         case $point in
-            "$data" | "$data"/*) ;;
+            "$volume" | "$volume"/*) ;;
             "$run" | "$run"/* | /var/ossec | /var/ossec/*)
                 fail 78 "$point: a file or folder is mounted there, in the place of the image's own; $(right_place "$point")"
                 ;;
@@ -214,8 +215,10 @@ prepare_run() {
     must 73 "$run: cannot be made" "$remedy" \
         mkdir -p $run/{queue,alerts,shared,nullmailer,tmp} $run/spool
     must 73 "$run: cannot be filled" "$remedy" ln -s "$data"/queue/mail/{queue,tmp,failed} $run/spool/
-    must 73 "$run: cannot be filled" "$remedy" mkfifo -m 0660 $run/spool/trigger # of nullmailer's
-    must 73 "$run: cannot be filled" "$remedy" touch $run/queue/queue            # the engine removes it before it makes it
+    # Only the mail queue needs a FIFO.
+    mkfifo -m 0660 $run/spool/trigger 2>/dev/null || [[ ${email_notification-no} == no ]] ||
+        fail 73 "$run: no FIFO can be made there, and mail needs one; $remedy"
+    must 73 "$run: cannot be filled" "$remedy" touch $run/queue/queue # the engine removes it before it makes it
 }
 
 # keep_newest FILE LINES

@@ -1,0 +1,89 @@
+"""Volumes as people have them: small, full, foreign, on other file systems, one within another."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from pipeline.server import HARDENED, SECCOMP, container
+
+DATA = "/var/ossec/data"
+Mounts = dict[str, dict[str, str]]
+
+
+def at(name: str, place: str = DATA, mode: str = "rw") -> Mounts:
+    """Docker's `volumes` for one volume or folder, mounted there."""
+    return {name: {"bind": place, "mode": mode}}
+
+
+@contextmanager
+def memory_volume(client: docker.DockerClient, options: str) -> Iterator[str]:
+    """A volume that is a tmpfs of its own with these mount options, such as "size=18m"."""
+    given = {"type": "tmpfs", "device": "tmpfs", "o": f"uid=10514,gid=0,mode=0775,{options}"}
+    made = client.volumes.create(driver_opts=given)
+    try:
+        yield str(made.name)
+    finally:
+        made.remove(force=True)
+
+
+@contextmanager
+def exfat(folder: Path, megabytes: int = 128) -> Iterator[Path]:
+    """An exFAT of that size, through FUSE. Skips where this machine can't mount one."""
+    if (
+        not shutil.which("mount.exfat-fuse")
+        or not shutil.which("mkfs.exfat")
+        or not Path("/dev/fuse").exists()
+    ):
+        pytest.skip("NOT RUN ON EXFAT: this machine has no exfat-fuse, exfatprogs or /dev/fuse")
+    image, point = folder / "exfat.img", folder / "exfat"
+    with image.open("wb") as file:
+        file.truncate(megabytes << 20)
+    point.mkdir()
+    subprocess.run(["mkfs.exfat", str(image)], check=True, capture_output=True)
+    options = "allow_other,uid=10514,gid=0"
+    subprocess.run(
+        ["mount.exfat-fuse", "-o", options, str(image), str(point)], check=True, capture_output=True
+    )
+    try:
+        yield point
+    finally:
+        subprocess.run(["umount", "--lazy", str(point)], check=True)
+
+
+def prepare(client: docker.DockerClient, image: str, mounts: Mounts, script: str) -> None:
+    """Run a script as root, without a server, on these volumes. Raises AssertionError if it fails."""
+    options: dict[str, Any] = {"entrypoint": ["bash", "-ec", script], "user": "0", "volumes": mounts}
+    with container(client, image, **options) as made:
+        assert made.wait(timeout=60)["StatusCode"] == 0, made.logs().decode()
+
+
+def profile(without: Mapping[str, int], arguments: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Options of a container in which these system calls fail with these numbers of errno."""
+    allowed = json.loads(SECCOMP.read_text())
+    for name, number in without.items():
+        for rule in allowed["syscalls"]:
+            if arguments is None:
+                rule["names"] = [one for one in rule["names"] if one != name]
+        refused = {"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": number}
+        allowed["syscalls"].append({**refused, **({"args": arguments} if arguments else {})})
+    allowed["syscalls"] = [rule for rule in allowed["syscalls"] if rule["names"]]
+    security = [one for one in HARDENED["security_opt"] if not one.startswith("seccomp=")]
+    return {"security_opt": [*security, f"seccomp={json.dumps(allowed)}"]}
+
+
+def remedy(line: str, image: str) -> list[str]:
+    """The command that the line names behind its ": ", for this image."""
+    found = re.search(r"docker run .*", line)
+    assert found, f"no command is named in {line!r}"
+    command = shlex.split(found.group().replace(" IMAGE ", f" {image} "))
+    assert image in command, command
+    return command
