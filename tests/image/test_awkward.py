@@ -65,9 +65,15 @@ FOREIGN = {
         "mkdir -p stats/x; chown -R 10514 .; chmod 600 stats/x",
         "stats/x: cannot be",
     ),
-    "a volume of another user": ("chown 1234:1234 .; chmod 700 .", f"{DATA}: cannot be written by UID 10514"),
+    "a volume of another user": (
+        "touch x; chown 1234:1234 .; chmod 700 .",
+        f"{DATA}: cannot be written by UID 10514",
+    ),
     "a lock of another user": ("touch .lock; chmod 600 .lock", ".lock: cannot be written"),
-    "an old volume of another user": ("mkdir -m 700 rules etc; chown 1234 rules", "rules: cannot be written"),
+    "an old volume of another user": (
+        "mkdir -m 700 rules etc; chown 1234 rules",
+        f"{DATA}/etc: cannot be written",
+    ),
 }
 
 
@@ -98,12 +104,12 @@ def test_the_command_names_each_volume_that_is_mounted_within_another(
 
 # What is on the volume, and what comes of it: a code and words, or a server that works.
 MADE = {
-    "rules and no etc": ("mkdir rules", None),
-    "an empty etc": ("mkdir etc", None),
-    "what mkfs leaves": ("mkdir -p logs; mkdir -m 700 lost+found logs/lost+found; chown 10514:0 logs; chmod 775 logs", None),
-    "a file in a folder's place": ("touch logs; chown 10514 logs", (73, f"{DATA}/logs/alerts: cannot be made, as another file")),
+    "rules and no etc": ("mkdir rules; chown 10514 rules", None),
+    "an empty etc": ("mkdir etc; chown 10514 etc", None),
+    "what mkfs leaves": ("mkdir logs; mkdir -m 700 lost+found logs/lost+found; chown 10514 logs", None),
+    "a file in a folder's place": ("touch logs; chown 10514 logs", (73, "logs/alerts: cannot be made, as another file")),
     "a link to nothing in a folder's place": ("ln -s /nowhere/at/all stats", (73, f"{DATA}/stats: cannot be made")),
-    "a layout of a later release": ("echo 9 > .layout", (78, f"{DATA}: it has layout 9", "start the release that made it")),
+    "a layout of a later release": ("echo 9 > .layout", (78, "it has layout 9", "start the release that made it")),
     "a layout that is none": ("printf 'x\\0y' > .layout", (78, f"{DATA}/.layout: 'xy' is not", "write 1 into it")),
 }  # fmt: skip
 
@@ -130,9 +136,11 @@ def test_a_volume_without_room_is_named(client: docker.DockerClient, ossec_image
 
 
 def test_a_volume_without_inodes_is_named(client: docker.DockerClient, ossec_image: image.Image) -> None:
-    with memory_volume(client, "size=64m,nr_inodes=12") as few:
-        with run_server(client, ossec_image.name, FROM_HERE, volumes=at(few)) as server:
-            refused(server, 73, "as the volume has no inodes left", "delete files on it")
+    with (
+        memory_volume(client, "size=64m,nr_inodes=12") as few,
+        run_server(client, ossec_image.name, FROM_HERE, volumes=at(few)) as server,
+    ):
+        refused(server, 73, "as the volume has no inodes left", "delete files on it")
 
 
 def test_a_volume_of_18_mib_works_and_is_told_of(
@@ -163,9 +171,11 @@ def test_a_volume_that_is_read_only_is_named(
 def test_a_file_system_without_hard_links_is_named(
     client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path
 ) -> None:
-    with exfat(tmp_path) as folder:
-        with run_server(client, ossec_image.name, FROM_HERE, volumes=at(str(folder))) as server:
-            refused(server, 73, "has no hard links", "put the volume on ext4, XFS, Btrfs or NFS")
+    with (
+        exfat(tmp_path) as folder,
+        run_server(client, ossec_image.name, FROM_HERE, volumes=at(str(folder))) as server,
+    ):
+        refused(server, 73, "has no hard links", "put the volume on ext4, XFS, Btrfs or NFS")
 
 
 # A system call that is refused on some file systems, with its errno.
@@ -224,7 +234,7 @@ def test_logs_on_a_volume_at_their_stock_path_work(
 def test_what_lies_where_older_images_had_it_is_told_of(
     client: docker.DockerClient, ossec_image: image.Image, volume: str
 ) -> None:
-    script = f"cd {DATA}; echo 1 > .layout; mkdir -p rules etc; touch rules/local_rules.xml etc/ossec.conf; chown -R 10514:0 ."
+    script = f"cd {DATA}; echo 1 > .layout; mkdir rules etc; touch {{rules/local_rules.xml,etc/ossec.conf}}; chown -R 10514 ."
     prepare(client, ossec_image.name, at(volume), script)
     with run_server(client, ossec_image.name, FROM_HERE, volumes=at(volume), healthcheck=QUIET) as server:
         server.wait_listening()
@@ -234,25 +244,21 @@ def test_what_lies_where_older_images_had_it_is_told_of(
             )
 
 
-TMPFS = [
-    ({}, 73, ("give the container a tmpfs that everybody may write: --tmpfs /run:mode=1777",)),
-    ({"/run": "mode=755", "/tmp": ""}, 73, ("--tmpfs /run:mode=1777",)),
-    ({"/run": "size=8k", "/tmp": ""}, 73, ("No space left on device", "--tmpfs /run")),
-]
+RUN = {
+    "none": {"tmpfs": {}},
+    "too small": {"tmpfs": {"/run": "size=8k"}},
+    "of root": {"tmpfs": {}, "volumes": at("/usr/lib", "/run")},
+}
 
 
-@pytest.mark.parametrize(("tmpfs", "code", "words"), TMPFS, ids=["none", "of root", "too small"])
+@pytest.mark.parametrize("which", RUN)
 @pytest.mark.parametrize("command", [[], ["check"]], ids=["server", "check"])
 def test_a_run_that_cannot_be_written_is_named(
-    client: docker.DockerClient,
-    ossec_image: image.Image,
-    tmpfs: dict[str, str],
-    code: int,
-    words: tuple[str, ...],
-    command: list[str],
+    client: docker.DockerClient, ossec_image: image.Image, which: str, command: list[str]
 ) -> None:
-    with run_server(client, ossec_image.name, FROM_HERE, command, tmpfs=tmpfs) as server:
-        refused(server, code, *words)
+    options: dict[str, Any] = RUN[which]
+    with run_server(client, ossec_image.name, FROM_HERE, command, **options) as server:
+        refused(server, 73, "/run/ossec", "give the container a tmpfs", ": --tmpfs /run")
 
 
 @pytest.mark.parametrize("tmpfs", [{"/run": "mode=1777"}, {"/run": ""}])

@@ -49,14 +49,15 @@ def exfat(folder: Path, megabytes: int = 128) -> Iterator[Path]:
         file.truncate(megabytes << 20)
     point.mkdir()
     subprocess.run(["mkfs.exfat", str(image)], check=True, capture_output=True)
-    options = "allow_other,uid=10514,gid=0"
-    subprocess.run(
-        ["mount.exfat-fuse", "-o", options, str(image), str(point)], check=True, capture_output=True
-    )
+    attach = ["losetup", "--find", "--show", str(image)]
+    device = subprocess.run(attach, check=True, capture_output=True, text=True).stdout.strip()
     try:
+        mount = ["mount.exfat-fuse", "-o", "allow_other,uid=10514,gid=0", device, str(point)]
+        subprocess.run(mount, check=True, capture_output=True)
         yield point
     finally:
-        subprocess.run(["umount", "--lazy", str(point)], check=True)
+        subprocess.run(["umount", "--lazy", str(point)], check=False)
+        subprocess.run(["losetup", "--detach", device], check=True)
 
 
 def prepare(client: docker.DockerClient, image: str, mounts: Mounts, script: str) -> None:

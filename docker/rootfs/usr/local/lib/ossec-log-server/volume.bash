@@ -157,7 +157,7 @@ check_file_system() {
 # Not an error: where little is logged, it is enough.
 warn_of_small_volume() {
     local size
-    size=$(df -B 1 --output=size "$data" 2>/dev/null | tail -n 1) || size=0
+    read -r size < <(df -B 1 --output=size "$data" 2>/dev/null | tail -n 1) || size=0
     ((size == 0 || size >= small_volume)) ||
         say "$data: the volume has $(numfmt --to=iec "$size") in all, which the logs of a day may fill; give it" \
             "$(numfmt --to=iec $small_volume) or more"
