@@ -107,7 +107,7 @@ MADE = {
     "rules and no etc": ("mkdir rules; chown 10514 rules", None),
     "an empty etc": ("mkdir etc; chown 10514 etc", None),
     "what mkfs leaves": ("mkdir logs; mkdir -m 700 lost+found logs/lost+found; chown 10514 logs", None),
-    "a file in a folder's place": ("touch logs; chown 10514 logs", (73, "logs/alerts: cannot be made, as another file")),
+    "a file in a folder's place": ("touch logs", (73, "logs/alerts: cannot be made, as another file")),
     "a link to nothing in a folder's place": ("ln -s /nowhere/at/all stats", (73, f"{DATA}/stats: cannot be made")),
     "a layout of a later release": ("echo 9 > .layout", (78, "it has layout 9", "start the release that made it")),
     "a layout that is none": ("printf 'x\\0y' > .layout", (78, f"{DATA}/.layout: 'xy' is not", "write 1 into it")),
@@ -234,7 +234,8 @@ def test_logs_on_a_volume_at_their_stock_path_work(
 def test_what_lies_where_older_images_had_it_is_told_of(
     client: docker.DockerClient, ossec_image: image.Image, volume: str
 ) -> None:
-    script = f"cd {DATA}; echo 1 > .layout; mkdir rules etc; touch {{rules/local_rules.xml,etc/ossec.conf}}; chown -R 10514 ."
+    made = "mkdir rules etc; touch rules/local_rules.xml etc/ossec.conf; echo 1 > .layout"
+    script = f"cd {DATA}; {made}; chown -R 10514 ."
     prepare(client, ossec_image.name, at(volume), script)
     with run_server(client, ossec_image.name, FROM_HERE, volumes=at(volume), healthcheck=QUIET) as server:
         server.wait_listening()

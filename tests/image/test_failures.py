@@ -322,7 +322,7 @@ def test_a_read_only_volume_is_named(client: docker.DockerClient, built: image.I
     with run_server(client, built.name, FROM_HERE, volumes=mounts) as server:
         assert server.exit_code() == 73
         [line] = server.log().splitlines()
-        assert line.startswith(f"ossec-log-server: {DATA} cannot be written")
+        assert line.startswith(f"ossec-log-server: {DATA}: cannot be written")
 
 
 def test_a_clock_that_steps_stops_nothing(

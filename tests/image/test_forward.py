@@ -169,7 +169,7 @@ def test_a_wrong_setting_is_one_line_and_exit_78(
     ("files", "complaint"),
     [
         ({"ca_crt": "client.key"}, f"{FOLDER}/ca.crt holds no CERTIFICATE in PEM form"),
-        ({"ca_crt": "ca.crt", "tls_crt": "client.crt"}, f"{FOLDER}/tls.key cannot be read by UID 10514"),
+        ({"ca_crt": "ca.crt", "tls_crt": "client.crt"}, f"{FOLDER}/tls.key: there is no such file"),
     ],
 )
 def test_a_wrong_certificate_is_one_line_and_exit_78(

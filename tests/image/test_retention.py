@@ -260,7 +260,7 @@ def test_a_wrong_setting_is_one_line_and_exit_78(
     with run_server(client, standin_image.name, {variable: value}) as server:
         assert server.exit_code() == 78
         [line] = server.log().splitlines()
-        assert line.startswith(f"ossec-log-server: {variable} is '{value}', which is no ")
+        assert line.startswith(f"ossec-log-server: {variable}: '{value}' is not a ")
 
 
 def test_monitord_compresses_and_signs_the_day_that_is_over(over_midnight: Server) -> None:

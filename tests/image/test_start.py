@@ -49,7 +49,7 @@ def test_root_without_the_right_to_leave_is_refused(client: docker.DockerClient,
 def test_a_volume_that_cannot_be_written_is_named(client: docker.DockerClient, built: image.Image) -> None:
     with run_server(client, built.name, user="54321:54321") as running:
         assert running.exit_code() == 73
-        assert running.log().startswith("ossec-log-server: /var/ossec/data cannot be written by UID 54321")
+        assert running.log().startswith("ossec-log-server: /var/ossec/data: cannot be written by UID 54321")
 
 
 MAIL = {
@@ -96,7 +96,7 @@ def test_a_wrong_setting_is_one_line_and_exit_78(
     with run_server(client, standin_image.name, {**others, variable: value}) as running:
         assert running.exit_code() == 78
         [line] = running.log().splitlines()
-        assert line.startswith(f"ossec-log-server: {variable} is ")
+        assert line.startswith(f"ossec-log-server: {variable}: ")
 
 
 def test_values_reach_the_configuration_escaped(client: docker.DockerClient, built: image.Image) -> None:

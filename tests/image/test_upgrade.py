@@ -215,7 +215,7 @@ def test_the_server_uses_what_was_kept(
         syslog.send_tcp(*server.tcp, lines)
         wait_until(lambda: alerts(server, 100100) and alerts(server, 5716), 20, what="the alerts")
         assert (alerts(server, 100100), alerts(server, 5716)) == ([9], [11])
-        assert "etc/rules/sshd_rules.xml is used in place of the image's own" in server.log()
+        assert "etc/rules/sshd_rules.xml: it is used in place of the image's own" in server.log()
         assert "analysisd.fts_list_size=48" in server.run("cat", "/etc/local_internal_options.conf")
         assert server.stop() == 0, server.log()
     now = get(client, ossec_image, volume)

@@ -67,15 +67,26 @@ def prepare(client: docker.DockerClient, image: str, mounts: Mounts, script: str
         assert made.wait(timeout=60)["StatusCode"] == 0, made.logs().decode()
 
 
-def profile(without: Mapping[str, int], arguments: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    """Options of a container in which these system calls fail with these numbers of errno."""
+def profile(without: Mapping[str, int], argument: int | None = None) -> dict[str, Any]:
+    """Options of a container in which these system calls fail with these numbers of errno.
+
+    With an `argument`, only where it is their first one.
+    """
     allowed = json.loads(SECCOMP.read_text())
     for name, number in without.items():
         for rule in allowed["syscalls"]:
-            if arguments is None:
-                rule["names"] = [one for one in rule["names"] if one != name]
-        refused = {"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": number}
-        allowed["syscalls"].append({**refused, **({"args": arguments} if arguments else {})})
+            rule["names"] = [one for one in rule["names"] if one != name]
+        refused: dict[str, Any] = {"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": number}
+        if argument is not None:
+            compared = {"index": 0, "value": argument}
+            refused["args"] = [{**compared, "op": "SCMP_CMP_EQ"}]
+            others = {
+                "names": [name],
+                "action": "SCMP_ACT_ALLOW",
+                "args": [{**compared, "op": "SCMP_CMP_NE"}],
+            }
+            allowed["syscalls"].append(others)
+        allowed["syscalls"].append(refused)
     allowed["syscalls"] = [rule for rule in allowed["syscalls"] if rule["names"]]
     security = [one for one in HARDENED["security_opt"] if not one.startswith("seccomp=")]
     return {"security_opt": [*security, f"seccomp={json.dumps(allowed)}"]}

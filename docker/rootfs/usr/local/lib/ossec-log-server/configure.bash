@@ -13,7 +13,7 @@ write_rules() {
     for file in "${rules[@]}"; do
         name=${file##*/}
         if grep -q "<include>$name<" $stock; then
-            say "$file is used in place of the image's own $name"
+            say "$file: it is used in place of the image's own $name"
             changes+="s|<include>$name<|<include>$file<|;"
         else
             added+=("<include>$file</include>")
@@ -102,20 +102,20 @@ check_daemon() {
 # What the daemons and the image need of each other, where a file of the user's may say otherwise.
 check_agreement() {
     local place=${native:-"a file in $mounts/conf.d"} problem name
-    [[ $(says logall) == yes ]] || fail 78 "$place does not say <logall>yes</logall> in its <global>; the health check and" \
+    [[ $(says logall) == yes ]] || fail 78 "$place: it does not say <logall>yes</logall> in its <global>; the health check and" \
         "the recovery after a crash read the archive"
-    [[ $(says jsonout_output) == yes ]] || say "$place does not say <jsonout_output>yes</jsonout_output> in its <global>," \
+    [[ $(says jsonout_output) == yes ]] || say "$place: it does not say <jsonout_output>yes</jsonout_output> in its <global>," \
         "so no alert comes on standard output"
     problem=$($lib/configuration lists $run/ossec.conf ${local_rules:+"$local_rules"} "${rules[@]}" 2>&1) || fail 78 "$problem"
     mail_daemon=$(says email_notification)
     if [[ $mail_daemon == yes ]]; then
         for name in email_to email_from smtp_server; do
-            [[ -n $(says $name) ]] || fail 78 "$place says <email_notification>yes</email_notification>, which needs <$name>, too"
+            [[ -n $(says $name) ]] || fail 78 "$place: it says <email_notification>yes</email_notification>, which needs <$name>, too"
         done
     fi
     # A program as the relay is the image's mail queue, which has its own settings.
     if [[ $mail_daemon == yes && $(says smtp_server) == /* ]]; then
-        [[ $email_notification == yes ]] || fail 78 "$place hands mail to the mail queue, which needs" \
+        [[ $email_notification == yes ]] || fail 78 "$place: it hands mail to the mail queue, which needs" \
             "OSSEC_EMAIL_NOTIFICATION=yes and where to send it (OSSEC_SMTP_SERVER)"
     else
         email_notification=no

@@ -31,8 +31,7 @@ if [[ -n $forward ]]; then
     fi
 fi
 
-# port_state PORT: whether the metrics can have it, and on which address they listen: "free ::", and 0.0.0.0 where the kernel
-# has no IPv6; else the reason.
+# port_state PORT: "free ::" where the metrics can have it, "free 0.0.0.0" where the kernel has no IPv6; else the reason.
 port_state() {
     # shellcheck disable=SC2016 # Perl's variables
     perl -MSocket=:DEFAULT,inet_pton,IPPROTO_IPV6,IPV6_V6ONLY -e '
@@ -49,13 +48,18 @@ port_state() {
         print bind($s, $any->[1]) && listen($s, 1) ? "free $any->[0]\n" : "$!\n"' "$1" 2>/dev/null || echo "it cannot be tried"
 }
 
-# check_metrics: whether mini_httpd will get its port; sets $metrics_address.
+# check_metrics: whether mini_httpd will get its port; sets $metrics_address, its options for where it listens: where an IPv6
+# socket takes no IPv4, its own way of two sockets.
 check_metrics() {
     local state
     [[ -n $metrics_port ]] || return 0
     state=$(port_state "$metrics_port")
     case $state in
-        "free "*) metrics_address=${state#free } ;;
+        "free ::")
+            metrics_address=(-h ::)
+            [[ $(cat /proc/sys/net/ipv6/bindv6only 2>/dev/null || true) != 1 ]] || metrics_address=()
+            ;;
+        "free "*) metrics_address=(-h "${state#free }") ;;
         "Permission denied") wrong OSSEC_METRICS_PORT "is a port below 1024, which this host gives to root only; write a higher one, such as 9514" ;;
         "Address already in use") wrong OSSEC_METRICS_PORT "is in use by another program in this network namespace; write another port" ;;
         *) wrong OSSEC_METRICS_PORT "cannot be listened on ($state); write another port, or leave it out" ;;
