@@ -2,18 +2,34 @@
 # Mail: what the environment says of it, and what ossec-maild and the mail queue (nullmailer) read.
 
 label='[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?'
-address_pattern="[A-Za-z0-9._%+=/~-]+@($label\.)+$label" # the queue takes no domain without a dot
+# shellcheck disable=SC2016 # characters that RFC 5321 allows before the @, outside of quotes
+word='[A-Za-z0-9!#$%&'"'"'*+/=?^_`{|}~-]+'
+address_pattern="$word(\.$word)*@($label\.)+$label"
 mail_position=$data/queue/mail/position
 debian_authorities=/etc/ssl/certs/ca-certificates.crt
 own_authority=/etc/ossec-log-server/smtp/ca.crt
 
-addresses() { # VARIABLE VALUE
-    local address
-    [[ $2 =~ ^$address_pattern(,$address_pattern)*$ ]] ||
-        wrong "$1" "which is no mail address; write name@example.org, several with commas between them"
-    for address in ${2//,/ }; do
+# not_an_address VARIABLE ADDRESS: says why.
+not_an_address() {
+    case $2 in
+        *\"*) wrong "$1" "is not an email address that OSSEC takes, as a part of it is in quotes; write one without" ;;
+        *@*.*) wrong "$1" "is not an email address; write name@example.org, several with commas between them" ;;
+        *?@?*) wrong "$1" "holds '$2', whose domain has no dot; write the whole domain, such as name@mail.example.org" ;;
+        *) wrong "$1" "is not an email address; write name@example.org, several with commas between them" ;;
+    esac
+}
+
+# addresses VARIABLE VALUE
+addresses() {
+    local address list=()
+    IFS=, read -ra list <<< "$2"
+    [[ $2 != ,* && $2 != *, && $2 != *,,* ]] || not_an_address "$1" ""
+    for address in "${list[@]}"; do
+        [[ $address =~ ^$address_pattern$ ]] || not_an_address "$1" "$address"
         # ossec-maild cuts a header where it would be longer than 128.
-        ((${#address} <= 100)) || wrong "$1" "where an address is longer than 100 characters"
+        ((${#address} <= 100)) || wrong "$1" "holds an address that is longer than 100 characters; write a shorter one"
+        [[ $1 != OSSEC_EMAIL_TO || $address == *[A-Za-z0-9_-]@* ]] ||
+            wrong "$1" "holds '$address', and OSSEC takes letters, digits, '-' and '_' only just before the @; write another address"
     done
 }
 
@@ -62,26 +78,34 @@ if [[ $email_notification == yes ]]; then
     port OSSEC_SMTP_SERVER "$smtp_port"
     [[ -z $smtp_user || -n $smtp_password ]] || fail 78 "OSSEC_SMTP_PASSWORD is empty, and OSSEC_SMTP_USER is set; set both or none"
     [[ -n $smtp_user || -z $smtp_password ]] || fail 78 "OSSEC_SMTP_USER is empty, and OSSEC_SMTP_PASSWORD is set; set both or none"
-    [[ $smtp_tls == none || ! -e $own_authority ]] || pem $own_authority CERTIFICATE OSSEC_SMTP_TLS
+    if [[ $smtp_tls != none ]] && there $own_authority; then
+        pem $own_authority CERTIFICATE OSSEC_SMTP_TLS
+    fi
 fi
 
-# What ossec.conf says of mail, in its <global>.
+# As one word of a shell's, without a backslash, which OSSEC's XML would read as its own.
+shell_word() { # TEXT
+    [[ $1 =~ ^[A-Za-z0-9@._+-]+$ ]] && echo "$1" || echo "'${1//\'/\'\"\'\"\'}'"
+}
+
+# What ossec.conf says of mail, in its <global>. OSSEC knows no entities of XML, and an address has no "<".
 write_global_mail() {
-    local address
+    local address list=()
     echo "<email_notification>$email_notification</email_notification>"
     if [[ $email_notification == yes ]]; then
-        for address in ${email_to//,/ }; do
-            echo "<email_to>$(xml "$address")</email_to>"
+        IFS=, read -ra list <<< "$email_to"
+        for address in "${list[@]}"; do
+            echo "<email_to>$address</email_to>"
         done
-        echo "<email_from>$(xml "$email_from")</email_from>"
+        echo "<email_from>$email_from</email_from>"
         echo "<email_maxperhour>$email_max_per_hour</email_maxperhour>"
-        echo "<smtp_server>$lib/sendmail $(xml "$email_from")</smtp_server>"
+        echo "<smtp_server>$lib/sendmail $(shell_word "$email_from")</smtp_server>"
     fi
 }
 
-quoted() { # TEXT: as one word of nullmailer's remotes
-    local text=${1//\\/\\\\}
-    echo "\"${text//\"/\\\"}\""
+# As one word of nullmailer's remotes. Within ' it takes everything as it is; what its " and \ do differs with what follows.
+quoted() { # TEXT
+    echo "'${1//\'/\'\"\'\"\'}'"
 }
 
 # The relay, for lib/ossec-log-server/relay, and when it is tried: 10 s after it was away, then twice as long each
@@ -90,7 +114,7 @@ write_mail_queue() {
     local words authorities=$debian_authorities queue=$run/nullmailer
     hostname > $run/mailname
     [[ $email_notification == yes ]] || return 0
-    [[ ! -e $own_authority ]] || authorities=$own_authority
+    ! there $own_authority || authorities=$own_authority
     words="$(quoted "$smtp_host") relay --port=$smtp_port"
     case $smtp_tls in
         starttls) words+=" --starttls" ;;
@@ -113,13 +137,10 @@ write_mail_queue() {
 # Before ossec-maild starts. It goes on where it was, on the volume; with no mail asked for, there is nothing to go on
 # with, and what is written meanwhile is not mailed later.
 prepare_mail() {
-    local alerts_log=$alerts/alerts.log
     rm -f "$data"/queue/mail/tmp/* # a second name of a mail, which the next one of the same PID would be written into
     if [[ $email_notification == no || $(says smtp_server) != "$lib/sendmail "* ]]; then
         rm -f "$mail_position"
         return
     fi
-    # An alert that a killed engine left unfinished would take the next one with it.
-    [[ -z $(tail -c 2 "$alerts_log") ]] || printf '\n\n' >> "$alerts_log"
-    [[ -e $mail_position ]] || echo "$(date +%F) $(stat -c %s "$alerts_log")" > "$mail_position"
+    $lib/mail-position "$mail_position" $alerts || exit $? # which has said why
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced by ossec-log-server, after settings.bash
-# Outputs besides mail: alerts on standard output and to another receiver, and metrics.
+# Outputs besides mail: alerts on standard output and to a forward target, and metrics.
 
 alerts_stdout=$(without_spaces "${OSSEC_ALERTS_STDOUT:-yes}")
 forward=$(without_spaces "${OSSEC_FORWARD:-}")
@@ -66,22 +66,10 @@ check_metrics() {
     esac
 }
 
-# An engine that was killed may have left half an alert, with which the next one would share a line.
-cut_half_alert() {
-    local file=$alerts/alerts.json
-    # shellcheck disable=SC2016 # Perl's variables
-    # A power cut may leave NULs at its end, too, which are no line either.
-    on_volume $file perl -e 'open(my $f, "+<", $ARGV[0]) or exit($!{ENOENT} ? 0 : 1);
-        my ($at, $part) = (-s $f, "");
-        while ($at > 0) {
-            my $from = $at > 65536 ? $at - 65536 : 0;
-            seek($f, $from, 0) && defined read($f, $part, $at - $from) or die "$ARGV[0]: $!\n";
-            my $newline = rindex($part, "\n");
-            if ($newline >= 0) { $at = $from + $newline + 1; last }
-            $at = $from;
-        }
-        $at == -s $f || truncate($f, $at) or die "$ARGV[0]: $!\n"' $file
+# start_output NAME WAY HOST PORT FORMAT: as the daemon ossec-NAME, with its place in the alerts in queue/NAME. Before the
+# engine starts: where a power failure has left less than what was handed on, what the engine will write there is new.
+start_output() {
+    local position=$data/queue/$1/position
+    ossec-output --settle $alerts "$position" >&2 || fail 70 "$position: ossec-output ended with status $?; look into the host's log"
+    start "ossec-$1" ossec-output "${@:2}" $alerts "$position"
 }
-
-# start_output NAME WAY HOST PORT FORMAT: as the daemon ossec-NAME, with its place in the alerts in queue/NAME.
-start_output() { start "ossec-$1" ossec-output "${@:2}" $alerts "$data/queue/$1/position"; }
