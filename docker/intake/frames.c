@@ -129,7 +129,8 @@ static int line(struct frames *stream, const char *bytes, size_t length, size_t 
 }
 
 /* A message whose count is wrong: a line, which also ends where a count and a priority stand. */
-static int broken(struct frames *stream, const char *bytes, size_t length, size_t head, size_t count, struct frame *frame)
+static int broken(struct frames *stream, const char *bytes, size_t length, size_t head, size_t count, int last,
+                  struct frame *frame)
 {
     const char *end = delimiter(bytes + head, length - head);
     size_t until = end ? (size_t)(end - bytes) : length;
@@ -139,7 +140,7 @@ static int broken(struct frames *stream, const char *bytes, size_t length, size_
             return found(stream, frame, bytes + head, n - head, n);
         }
     }
-    return line(stream, bytes, length, head, 0, frame);
+    return line(stream, bytes, length, head, last, frame);
 }
 
 /* The stream ends inside a counted message: it is cut short, unless others stand in it, so that the count is wrong. */
@@ -169,7 +170,7 @@ static int counted(struct frames *stream, const char *bytes, size_t length, size
         return last ? unfinished(stream, bytes, length, certain ? head : 0, frame) : 0;
     }
     if (!may_begin(bytes + head + count, length - head - count)) {
-        return certain ? broken(stream, bytes, length, head, count, frame) : line(stream, bytes, length, 0, last, frame);
+        return certain ? broken(stream, bytes, length, head, count, last, frame) : line(stream, bytes, length, 0, last, frame);
     }
     stream->counted = 1;
     return found(stream, frame, bytes + head, count, head + count);

@@ -28,7 +28,7 @@
 #define LOOK_MS 100            /* how often the volume is looked at */
 #define TIDY_TICKS 10
 #define FEW 64                 /* lines: a turn with less waits for more, so that a line does not cost a turn each */
-#define GATHER_NS 1500000
+#define GATHER_NS 2000000
 #define STOP_MS 1000           /* at the end: for lines that are on their way and not whole */
 
 struct settings settings;

@@ -62,7 +62,9 @@ def _state_fields() -> dict[str, tuple[str, int, int]]:
 class Intake:
     """A running one. Its folder holds `journal/` and `intake.state`."""
 
-    def __init__(self, program: Path, folder: Path, *options: str, networks: str, ports: dict[str, int]) -> None:
+    def __init__(
+        self, program: Path, folder: Path, *options: str, networks: str, ports: dict[str, int]
+    ) -> None:
         (folder / "networks").write_text(networks)
         self.folder = folder
         self.ports = ports
@@ -155,7 +157,11 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 @contextmanager
 def running(
-    program: Path, folder: Path, *options: str, inputs: tuple[str, ...] = ("udp", "tcp", "relp"), **settings: Any
+    program: Path,
+    folder: Path,
+    *options: str,
+    inputs: tuple[str, ...] = ("udp", "tcp", "relp"),
+    **settings: Any,
 ) -> Iterator[Intake]:
     """Start it and wait for its ports; at the end it must go in order, and the sanitizers must have found nothing."""
     ports = {name: free_port(socket.SOCK_DGRAM if name == "udp" else socket.SOCK_STREAM) for name in inputs}

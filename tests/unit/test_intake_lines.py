@@ -125,7 +125,9 @@ def test_a_count_that_is_wrong_holds_nothing_back_for_ever(intake: Intake) -> No
 def test_a_message_over_the_limit_is_one_cut_event(intake: Intake, framing: str) -> None:
     forged = message("x" * 200_000 + " <13>Nov 26 06:00:00 web1 app: forged " + "y" * 70_000)
     if framing == "counted":
-        forged = forged.replace(b" <13>", b"\n<13>").replace(b" forged", b" 41 <13>Nov 26 06:00:00 web1 app: forged")
+        forged = forged.replace(b" <13>", b"\n<13>").replace(
+            b" forged", b" 41 <13>Nov 26 06:00:00 web1 app: forged"
+        )
         intake.send("tcp", counted(forged) + counted(B))
     else:
         end = b"\n" if framing == "line" else b"\0"
@@ -150,7 +152,16 @@ def test_what_was_sent_before_a_reset_is_taken(intake: Intake) -> None:
 
 
 def test_a_datagram_is_one_message(intake: Intake) -> None:
-    for data in (A, B + b"\n", C + b"\r\n", A + b"\0", b"", b"\n", message("two\nlines"), message("x" * 60_000)):
+    for data in (
+        A,
+        B + b"\n",
+        C + b"\r\n",
+        A + b"\0",
+        b"",
+        b"\n",
+        message("two\nlines"),
+        message("x" * 60_000),
+    ):
         intake.datagram(data)
     lines = intake.wait_lines(6)
     assert intake.texts()[:5] == ["a", "b", "c", "a", "two#012lines"]

@@ -81,7 +81,13 @@ def test_a_peer_that_stops_sending_still_gets_its_answers(intake: Intake) -> Non
 def test_frames_that_come_byte_by_byte_are_whole(intake: Intake) -> None:
     with intake.connect("relp") as sender:
         sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for byte in OPEN + frame(2, "syslog", line("a")) + frame(3, "syslog") + frame(4, "syslog", b"\n") + frame(5, "close"):
+        for byte in (
+            OPEN
+            + frame(2, "syslog", line("a"))
+            + frame(3, "syslog")
+            + frame(4, "syslog", b"\n")
+            + frame(5, "close")
+        ):
             sender.sendall(bytes([byte]))
         got = answers(sender)
     assert got.endswith(b"2 rsp 6 200 OK\n3 rsp 6 200 OK\n4 rsp 6 200 OK\n5 rsp 0\n0 serverclose 0\n")
@@ -125,7 +131,9 @@ def test_what_breaks_the_protocol_is_told_so_and_closed(intake: Intake, broken: 
         got = answers(sender)
     assert b" 500 " in got
     assert got.endswith(b"0 serverclose 0\n")
-    eventually(lambda: "broke the protocol and were closed, the last from 127.0.0.1" in intake.log(), "the log")
+    eventually(
+        lambda: "broke the protocol and were closed, the last from 127.0.0.1" in intake.log(), "the log"
+    )
     assert intake.texts() == []
     with RelpSender("127.0.0.1", intake.ports["relp"]) as good:
         good.send({1: line("good")}, set())
@@ -191,7 +199,17 @@ def test_any_bytes_at_all_are_survived(intake: Intake) -> None:
     seed = int(os.environ.get("INTAKE_SEED", time.time_ns() % 1_000_000))
     print("seed", seed)  # which INTAKE_SEED brings back
     chance = random.Random(seed)
-    pieces = [OPEN, frame(2, "syslog", line("a")), frame(3, "close"), b"0 rsp 0\n", b"4 syslog 99", b"\0", b" ", b"<13>", b"7"]
+    pieces = [
+        OPEN,
+        frame(2, "syslog", line("a")),
+        frame(3, "close"),
+        b"0 rsp 0\n",
+        b"4 syslog 99",
+        b"\0",
+        b" ",
+        b"<13>",
+        b"7",
+    ]
     for _ in range(400):
         with intake.connect("relp") as sender, suppress(OSError):
             data = b"".join(chance.choices(pieces, k=chance.randrange(1, 9)))

@@ -166,11 +166,26 @@ def test_a_port_of_somebody_elses_is_one_line(intake_program: Path, tmp_path: Pa
             other.listen()
         for mode in ([], ["--check"]):
             (tmp_path / "networks").write_text("10.0.0.0/8\n")
-            command = [intake_program, *mode, "--journal", "j", "--networks", "networks", "--limit", "9", f"--{kind}"]
-            done = subprocess.run([*command, str(port)], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+            command = [
+                intake_program,
+                *mode,
+                "--journal",
+                "j",
+                "--networks",
+                "networks",
+                "--limit",
+                "9",
+                f"--{kind}",
+            ]
+            done = subprocess.run(
+                [*command, str(port)], cwd=tmp_path, capture_output=True, text=True, timeout=20
+            )
             assert done.returncode == 73
             assert done.stderr.count("\n") == 1
-            assert f"ossec-log-server: port {port}/{kind} is in use by another process of this network" in done.stderr
+            assert (
+                f"ossec-log-server: port {port}/{kind} is in use by another process of this network"
+                in done.stderr
+            )
 
 
 def test_a_port_that_needs_a_right_names_the_remedies(intake_program: Path, tmp_path: Path) -> None:
@@ -265,7 +280,10 @@ def test_a_probe_of_none_and_of_one_that_is_held(intake_program: Path, tmp_path:
         eventually(lambda: intake.get("held") == 1, "it to be held")
         status, said = probe(intake_program, tmp_path)
         assert status == 69
-        assert "nothing is taken in: the journal has reached OSSEC_QUEUE_DISK, or the volume is nearly full" in said
+        assert (
+            "nothing is taken in: the journal has reached OSSEC_QUEUE_DISK, or the volume is nearly full"
+            in said
+        )
         intake.process.kill()
         intake.process.wait()
     assert probe(intake_program, tmp_path) == (69, "ossec-log-server: ossec-intake is not running\n")
@@ -280,7 +298,17 @@ def test_a_standard_error_that_nobody_reads_holds_nothing_up(intake_program: Pat
             os.write(writing, b"x" * 4096)
     os.set_blocking(writing, True)
     port = free_port(socket.SOCK_DGRAM)
-    command = [intake_program, "--journal", "j", "--networks", "networks", "--limit", "1000000", "--udp", str(port)]
+    command = [
+        intake_program,
+        "--journal",
+        "j",
+        "--networks",
+        "networks",
+        "--limit",
+        "1000000",
+        "--udp",
+        str(port),
+    ]
     with subprocess.Popen(command, cwd=tmp_path, stderr=writing) as process:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             stranger.bind(("127.0.0.2", 0))

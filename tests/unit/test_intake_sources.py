@@ -82,7 +82,10 @@ def test_one_source_cannot_take_all_places(intake_program: Path, tmp_path: Path)
             with intake.connect("tcp", STRANGER) as more:
                 assert closed(more)
         assert intake.get("limited") == 3
-        assert "the last from 127.0.0.2, which has as many open as OSSEC_MAX_CONNECTIONS_PER_SOURCE" in intake.log()
+        assert (
+            "the last from 127.0.0.2, which has as many open as OSSEC_MAX_CONNECTIONS_PER_SOURCE"
+            in intake.log()
+        )
         intake.send("tcp", line("another"))
         held.pop().close()
         eventually(lambda: intake.get("connections") == 9, "the place")
@@ -102,7 +105,9 @@ def test_when_all_places_are_taken_who_never_spoke_makes_room(intake_program: Pa
         eventually(lambda: intake.get("connections") == 4, "the connections")
         with intake.connect("tcp") as early:
             assert closed(early)  # they have been silent for less than 10 s
-        assert "connections closed, the last from 127.0.0.1, as OSSEC_MAX_CONNECTIONS are open" in intake.log()
+        assert (
+            "connections closed, the last from 127.0.0.1, as OSSEC_MAX_CONNECTIONS are open" in intake.log()
+        )
         time.sleep(10)
         with intake.connect("tcp") as late:
             late.sendall(line("late") + b"\n")
@@ -151,7 +156,10 @@ def test_it_says_when_fewer_connections_fit_than_it_was_told(intake_program: Pat
         limited.terminate()
         _, said = limited.communicate(timeout=10)
     assert limited.returncode == 0
-    assert "136 connections fit into the limit of 200 open files, and not the 4096 of OSSEC_MAX_CONNECTIONS" in said
+    assert (
+        "136 connections fit into the limit of 200 open files, and not the 4096 of OSSEC_MAX_CONNECTIONS"
+        in said
+    )
 
 
 def connects(port: int) -> bool:
@@ -166,7 +174,9 @@ def test_without_descriptors_it_waits_and_says_so(intake_program: Path, tmp_path
         resource.prlimit(intake.process.pid, resource.RLIMIT_NOFILE, (used + 5, used + 5))
         senders = [stack.enter_context(intake.connect("tcp")) for _ in range(12)]
         eventually(lambda: intake.get("no_descriptors") >= 1, "the count")
-        eventually(lambda: "times no connection could be accepted: Too many open files" in intake.log(), "the log")
+        eventually(
+            lambda: "times no connection could be accepted: Too many open files" in intake.log(), "the log"
+        )
         before, beat = intake.cpu(), intake.get("beat")
         time.sleep(2)
         assert intake.cpu() - before < 0.1
@@ -192,7 +202,9 @@ def test_ipv6_senders_are_named_with_dashes_and_refused_by_their_network(
         eventually(lambda: intake.get("refused") == 1, "the refusal")
         assert all(one.startswith("2:--1:") for one in intake.lines())
     (tmp_path / "other").mkdir()
-    with running(intake_program, tmp_path / "other", networks="::2/127\n2001:db8::/32", inputs=PLAIN) as intake:
+    with running(
+        intake_program, tmp_path / "other", networks="::2/127\n2001:db8::/32", inputs=PLAIN
+    ) as intake:
         intake.datagram(line("six"), "::1")
         eventually(lambda: intake.get("refused") == 1, "the refusal")
         eventually(lambda: "the last from ::1, which is not" in intake.log(), "the log")
@@ -203,10 +215,18 @@ NETWORKS = [
     ("0.0.0.0/0", "10.1.2.3 127.0.0.2", "2001:db8::1 ::1"),
     ("::ffff:10.0.0.0/104", "10.1.2.3", "11.0.0.1 ::a01:203"),
     ("::ffff:10.1.2.3", "10.1.2.3", "10.1.2.4"),
-    ("10.0.0.0/8\n10.1.0.0/16\n11.0.0.0/8", "10.0.0.0 10.255.255.255 10.1.2.3 11.0.0.1", "9.255.255.255 12.0.0.0"),
+    (
+        "10.0.0.0/8\n10.1.0.0/16\n11.0.0.0/8",
+        "10.0.0.0 10.255.255.255 10.1.2.3 11.0.0.1",
+        "9.255.255.255 12.0.0.0",
+    ),
     ("10.1.2.3/31", "10.1.2.2 10.1.2.3", "10.1.2.1 10.1.2.4"),
     ("10.1.2.3/0", "0.0.0.0 255.255.255.255", "::1"),
-    ("2001:db8:0:8000::/49", "2001:db8:0:8000::1 2001:db8:0:ffff:ffff:ffff:ffff:ffff", "2001:db8:0:7fff::1 2001:db8:1::"),
+    (
+        "2001:db8:0:8000::/49",
+        "2001:db8:0:8000::1 2001:db8:0:ffff:ffff:ffff:ffff:ffff",
+        "2001:db8:0:7fff::1 2001:db8:1::",
+    ),
     ("2001:db8::/65", "2001:db8::1 2001:db8::7fff:ffff:ffff:ffff", "2001:db8::8000:0:0:0"),
     ("2001:db8::7", "2001:db8::7", "2001:db8::6 2001:db8::8"),
     ("fe80::1%lo", "fe80::1%1", "fe80::1%2 fe80::2%1"),
@@ -276,7 +296,11 @@ def lookup(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_address_is_found_in_its_network_only(
     lookup: Path, tmp_path: Path, networks: str, inside: str, outside: str, with_others: bool
 ) -> None:
-    others = "".join(f"100.{n // 256}.{n % 256}.0/25\n2001:{n:x}::/48\n" for n in range(1, 3000)) if with_others else ""
+    others = (
+        "".join(f"100.{n // 256}.{n % 256}.0/25\n2001:{n:x}::/48\n" for n in range(1, 3000))
+        if with_others
+        else ""
+    )
     (tmp_path / "networks").write_text(f"{others}{networks}\n")
     asked = [*inside.split(), *([] if with_others and "2001:" in outside + inside else outside.split())]
     done = subprocess.run([lookup, tmp_path / "networks", *asked], capture_output=True, text=True)
@@ -306,7 +330,10 @@ def test_ten_thousand_networks_cost_a_fraction_of_a_line(lookup: Path, tmp_path:
         ("", "'' is no address or network"),
         ("web1.example.org", "'web1.example.org' is a name; write the addresses that it has"),
         ("localhost", "'localhost' is a name; write the addresses that it has"),
-        ("fe80::1%nothing", "'fe80::1%nothing' names an interface that is not here; leave out what is behind the %"),
+        (
+            "fe80::1%nothing",
+            "'fe80::1%nothing' names an interface that is not here; leave out what is behind the %",
+        ),
         ("2001:db8::1%lo", "'2001:db8::1%lo' has a zone, which only link-local addresses (fe80::...) have"),
         ("10.0.0.1%lo", "'10.0.0.1%lo' is no address or network"),
         ("x" * 400, "is a name"),

@@ -172,13 +172,17 @@ def openssl(folder: Path, *words: str) -> None:
     subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
 
 
-def test_a_right_certificate_passes_the_check(intake_program: Path, tmp_path: Path, certificates: Path) -> None:
+def test_a_right_certificate_passes_the_check(
+    intake_program: Path, tmp_path: Path, certificates: Path
+) -> None:
     assert run_check(intake_program, tmp_path, *options(certificates, ca=True)) == (
         0,
         "ossec-log-server: TLS: the certificate in "
         f"{certificates}/server.crt expires within two weeks; senders refuse it then\n",
     )
-    openssl(tmp_path, *"req -x509 -newkey rsa:2048 -nodes -days 90 -subj /CN=x -keyout k.pem -out c.pem".split())
+    openssl(
+        tmp_path, *"req -x509 -newkey rsa:2048 -nodes -days 90 -subj /CN=x -keyout k.pem -out c.pem".split()
+    )
     assert run_check(intake_program, tmp_path, "--certificate", "c.pem", "--key", "k.pem") == (0, "")
 
 
@@ -229,7 +233,10 @@ def test_what_is_wrong_with_a_certificate_is_one_line(
         (["--certificate", server, "--key", "gone"], "gone cannot be read: No such file or directory"),
         (["--certificate", server, "--key", other], f"{other} is not the key of the certificate in {server}"),
         (["--certificate", server, "--key", "encrypted.key"], "encrypted.key is encrypted; write it without"),
-        (["--certificate", server, "--key", key, "--ca", "nowhere"], "nowhere is a link to a file that is not"),
+        (
+            ["--certificate", server, "--key", key, "--ca", "nowhere"],
+            "nowhere is a link to a file that is not",
+        ),
         (["--certificate", server, "--key", key, "--ca", "nonsense"], "nonsense holds no CERTIFICATE in PEM"),
     ]:
         status, said = run_check(intake_program, tmp_path, *given)
