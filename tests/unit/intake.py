@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-
 from pipeline.wait import wait_until
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"

@@ -167,7 +167,7 @@ def test_a_port_of_somebody_elses_is_one_line(intake_program: Path, tmp_path: Pa
         for mode in ([], ["--check"]):
             (tmp_path / "networks").write_text("10.0.0.0/8\n")
             command = [
-                intake_program,
+                str(intake_program),
                 *mode,
                 "--journal",
                 "j",
@@ -299,7 +299,7 @@ def test_a_standard_error_that_nobody_reads_holds_nothing_up(intake_program: Pat
     os.set_blocking(writing, True)
     port = free_port(socket.SOCK_DGRAM)
     command = [
-        intake_program,
+        str(intake_program),
         "--journal",
         "j",
         "--networks",
