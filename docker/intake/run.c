@@ -207,7 +207,6 @@ static int prepare(const sigset_t *ends)
         return EX_CANTCREAT;
     }
     state = journal_state(journal);
-    state->pid = (uint32_t)getpid();
     signals = (struct watch){signalled, signalfd(-1, ends, SFD_NONBLOCK | SFD_CLOEXEC), 0};
     if (loop_make() != 0 || signals.fd < 0 || loop_add_control(&signals) != 0 || commit_begin(relp_answer_synced) != 0) {
         say("ossec-intake cannot start: %s", strerror(errno));
@@ -218,6 +217,7 @@ static int prepare(const sigset_t *ends)
             return EX_CANTCREAT;
         }
     }
+    state->pid = (uint32_t)getpid(); /* last: it says that lines are taken */
     return 0;
 }
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -30,6 +31,7 @@ def compiled(folder: Path, *sources: Path, flags: tuple[str, ...] = ()) -> Path:
         pytest.skip("gcc is not installed")
     program = folder / "program"
     command = ["gcc", "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", *SANITIZERS, *flags]
+    command += [f"-I{DOCKER / 'intake'}", f"-I{DOCKER / 'journal'}"]
     command += [*map(str, sources), "-lssl", "-lcrypto", "-lz", "-pthread", "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True)
     if "fatal error: openssl/" in done.stderr or "fatal error: zlib.h" in done.stderr:
@@ -38,9 +40,8 @@ def compiled(folder: Path, *sources: Path, flags: tuple[str, ...] = ()) -> Path:
     return program
 
 
-def intake_sources(without: str = "") -> list[Path]:
-    journal = [DOCKER / "journal" / f"{name}.c" for name in ("journal", "segment", "done", "state")]
-    return [file for file in sorted((DOCKER / "intake").glob("*.c")) if file.name != without] + journal
+def intake_sources() -> list[Path]:
+    return sorted((DOCKER / "intake").glob("*.c")) + sorted((DOCKER / "journal").glob("*.c"))
 
 
 @cache
@@ -96,11 +97,26 @@ class Intake:
     def wait_listening(self) -> None:
         def listening() -> bool:
             assert self.process.poll() is None, self.log()
-            return (self.folder / "intake.state").exists() and all(
-                self.get("ports", INPUTS.index(name)) == port for name, port in self.ports.items()
-            )
+            return (self.folder / "intake.state").exists() and self.get("pid") == self.process.pid
 
         wait_until(listening, 20, what="the ports")
+
+    @contextmanager
+    def engine(self) -> Iterator[None]:
+        """In the engine's place: whatever is in the journal is done with."""
+        ended = threading.Event()
+
+        def work() -> None:
+            while not ended.wait(0.01):
+                self.put("done", self.get("flushed"))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def lines(self) -> list[str]:
         """The datagrams in the journal, in their order."""

@@ -42,10 +42,10 @@ def test_what_waits_beyond_the_limit_holds_all_inputs_back(intake_program: Path,
             time.sleep(1)
             assert intake.cpu() - before < 0.1
             assert (intake.received("udp"), intake.received("tcp")) == (taken, 0)
-            intake.put("done", intake.get("flushed"))  # as the engine does
-            eventually(lambda: intake.get("held") == 0 and intake.received("tcp") == 1, "it to go on")
-        intake.put("done", intake.get("flushed"))
-        eventually(lambda: intake.received("udp") == 300, "the datagrams that waited")
+            with intake.engine():
+                eventually(lambda: intake.received("tcp") == 1, "it to go on")
+                eventually(lambda: intake.received("udp") == 300, "the datagrams that waited")
+                eventually(lambda: intake.get("held") == 0, "nothing to be held")
 
 
 def test_held_back_it_ends_all_the_same_and_keeps_what_it_had_been_sent(
@@ -215,8 +215,8 @@ def test_it_starts_with_and_without_ipv6(intake_program: Path, tmp_path: Path, i
         echo {disable} > /proc/sys/net/ipv6/conf/default/disable_ipv6
         ip link set lo up
         {intake_program} --journal j --networks networks --limit 1000000 --udp 514 --tcp 514 --relp 2514 &
-        for _ in $(seq 100); do {intake_program} --probe 2>/dev/null && break; sleep 0.1; done
-        {intake_program} --probe || echo "PROBE FAILED"
+        for _ in $(seq 100); do {intake_program} --status >/dev/null 2>&1 && break; sleep 0.1; done
+        {intake_program} --probe
         kill $!
         wait $!
         echo "ended $?"
@@ -225,6 +225,8 @@ def test_it_starts_with_and_without_ipv6(intake_program: Path, tmp_path: Path, i
         ["unshare", "--net", "bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "ended 0\n", done.stderr
+    [said] = done.stderr.splitlines()  # every input answered; there is no engine here
+    assert "ossec-analysisd does not get on" in said
 
 
 def probe(program: Path, folder: Path) -> tuple[int, str]:
@@ -243,11 +245,19 @@ def everything(intake_program: Path, tmp_path: Path) -> Iterator[Intake]:
 
 def test_a_probe_asks_every_input(everything: Intake, intake_program: Path) -> None:
     before = [everything.received(name) for name in ("udp", "tcp", "tls", "relp")]
-    assert probe(intake_program, everything.folder) == (0, "")
+    with everything.engine():
+        assert probe(intake_program, everything.folder) == (0, "")
+    eventually(lambda: everything.get("connections") == 0, "their end")
     after = [everything.received(name) for name in ("udp", "tcp", "tls", "relp")]
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 0, 0]
     assert "failed" not in everything.log()
     assert "broke" not in everything.log()
+
+
+def test_a_probe_says_that_the_engine_does_not_move(everything: Intake, intake_program: Path) -> None:
+    status, said = probe(intake_program, everything.folder)
+    assert status == 69
+    assert "ossec-analysisd does not get on" in said
 
 
 def test_a_probe_says_that_nothing_moves(everything: Intake, intake_program: Path) -> None:

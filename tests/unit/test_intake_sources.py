@@ -289,7 +289,7 @@ def lookup(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("networks")
     (folder / "harness.c").write_text(HARNESS)
     intake = DOCKER / "intake"
-    return compiled(folder, folder / "harness.c", intake / "networks.c", flags=(f"-I{intake}",))
+    return compiled(folder, folder / "harness.c", intake / "networks.c")
 
 
 @pytest.mark.parametrize(("networks", "inside", "outside"), NETWORKS)
