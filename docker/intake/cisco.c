@@ -2,6 +2,8 @@
  * [:] [SEQUENCE: ] [HOST: ] [NODE:] [*|.] STAMP [ZONE]: */
 #include "parts.h"
 
+#define FAR 120 /* bytes that such a header has at most */
+
 static int is_stamp(struct text at, struct stamp *stamp, struct text *next)
 {
     *next = at;
@@ -44,6 +46,14 @@ static struct text without_host(struct text at, struct text *host)
     return next;
 }
 
+/* Most lines are none of Cisco's: they have no "%" near their beginning, nor one of the marks. */
+static int may_be_cisco(struct text at)
+{
+    size_t digits = digits_at(at, 0), near = length_of(at) < FAR ? length_of(at) : FAR;
+
+    return memchr(at.from, '%', near) != NULL || byte_at(at, digits) == ':' || byte_at(at, 0) == '*' || byte_at(at, 0) == '.';
+}
+
 int read_cisco(struct header *h, struct text *rest)
 {
     struct text at = *rest, host = {at.from, at.from}, next, sent = *rest;
@@ -51,6 +61,9 @@ int read_cisco(struct header *h, struct text *rest)
     size_t digits;
     int sure = 0;
 
+    if (!may_be_cisco(at)) {
+        return 0;
+    }
     if (byte_at(at, 0) == ':') {
         at = without_spaces(behind(at, 1));
     }

@@ -8,7 +8,7 @@
 #define BOM "\xef\xbb\xbf"
 
 /* Where the engine itself has a reader for a form, or a decoder that wants all of it, the line goes on as it is, without
- * a header. '9' stands for a digit, 'A' for a letter, '_' for a digit or a space, '*' for any. */
+ * a header. The forms are as in text.h. */
 static const char *const forms_of_the_engine[] = {
     "[AAA AAA _9 99:99:99 9999] ",   /* Apache's error log */
     "AAA AAA _9 99:99:99 9999 9 ",   /* xferlog */
@@ -27,23 +27,6 @@ static const char *const stamps_of_the_engine[] = {
     "*** ** **:**:** ", "****-**-** **:**:**,", "****-**-**T**:**:**", "9*** *** ** **:**:** ", "9***:**:**-**:**:**", NULL,
 };
 
-static int has_form(struct text t, const char *form)
-{
-    size_t i = 0;
-
-    for (; form[i] != '\0'; i++) {
-        unsigned char c = byte_at(t, i);
-
-        if (c == 0 || (form[i] == '9'   ? !is_digit(c)
-                       : form[i] == 'A' ? !is_letter(c)
-                       : form[i] == '_' ? !is_digit(c) && c != ' '
-                                        : form[i] != '*' && c != form[i])) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 static int has_one_of(struct text t, const char *const *forms)
 {
     while (*forms != NULL && !has_form(t, *forms)) {
@@ -54,9 +37,9 @@ static int has_one_of(struct text t, const char *const *forms)
 
 static int engines_own(struct header *h, struct text rest)
 {
-    h->as_it_is = 1;
     h->message = rest;
-    return has_one_of(rest, forms_of_the_engine);
+    h->as_it_is = has_one_of(rest, forms_of_the_engine);
+    return h->as_it_is;
 }
 
 static int cisco(struct header *h, struct text rest)
@@ -116,7 +99,7 @@ static int counted_seconds(struct header *h, struct text rest)
 static int bare(struct header *h, struct text rest)
 {
     read_names_alone(h, rest);
-    h->as_it_is = h->message.from == rest.from && !has_one_of(rest, stamps_of_the_engine);
+    h->as_it_is = length_of(h->host) == 0 && length_of(h->program) == 0 && !has_one_of(rest, stamps_of_the_engine);
     return 1;
 }
 
@@ -143,21 +126,30 @@ static size_t name_at(struct text t, size_t place)
     return place - from;
 }
 
+/* A year, or a zone, which are no hosts, have no small letter and no dot. */
+static int is_plain_host(struct text t, size_t at, size_t length)
+{
+    for (size_t i = at; i < at + length; i++) {
+        if ((byte_at(t, i) >= 'a' && byte_at(t, i) <= 'z') || byte_at(t, i) == '.') {
+            return length <= LONGEST_NAME;
+        }
+    }
+    return 0;
+}
+
 /* "Nov 26 06:00:00 HOST PROGRAM[PID]: text" already: most lines are, and stay as they are byte for byte. */
 static int is_canonical(struct text t)
 {
     size_t host, program, at = STAMP_LENGTH + 1;
-    struct stamp stamp;
-    struct text rest = t;
 
-    if (!has_form(t, "AAA _9 99:99:99 ") || !read_stamp(&rest, &stamp) || stamp.says_more || rest.from != t.from + at) {
+    if (!has_form(t, "AAA _9 99:99:99 ")) {
         return 0;
     }
     host = name_at(t, at);
-    at += host + 1;
-    if (host == 0 || host > LONGEST_NAME || byte_at(t, at - 1) != ' ' || (host == 1 && byte_at(t, at - 2) == '-')) {
+    if (!is_plain_host(t, at, host) || byte_at(t, at + host) != ' ') {
         return 0;
     }
+    at += host + 1;
     program = name_at(t, at);
     if (program == 0 || program > LONGEST_NAME || is_digit(byte_at(t, at))) {
         return 0;
@@ -202,15 +194,13 @@ static struct text trimmed(const char *line, size_t length)
 size_t header_to_engine_at(const char *line, size_t length, const char *sender, char *out, size_t room, int *cut, time_t now)
 {
     struct text rest = trimmed(line, length);
-    int has_priority = read_priority(&rest);
-    struct header h = {.has_priority = has_priority};
+    struct header h = {.has_priority = read_priority(&rest)};
     struct output o = {out, out + room, 0};
 
     if (is_canonical(rest)) {
         write_text(&o, rest);
     } else if (length_of(rest = without_spaces(rest)) > 0) {
         for (size_t i = 0; !variants[i].read(&h, rest); i++) {
-            h = (struct header){.has_priority = has_priority};
         }
         if (!h.as_it_is) {
             write_header(&o, &h, sender, now);

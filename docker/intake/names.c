@@ -2,7 +2,7 @@
  * message's. The tables say how that is told, first row first. */
 #include "tag.h"
 
-/* A row takes the text, or leaves it to the next. */
+/* A row takes the text, or leaves it to the next, and then may have set nothing but the message. */
 typedef int reader(struct header *h, struct text rest);
 
 /* "Message forwarded from aix1: sshd[77]: text" */
@@ -47,32 +47,40 @@ static int repeated(struct header *h, struct text rest)
 static int host_of_cisco(struct header *h, struct text rest)
 {
     struct text word = first_word(rest), next = after_word(rest, word);
-    struct header read = *h;
 
     if (length_of(word) < 2 || word.to[-1] != ':' || byte_at(word, 0) == '%') {
         return 0;
     }
     word.to--;
-    if (!is_host(word) || (byte_at(next, 0) != '%' && !read_cisco(&read, &next))) {
+    if (!is_host(word) || (byte_at(next, 0) != '%' && !read_cisco(h, &next))) {
         return 0;
     }
-    *h = read;
     h->host = word;
     h->message = next;
     return 1;
 }
 
-/* A relay wrote one more header in front, with its name or without. */
-static int header_again(struct header *h, struct text rest)
+/* A relay wrote one more header in front, with its name or without: "Nov 26 06:00:00 relay1 Nov 26 05:59:59 web1 sshd[77]: ".
+ * The inner one is the sender's. */
+static int header_again(struct header *h, struct text relay, struct text rest)
 {
     struct stamp stamp;
 
     if (!read_stamp(&rest, &stamp) || !is_header(rest, stamp.also_in_messages)) {
         return 0;
     }
-    keep_extra(h, stamp.sent);
+    if (!h->stamp.says_more) {
+        keep_extra(h, h->stamp.sent);
+    }
+    keep_extra(h, relay);
+    keep_stamp(h, stamp, stamp.sent);
     read_names(h, rest);
     return 1;
+}
+
+static int relayed_without_name(struct header *h, struct text rest)
+{
+    return header_again(h, (struct text){rest.from, rest.from}, rest);
 }
 
 /* A message that begins with a stamp of its own: "2026/11/26 06:00:00 [error] 77#77: ..." */
@@ -134,7 +142,7 @@ static int no_host(struct header *h, struct text rest)
     struct text word = first_word(rest);
 
     h->message = rest;
-    return length_of(word) == 0 || strchr("%{[<\"':=*#", *word.from) != NULL || !is_host(word) || begins_with(word, "CEF:") ||
+    return length_of(word) == 0 || (strchr("%{[<\"':=*#", *word.from) != NULL && !is_address_in_brackets(word)) || !is_host(word) || begins_with(word, "CEF:") ||
            begins_with(word, "LEEF:") || (digits_at(word, 0) == length_of(word) && !is_tag(after_word(rest, word)));
 }
 
@@ -142,11 +150,15 @@ static int host_first(struct header *h, struct text rest)
 {
     struct text word = first_word(rest), next = after_word(rest, word);
 
-    if (header_again(h, next)) {
-        keep_extra(h, word);
+    if (header_again(h, word, next)) {
         return 1;
     }
-    if (length_of(word) > 1 || *word.from != '-') {
+    if (byte_at(next, 0) == '\t') {
+        next = behind(next, 1);
+    }
+    if (is_address_in_brackets(word)) {
+        h->host = (struct text){word.from + 1, word.to - 1};
+    } else if (length_of(word) > 1 || *word.from != '-') {
         h->host = word;
     }
     if (!repeated(h, next)) {
@@ -218,7 +230,7 @@ static const struct row behind_stamp[] = {
     {"HOST: %FACILITY-5-NAME: (Cisco)", host_of_cisco},
     {"PROGRAM[PID]: (Docker, FreeBSD, busybox)", tag_alone},
     {"203.0.113.60 - - [26/Nov/2026: (nginx)", access_log},
-    {"STAMP HOST PROGRAM: (a relay)", header_again},
+    {"STAMP HOST PROGRAM: (a relay)", relayed_without_name},
     {"2026/11/26 06:00:00 [error] (nginx)", own_stamp},
     {"(\"MODEL,MAC,VERSION\") PROGRAM: (UniFi)", unifi},
     {"what is no host's name", no_host},
@@ -240,10 +252,7 @@ static const struct row without_stamp[] = {
 static void read_rows(const struct row *rows, size_t count, struct header *h, struct text rest)
 {
     for (size_t i = 0; i < count; i++) {
-        struct header read = *h;
-
-        if (rows[i].read(&read, rest)) {
-            *h = read;
+        if (rows[i].read(h, rest)) {
             return;
         }
     }

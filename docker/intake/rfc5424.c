@@ -104,13 +104,14 @@ static int timestamp(struct header *h, struct text *rest)
 
 int read_rfc5424(struct header *h, struct text rest)
 {
-    struct header read = *h;
+    struct header read;
     struct text process, message_id;
     size_t version = digits_at(rest, 0);
 
     if (version < 1 || version > 3 || byte_at(rest, version) != ' ') {
         return 0;
     }
+    read = *h;
     rest = behind(rest, version + 1);
     if (!timestamp(&read, &rest) || !field(&rest, &read.host) || !field(&rest, &read.program) || !field(&rest, &process) ||
         !field(&rest, &message_id)) {

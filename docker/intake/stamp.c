@@ -18,6 +18,12 @@ static int ends_with_colon(struct text rest)
     return byte_at(rest, 0) == ':' && ends(behind(rest, 1));
 }
 
+/* A "Z" alone is a host. */
+static int read_offset_apart(struct text *rest)
+{
+    return !is_letter(byte_at(*rest, 0)) && read_offset(rest);
+}
+
 /* Behind the time: a zone that is glued to it or stands apart, a year, in any order. */
 static void zone_and_year(struct text *rest, struct moment *m)
 {
@@ -27,7 +33,7 @@ static void zone_and_year(struct text *rest, struct moment *m)
     for (int parts = 0; parts < 2; parts++) {
         struct text next = *rest;
 
-        if (!read_spaces(&next) || (!read_offset(&next) && !read_zone(&next) && !read_year(&next)) ||
+        if (!read_spaces(&next) || (!read_offset_apart(&next) && !read_zone(&next) && !read_year(&next)) ||
             (!ends(next) && !ends_with_colon(next))) {
             return;
         }
@@ -58,6 +64,28 @@ static int bsd(struct text *rest, struct moment *m)
     }
     zone_and_year(rest, m);
     return 1;
+}
+
+/* A month of another language, or a day that there is not: it is the sender's word, and the engine takes it as well. */
+static int shape_of_bsd(struct text *rest, struct moment *m)
+{
+    m->month = m->day = 1;
+    if (!has_form(*rest, "AAA _9 99:99:99")) {
+        return 0;
+    }
+    *rest = behind(*rest, STAMP_LENGTH);
+    return 1;
+}
+
+/* Its second letter is two bytes. */
+static int german_march(struct text *rest, struct moment *m)
+{
+    m->month = 3;
+    if (!begins_with(*rest, "M\xc3\xa4r ")) {
+        return 0;
+    }
+    *rest = behind(*rest, 4);
+    return read_spaces(rest) && read_number(rest, 1, 2, 1, 31, &m->day) && read_spaces(rest) && read_clock(rest, m);
 }
 
 /* 2026 Nov 26 06:00:00 */
@@ -114,16 +142,19 @@ static int slashes(struct text *rest, struct moment *m)
 
 static const struct {
     const char *form;
+    const char *begins; /* as text.h says; most lines have none of most forms */
     int (*read)(struct text *rest, struct moment *m);
     int also_in_messages;
 } forms[] = {
-    {"Nov 26 06:00:00, Nov 6 06:00:00, Nov 26 2026 06:00:00.123 UTC:", bsd, 0},
-    {"2026-11-26T06:00:00.123456+01:00", iso, 0},
-    {"2026-11-26 06:00:00,123 +0100", iso_with_space, 1},
-    {"2026 Nov 26 06:00:00", year_first, 0},
-    {"2026:11:26-06:00:00 (Sophos)", sophos, 0},
-    {"2026/11/26 06:00:00", slashes, 1},
-    {"Thu Nov 26 06:00:00 2026", weekday_first, 1},
+    {"Nov 26 06:00:00, Nov 6 06:00:00, Nov 26 2026 06:00:00.123 UTC:", "AAA _", bsd, 0},
+    {"2026-11-26T06:00:00.123456+01:00", "9999-99-99", iso, 0},
+    {"2026-11-26 06:00:00,123 +0100", "9999-99-99 ", iso_with_space, 1},
+    {"2026 Nov 26 06:00:00", "9999 AAA", year_first, 0},
+    {"2026:11:26-06:00:00 (Sophos)", "9999:99:99-", sophos, 0},
+    {"2026/11/26 06:00:00", "9999/99/99 ", slashes, 1},
+    {"Thu Nov 26 06:00:00 2026", "AAA", weekday_first, 1},
+    {"Okt 26 06:00:00, Nov 36 06:00:00", "*** ", shape_of_bsd, 0},
+    {"Mär 26 06:00:00", "M**r ", german_march, 0},
 };
 
 static void two_digits(char *at, unsigned value, char padding)
@@ -162,7 +193,7 @@ int read_stamp(struct text *rest, struct stamp *stamp)
         struct moment m = {0};
         struct text at = *rest, sent;
 
-        if (!forms[i].read(&at, &m)) {
+        if (!has_form(at, forms[i].begins) || !forms[i].read(&at, &m)) {
             continue;
         }
         sent = (struct text){rest->from, at.from};

@@ -4,7 +4,9 @@
 int holds_only(struct text t, const char *others)
 {
     for (const char *at = t.from; at < t.to; at++) {
-        if (!is_letter((unsigned char)*at) && !is_digit((unsigned char)*at) && (*at == '\0' || strchr(others, *at) == NULL)) {
+        unsigned char c = (unsigned char)*at;
+
+        if (!is_letter(c) && !is_digit(c) && c < 0x80 && (c == '\0' || strchr(others, c) == NULL)) {
             return 0;
         }
     }
@@ -28,6 +30,11 @@ static int is_ipv6(struct text word)
         }
     }
     return colons >= 2;
+}
+
+int is_address_in_brackets(struct text word)
+{
+    return length_of(word) > 2 && *word.from == '[' && word.to[-1] == ']' && is_ipv6((struct text){word.from + 1, word.to - 1});
 }
 
 int split_tag(struct text rest, struct tag *tag)

@@ -12,9 +12,12 @@ struct tag {
 /* 0 if the text begins with none. */
 int split_tag(struct text rest, struct tag *tag);
 
-/* Letters, digits and these others, at least one. */
+/* Letters, digits, what is beyond ASCII, and these others; at least one. */
 int holds_only(struct text t, const char *others);
 
 int is_host(struct text word);
+
+/* [2001:db8::7] */
+int is_address_in_brackets(struct text word);
 
 #endif

@@ -50,6 +50,24 @@ static inline size_t digits_at(struct text t, size_t place)
     return count;
 }
 
+/* Whether a text begins with a form: '9' stands for a digit, 'A' for a letter, '_' for a digit or a space, '*' for any. */
+static inline int has_form(struct text t, const char *form)
+{
+    size_t i = 0;
+
+    for (; form[i] != '\0'; i++) {
+        unsigned char c = byte_at(t, i);
+
+        if (c == 0 || (form[i] == '9'   ? !is_digit(c)
+                       : form[i] == 'A' ? !is_letter(c)
+                       : form[i] == '_' ? !is_digit(c) && c != ' '
+                                        : form[i] != '*' && c != form[i])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* Up to the first space, tab or end. */
 static inline struct text first_word(struct text t)
 {

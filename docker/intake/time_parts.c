@@ -1,11 +1,28 @@
 #include "time_parts.h"
 
 /* Names of zones. Other words of capital letters are hosts: "NAS", "FW". */
-static const char *const zones[] = {
+#define LONGEST_ZONE 4
+static const char zones[][LONGEST_ZONE + 1] = {
     "UTC", "GMT", "CET", "CEST", "WET", "WEST", "EET", "EEST", "BST", "MSK", "IST", "PKT", "SGT", "HKT", "JST", "KST", "PHT",
     "ACST", "ACDT", "AEST", "AEDT", "AWST", "NZST", "NZDT", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT", "AKST",
-    "AKDT", "HST", "BRT", "ART", "CLT", "SAST", "EAT", "WAT", "TRT", NULL,
+    "AKDT", "HST", "BRT", "ART", "CLT", "SAST", "EAT", "WAT", "TRT",
 };
+
+static int is_zone(const char *from, size_t length)
+{
+    char name[LONGEST_ZONE + 1] = "";
+
+    if (length < 3 || length > LONGEST_ZONE) {
+        return 0;
+    }
+    memcpy(name, from, length);
+    for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
+        if (memcmp(name, zones[i], sizeof(name)) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
 
 int read_number(struct text *rest, size_t least_digits, size_t most_digits, unsigned least, unsigned most, unsigned *value)
 {
@@ -107,15 +124,13 @@ int read_zone(struct text *rest)
     while (byte_at(at, length) >= 'A' && byte_at(at, length) <= 'Z') {
         length++;
     }
-    for (int i = 0; zones[i] != NULL; i++) {
-        if (length == strlen(zones[i]) && memcmp(at.from, zones[i], length) == 0) {
-            at = behind(at, length);
-            if (bracket && !read_mark(&at, ')')) {
-                return 0;
-            }
-            *rest = at;
-            return 1;
+    if (is_zone(at.from, length)) {
+        at = behind(at, length);
+        if (bracket && !read_mark(&at, ')')) {
+            return 0;
         }
+        *rest = at;
+        return 1;
     }
     /* Before a Cisco message the colon says that it is a zone, whatever its name. */
     if (length >= 1 && length <= 5 && begins_with(behind(at, length), ": %")) {

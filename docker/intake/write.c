@@ -1,5 +1,7 @@
 #include "write.h"
 
+#include <stdint.h>
+
 #include "header.h"
 
 static int is_pid_character(unsigned char c)
@@ -10,6 +12,28 @@ static int is_pid_character(unsigned char c)
 static int is_plain(unsigned char c)
 {
     return (c >= ' ' && c != 0x7f) || c == '\t';
+}
+
+/* Eight bytes at once, as most of a line is plain: whether one is a control character. */
+static int has_control(const char *at)
+{
+    const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
+    uint64_t eight, deleted;
+
+    memcpy(&eight, at, sizeof(eight));
+    deleted = eight ^ 0x7f * ones;
+    return (((eight - 0x20 * ones) & ~eight) | ((deleted - ones) & ~deleted)) & high ? 1 : 0;
+}
+
+static const char *end_of_plain(struct text t)
+{
+    while (t.to - t.from >= 8 && !has_control(t.from)) {
+        t.from += 8;
+    }
+    while (t.from < t.to && is_plain((unsigned char)*t.from)) {
+        t.from++;
+    }
+    return t.from;
 }
 
 static void put_byte(struct output *o, char c)
@@ -40,9 +64,7 @@ void write_text(struct output *o, struct text t)
         size_t count, room = (size_t)(o->end - o->at);
         unsigned char c;
 
-        while (t.from < t.to && is_plain((unsigned char)*t.from)) {
-            t.from++;
-        }
+        t.from = end_of_plain(t);
         count = (size_t)(t.from - from);
         if (count > room) {
             put_cut(o, from, room);
