@@ -197,8 +197,17 @@ def _cpu(bench: Bench, running: Subject, how: tuple[str, float], first: int, cou
     """Microseconds a line that was analysed; not a number if none was."""
     before = running.wait_at_rest(START_REST)
     bench.feed(how[0], running.address, how[1], "mixed", first, count)
-    used = running.wait_at_rest(LIMIT) - before
-    analysed = running.count(first, count).unique
+    used, analysed = 0.0, -1
+
+    def over() -> bool:
+        """Whether all is analysed, or no more comes: one that waits for the disk is at rest, too."""
+        nonlocal used, analysed
+        last, used = analysed, running.wait_at_rest(LIMIT) - before
+        analysed = running.count(first, count).unique
+        return analysed in (count, last)
+
+    with suppress(WaitTimeout):
+        wait_until(over, LIMIT, QUIET, what="the last line")
     return used / analysed * 1e6 if analysed else math.nan
 
 

@@ -58,11 +58,11 @@ class PowerVolume:
 
     def after_failures(self, marks: list[int], into: Path, chance: random.Random) -> Iterator[Path]:
         """What the disk holds after a power failure at each mark: an image of it, valid until the next is asked for."""
-        durable, cut = into / "durable.img", into / "cut.img"
+        durable = into / "durable.img"
         copy(self._base, durable)
         with self._log.open("rb") as log, durable.open("r+b", buffering=0) as disk:
             cached: list[tuple[int, bytes]] = []
-            for mark in sorted(marks):
+            for number, mark in enumerate(sorted(marks)):
                 while log.tell() < mark:
                     kind, offset, length = RECORD.unpack(log.read(RECORD.size))
                     if kind == FLUSH:
@@ -71,11 +71,14 @@ class PowerVolume:
                         cached.clear()
                     else:
                         cached.append((offset, log.read(length)))
+                # A name of its own each: mount would take the loop device, and its cache, of a file that it knows.
+                cut = into / f"cut-{number}.img"
                 copy(durable, cut)
                 with cut.open("r+b", buffering=0) as image:
                     for where, data in survivors(cached, chance):
                         os.pwrite(image.fileno(), data, where)
                 yield cut
+                cut.unlink()
 
 
 def survivors(cached: list[tuple[int, bytes]], chance: random.Random) -> Iterator[tuple[int, bytes]]:

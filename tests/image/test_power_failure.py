@@ -3,6 +3,7 @@
 tests/image/power.py says what such a failure leaves. `--power-failures 20` is what the issue asks for.
 """
 
+import os
 import random
 import time
 from dataclasses import dataclass
@@ -48,27 +49,29 @@ def test_a_power_failure_costs_nothing_that_was_acknowledged(
     count, chance = request.config.getoption("--power-failures"), random.Random(7)
     failures: list[Failure] = []
     complaints: list[str] = []
-    with power_volume(tmp_path, kind) as volume:
-        with server.server(client, ossec_image.name, SETTINGS, volumes=[f"{volume.path}:{DATA}"]) as running:
-            running.wait_listening()
-            sender = RelpSender("power", lambda: address(running), RATE)
-            sender.start()
-            wait_until(lambda: sender.acknowledged.unique("power") > 2 * RATE, 60, what="the load")
-            for _ in range(count):
-                time.sleep(chance.uniform(*BETWEEN))
-                acknowledged = sender.acknowledged.copy()
-                mark = volume.mark()
-                failures.append(Failure(mark, acknowledged, ends.printed(str(running.container.id))))
-            sender.finish()
-        marks = [failure.mark for failure in failures]
-        images = volume.after_failures(marks, tmp_path, chance)
-        for number, (failure, cut) in enumerate(zip(failures, images, strict=True)):
-            with mounted(cut, tmp_path / "cut") as folder:
-                complaint = _after(client, ossec_image.name, folder, failure, NEW * number)
-            if complaint:
-                complaints.append(
-                    f"failure {number}, {failure.acknowledged.unique('power')} acknowledged: {complaint}"
-                )
+    with (
+        power_volume(tmp_path, kind) as volume,
+        server.server(client, ossec_image.name, SETTINGS, volumes=[f"{volume.path}:{DATA}"]) as running,
+    ):
+        running.wait_listening()
+        sender = RelpSender("power", lambda: address(running), RATE)
+        sender.start()
+        wait_until(lambda: sender.acknowledged.unique("power") > 2 * RATE, 60, what="the load")
+        for _ in range(count):
+            time.sleep(chance.uniform(*BETWEEN))
+            acknowledged = sender.acknowledged.copy()
+            mark = volume.mark()
+            failures.append(Failure(mark, acknowledged, ends.printed(str(running.container.id))))
+        sender.finish()
+    marks = [failure.mark for failure in failures]
+    images = volume.after_failures(marks, tmp_path, chance)
+    for number, (failure, cut) in enumerate(zip(failures, images, strict=True)):
+        with mounted(cut, tmp_path / "cut") as folder:
+            complaint = _after(client, ossec_image.name, folder, failure, NEW * number)
+        if complaint:
+            complaints.append(
+                f"failure {number}, {failure.acknowledged.unique('power')} acknowledged: {complaint}"
+            )
     assert not complaints, "\n".join(complaints)
 
 
@@ -115,5 +118,33 @@ def _missing(running: Server, name: str, folder: str, failure: Failure) -> str:
     try:
         wait_until(all_there, 20, 0.5, "the acknowledged lines")
     except WaitTimeout:
-        return f"{complaint}\n{running.log()}"
+        log = "\n".join(running.log().splitlines()[-5:])
+        return f"{complaint}; its last lines:\n{log}"
     return ""
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_the_disk_of_these_tests_keeps_what_was_synced_and_may_lose_the_rest(
+    tmp_path: Path, kind: str
+) -> None:
+    require(kind)
+    synced = lost = 0
+    with power_volume(tmp_path, kind) as volume:
+        marks = []
+        for number in range(10):
+            for name in ("synced", "not synced"):
+                with (volume.path / f"{name} {number}").open("wb") as file:
+                    file.write(b"x" * 10_000)
+                    if name == "synced":
+                        os.fsync(file.fileno())
+            folder = os.open(volume.path, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+            marks.append(volume.mark())
+    for number, cut in enumerate(volume.after_failures(marks, tmp_path, random.Random(7))):
+        with mounted(cut, tmp_path / "cut") as folder_then:
+            for before in range(number + 1):
+                synced += (folder_then / f"synced {before}").read_bytes() == b"x" * 10_000
+                lost += (folder_then / f"not synced {before}").read_bytes() != b"x" * 10_000
+    assert synced == sum(range(1, 11))
+    assert lost > 10
