@@ -15,12 +15,14 @@
 #define POSITION "/var/ossec/data/queue/mail/position"
 #define LONGEST_WAIT 5 /* seconds; also how long maild waits for more alerts to put into the same mail */
 #define MOST 90        /* below MAIL_LIST_SIZE in upstream's maild.h */
-#define FARTHEST_BEHIND 4000000 /* bytes; days of mail, where there are more alerts than mails may carry */
+#define MOST_WAITING 20000 /* alerts that are to be mailed: days of mail, where there are more than mails may carry */
 
 static struct mail_files files;
 static char last[MAIL_POSITION_SIZE]; /* the position behind the last alert that was read */
 static int unmailed;                  /* how many were read since the queue had all of them */
 static int keeping;                   /* whether there is a position to go on from, and to note */
+static int waiting;                   /* alerts that are to be mailed, up to the offset `counted` of that day's file */
+static long counted, counted_date;
 
 alert_data *__real_Read_FileMon(file_queue *fileq, const struct tm *p, unsigned int timeout);
 
@@ -40,22 +42,50 @@ static int read_position(char *line, int size)
     return 0;
 }
 
+/* Whether the line begins an alert that is to be mailed: "** Alert 1764140400.77: mail  - groups". */
+static int is_to_be_mailed(const char *line)
+{
+    const char *colon = strncmp(line, "** Alert ", 9) == 0 ? strchr(line, ':') : NULL;
+
+    return colon != NULL && strncmp(colon, ": mail ", 7) == 0;
+}
+
+/* Goes on behind the oldest alerts to be mailed where more than MOST_WAITING of them wait. */
 static void not_too_far_behind(FILE *file)
 {
-    struct stat status;
     char line[4096];
-    long from = files.places[0].offset, to;
+    long from = files.places[0].offset;
+    int left_out = 0;
 
-    if (file == NULL || fstat(fileno(file), &status) != 0 || (to = (long)status.st_size - FARTHEST_BEHIND) <= from) {
+    if (file == NULL) {
         return;
     }
-    fseek(file, to, SEEK_SET);
-    while (fgets(line, sizeof(line), file) != NULL && line[0] != '\n') {
+    if (counted < from || counted_date != files.places[0].date) {
+        counted = from;
+        counted_date = files.places[0].date;
+        waiting = 0;
+    }
+    fseek(file, counted, SEEK_SET);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        waiting += is_to_be_mailed(line);
     }
     clearerr(file);
-    files.places[0].offset = ftell(file);
-    fprintf(stderr, "ossec-log-server: %ld bytes of alerts were not mailed: they are more than the mails per hour may carry; "
-                    "logs/alerts has them\n", files.places[0].offset - from);
+    counted = ftell(file);
+    fseek(file, from, SEEK_SET);
+    while (waiting > MOST_WAITING && fgets(line, sizeof(line), file) != NULL) {
+        if (is_to_be_mailed(line)) {
+            waiting--;
+            left_out++;
+        }
+    }
+    while (left_out > 0 && fgets(line, sizeof(line), file) != NULL && line[0] != '\n') {
+    }
+    clearerr(file);
+    if (left_out > 0) {
+        files.places[0].offset = ftell(file);
+        fprintf(stderr, "ossec-log-server: %d alerts were not mailed: more than %d waited, which is more than the mails per "
+                        "hour may carry; logs/alerts has them\n", left_out, MOST_WAITING);
+    }
 }
 
 /* To the kept position. Without one, nobody keeps it: maild reads on from the end of its file, as stock does. */
@@ -96,6 +126,9 @@ static alert_data *next_alert(file_queue *fileq)
         }
         if (fileq->fp != NULL) {
             alert = mail_files_alert(&files, fileq->fp, fileq->flags);
+        }
+        if (alert != NULL && waiting > 0 && files.places[0].date == counted_date && files.places[0].offset <= counted) {
+            waiting--;
         }
         if (alert != NULL || (fileq->fp != NULL && !moved) || (next = mail_files_next(&files)) == NULL) {
             return alert;
