@@ -65,8 +65,8 @@ static int prepare_tls(void)
         return EX_CONFIG;
     }
     if ((days = tls_days_left(&whose)) < SOON_DAYS) {
-        say("TLS: the %s in %s %s; senders refuse it then", whose,
-            strcmp(whose, "authority") == 0 ? settings.ca : settings.certificate,
+        say("%s: the %s %s; mount a new one, as TLS connections fail with an expired one",
+            strcmp(whose, "authority") == 0 ? settings.ca : settings.certificate, whose,
             days < 0 ? "has expired" : days == 0 ? "expires within a day" : "expires within two weeks");
     }
     return 0;

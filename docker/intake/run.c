@@ -170,6 +170,7 @@ static void count_descriptors(void)
 
         say("%zu connections fit into the limit of %llu open files, and not the %zu of OSSEC_MAX_CONNECTIONS; raise it "
             "(docker run --ulimit nofile=...)", fit, (unsigned long long)files.rlim_cur, settings.connections);
+        settings.per_source = settings.per_source * fit / settings.connections + 1; /* no source has all of fewer, either */
         settings.connections = fit;
     }
     if (settings.per_source > settings.connections) {

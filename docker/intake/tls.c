@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "connection.h"
 #include "say.h"
@@ -37,7 +37,7 @@ static int no_password(char *to, int size, int writing, void *unused)
 
 static const char *unreadable(const char *file)
 {
-    char text[128];
+    char text[160];
     FILE *there = fopen(file, "re");
     struct stat link;
 
@@ -46,9 +46,13 @@ static const char *unreadable(const char *file)
         return NULL;
     }
     if (errno == ENOENT && lstat(file, &link) == 0) {
-        return problem("%s is a link to a file that is not there; mount that, too", file);
+        return problem("%s: is a link to a file that is not there; mount that one, too", file);
     }
-    snprintf(text, sizeof(text), "%%s cannot be read: %s", strerror(errno));
+    if (errno == ENOENT) {
+        return problem("%s: is not there; TLS needs it, so mount it", file);
+    }
+    snprintf(text, sizeof(text), "%%s: cannot be read by UID %u (%s); TLS needs it, so give it the mode 0644", (unsigned)getuid(),
+             strerror(errno));
     return problem(text, file);
 }
 
@@ -60,7 +64,7 @@ static const char *read_certificate(const char *file)
         return wrong;
     }
     if (SSL_CTX_use_certificate_chain_file(context, file) != 1) {
-        return problem("%s holds no CERTIFICATE in PEM form that OpenSSL takes", file);
+        return problem("%s: holds no CERTIFICATE in PEM form that OpenSSL takes; mount one", file);
     }
     certificate_end = ASN1_STRING_dup(X509_get0_notAfter(SSL_CTX_get0_certificate(context)));
     return NULL;
@@ -78,15 +82,15 @@ static const char *read_key(const char *file, const char *certificate)
     SSL_CTX_set_default_passwd_cb_userdata(context, &encrypted);
     if (SSL_CTX_use_PrivateKey_file(context, file, SSL_FILETYPE_PEM) != 1) {
         if (encrypted) {
-            return problem("%s is encrypted; write it without a password: openssl pkey -in %s -out tls.key", file);
+            return problem("%s: is encrypted; write it without a password: openssl pkey -in %s -out tls.key", file);
         }
         if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH) {
             char text[300];
 
-            snprintf(text, sizeof(text), "%%s is not the key of the certificate in %.200s", certificate);
+            snprintf(text, sizeof(text), "%%s: is not the key of the certificate in %.200s; mount the two that belong together", certificate);
             return problem(text, file);
         }
-        return problem("%s holds no PRIVATE KEY in PEM form that OpenSSL takes", file);
+        return problem("%s: holds no PRIVATE KEY in PEM form that OpenSSL takes; mount one", file);
     }
     return NULL;
 }
@@ -101,7 +105,7 @@ static const char *read_authority(const char *file)
         return wrong;
     }
     if (SSL_CTX_load_verify_locations(context, file, NULL) != 1 || (names = SSL_load_client_CA_file(file)) == NULL) {
-        return problem("%s holds no CERTIFICATE in PEM form that OpenSSL takes", file);
+        return problem("%s: holds no CERTIFICATE in PEM form that OpenSSL takes; mount one", file);
     }
     SSL_CTX_set_client_CA_list(context, names);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);

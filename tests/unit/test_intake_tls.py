@@ -177,8 +177,8 @@ def test_a_right_certificate_passes_the_check(
 ) -> None:
     assert run_check(intake_program, tmp_path, *options(certificates, ca=True)) == (
         0,
-        "ossec-log-server: TLS: the certificate in "
-        f"{certificates}/server.crt expires within two weeks; senders refuse it then\n",
+        f"ossec-log-server: {certificates}/server.crt: the certificate expires within two weeks; "
+        "mount a new one, as TLS connections fail with an expired one\n",
     )
     openssl(tmp_path, "req -x509 -newkey rsa:2048 -nodes -days 90 -subj /CN=x -keyout k.pem -out c.pem")
     assert run_check(intake_program, tmp_path, "--certificate", "c.pem", "--key", "k.pem") == (0, "")
@@ -208,7 +208,8 @@ def test_a_certificate_that_has_expired_is_a_warning(intake_program: Path, tmp_p
     status, said = run_check(intake_program, tmp_path, "--certificate", "c.pem", "--key", "k.pem")
     assert (status, said) == (
         0,
-        "ossec-log-server: TLS: the certificate in c.pem has expired; senders refuse it then\n",
+        "ossec-log-server: c.pem: the certificate has expired; mount a new one, as TLS connections fail with an "
+        "expired one\n",
     )
 
 
@@ -222,20 +223,29 @@ def test_what_is_wrong_with_a_certificate_is_one_line(
     (tmp_path / "broken.crt").write_text(Path(server).read_text()[:400] + "\n-----END CERTIFICATE-----\n")
     other = str(certificates / "client.key")
     for given, complaint in [
-        (["--certificate", "gone", "--key", key], "gone cannot be read: No such file or directory"),
-        (["--certificate", "nowhere", "--key", key], "nowhere is a link to a file that is not there"),
-        (["--certificate", "nonsense", "--key", key], "nonsense holds no CERTIFICATE in PEM form"),
-        (["--certificate", "broken.crt", "--key", key], "broken.crt holds no CERTIFICATE in PEM form"),
-        (["--certificate", key, "--key", key], "server.key holds no CERTIFICATE in PEM form"),
-        (["--certificate", server, "--key", server], "server.crt holds no PRIVATE KEY in PEM form"),
-        (["--certificate", server, "--key", "gone"], "gone cannot be read: No such file or directory"),
-        (["--certificate", server, "--key", other], f"{other} is not the key of the certificate in {server}"),
-        (["--certificate", server, "--key", "encrypted.key"], "encrypted.key is encrypted; write it without"),
+        (["--certificate", "gone", "--key", key], "gone: is not there; TLS needs it"),
+        (["--certificate", "nowhere", "--key", key], "nowhere: is a link to a file that is not there"),
+        (["--certificate", "nonsense", "--key", key], "nonsense: holds no CERTIFICATE in PEM form"),
+        (["--certificate", "broken.crt", "--key", key], "broken.crt: holds no CERTIFICATE in PEM form"),
+        (["--certificate", key, "--key", key], "server.key: holds no CERTIFICATE in PEM form"),
+        (["--certificate", server, "--key", server], "server.crt: holds no PRIVATE KEY in PEM form"),
+        (["--certificate", server, "--key", "gone"], "gone: is not there; TLS needs it"),
+        (
+            ["--certificate", server, "--key", other],
+            f"{other}: is not the key of the certificate in {server}",
+        ),
+        (
+            ["--certificate", server, "--key", "encrypted.key"],
+            "encrypted.key: is encrypted; write it without",
+        ),
         (
             ["--certificate", server, "--key", key, "--ca", "nowhere"],
-            "nowhere is a link to a file that is not",
+            "nowhere: is a link to a file that is not",
         ),
-        (["--certificate", server, "--key", key, "--ca", "nonsense"], "nonsense holds no CERTIFICATE in PEM"),
+        (
+            ["--certificate", server, "--key", key, "--ca", "nonsense"],
+            "nonsense: holds no CERTIFICATE in PEM",
+        ),
     ]:
         status, said = run_check(intake_program, tmp_path, *given)
         assert status == 78, given
