@@ -96,10 +96,12 @@ def copy(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def mounted(image: Path, folder: Path) -> Iterator[Path]:
+def mounted(image: Path, folder: Path, kind: str) -> Iterator[Path]:
     """The file system in that file, through a loop device."""
     folder.mkdir(exist_ok=True)
-    done = subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True, text=True)
+    # Another mount namespace, such as a container's that just starts, may still hold the last one of the same UUID.
+    options = "loop,nouuid" if kind == "xfs" else "loop"
+    done = subprocess.run(["mount", "-t", kind, "-o", options, image, folder], capture_output=True, text=True)
     assert not done.returncode, f"the file system can't be mounted: {done.stderr}"
     try:
         yield folder
@@ -114,7 +116,7 @@ def power_volume(folder: Path, kind: str) -> Iterator[PowerVolume]:
     with base.open("wb") as file:
         file.truncate(SIZE)
     subprocess.run([*MAKE[kind], base], check=True, capture_output=True)
-    with mounted(base, folder / "volume") as root:
+    with mounted(base, folder / "volume", kind) as root:
         os.chown(root, USER, 0)
     copy(base, work)
     disk = folder / "disk"
@@ -124,7 +126,7 @@ def power_volume(folder: Path, kind: str) -> Iterator[PowerVolume]:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "mounted\n"
-            with mounted(disk / "disk", folder / "volume") as root:
+            with mounted(disk / "disk", folder / "volume", kind) as root:
                 yield PowerVolume(root, base, log, process)
         finally:
             subprocess.run(["umount", disk], check=True)

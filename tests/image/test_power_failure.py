@@ -66,7 +66,7 @@ def test_a_power_failure_costs_nothing_that_was_acknowledged(
     marks = [failure.mark for failure in failures]
     images = volume.after_failures(marks, tmp_path, chance)
     for number, (failure, cut) in enumerate(zip(failures, images, strict=True)):
-        with mounted(cut, tmp_path / "cut") as folder:
+        with mounted(cut, tmp_path / "cut", kind) as folder:
             complaint = _after(client, ossec_image.name, folder, failure, NEW * number)
         if complaint:
             complaints.append(
@@ -142,7 +142,7 @@ def test_the_disk_of_these_tests_keeps_what_was_synced_and_may_lose_the_rest(
             os.close(folder)
             marks.append(volume.mark())
     for number, cut in enumerate(volume.after_failures(marks, tmp_path, random.Random(7))):
-        with mounted(cut, tmp_path / "cut") as folder_then:
+        with mounted(cut, tmp_path / "cut", kind) as folder_then:
             for before in range(number + 1):
                 synced += (folder_then / f"synced {before}").read_bytes() == b"x" * 10_000
                 lost += (folder_then / f"not synced {before}").read_bytes() != b"x" * 10_000
