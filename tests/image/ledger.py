@@ -78,15 +78,14 @@ def wait_all(server: Server, mark: str, count: int, seconds: float = 60) -> None
         wait_until(lambda: archived_count(server, mark) >= count, seconds, 0.3, f"{count} lines of {mark}")
 
 
-def drained(server: Server, mark: str) -> int:
-    """The number of lines that the server had taken, once they are analysed. It must have no health checks."""
+def drained(server: Server, mark: str) -> None:
+    """Return once what the server has taken is analysed."""
     send(address(server), [b"<38>Nov 23 04:50:00 web1 app: behind " + mark.encode()])
     # The engine works in order: with that line it has analysed all that came before.
     behind = f"grep -qa 'app: behind {mark}$' {ARCHIVE}"
     wait_until(
         lambda: not server.container.exec_run(["bash", "-c", behind]).exit_code, 60, 0.3, "the last line"
     )
-    return server.counters()["received"] - 1
 
 
 def settle(server: Server, mark: str, promised: str, sent: int, taken: int | None = None) -> Ledger:
@@ -146,7 +145,7 @@ def sending(host: str, lines: list[bytes], connections: int) -> Iterator[list[Fu
 
 
 def signal(server: Server, command: str, name: str) -> None:
-    """Send a signal to the process whose command line has this in it, such as "receiver-direct.conf"."""
+    """Send a signal to the process whose command line has this in it, such as "ossec-intake --journal"."""
     script = (
         "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -qE -- \"$1\" && "
         '[[ $p != /proc/$$ ]] && kill -$2 ${p#/proc/} && exit 0; done 2>/dev/null; echo "no process $1"; exit 1'
