@@ -135,7 +135,7 @@ def test_it_says_when_fewer_connections_fit_than_it_was_told(intake_program: Pat
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
     command = [str(intake_program), "--journal", "j", "--networks", "networks", "--limit", "1000000"]
-    command += ["--tcp", str(port := free_port())]
+    command += ["--max-per-source", "4096", "--tcp", str(port := free_port())]
     try:  # the soft limit is no matter, the hard one is
         with running(intake_program, tmp_path, inputs=PLAIN) as intake:
             assert "fit into the limit" not in intake.log()
