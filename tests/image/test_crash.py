@@ -20,7 +20,7 @@ MAIL = {
 }
 ARCHIVE = "/var/ossec/logs/archives/archives.log"
 DAEMONS = [
-    "rsyslogd",
+    "ossec-intake",
     "ossec-output",
     "ossec-analysisd",
     "ossec-monitord",

@@ -113,7 +113,7 @@ def test_a_receiver_that_is_not_the_one_gets_no_alert(
 def test_another_server_of_this_image_takes_them(
     client: docker.DockerClient, built: image.Image, certificates: Path, way: str
 ) -> None:
-    """Its receiver is rsyslog, so this is whether rsyslog understands them."""
+    """What one sends by RELP and TLS, another takes."""
     inbound = [
         f"{certificates / file}:/etc/ossec-log-server/tls/{name}:ro"
         for name, file in (("tls.crt", "receiver.crt"), ("tls.key", "receiver.key"), ("ca.crt", "ca.crt"))

@@ -114,7 +114,7 @@ def section(program: ELFFile, kind: type[T], name: str) -> T:
 
 
 def test_every_program_of_ours_is_hardened(tree: Tree) -> None:
-    assert {"var/ossec/bin/ossec-analysisd", "usr/local/bin/ossec-handover"} <= set(tree.programs)
+    assert {"var/ossec/bin/ossec-analysisd", "usr/local/bin/ossec-intake"} <= set(tree.programs)
     lacking = []
     for name, content in tree.programs.items():
         program = ELFFile(io.BytesIO(content))

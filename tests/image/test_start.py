@@ -22,7 +22,7 @@ def test_no_process_is_root_or_holds_a_capability(server: Server) -> None:
 
 def test_the_daemons_are_direct_children_of_pid_1(server: Server) -> None:
     processes = server.processes()
-    for name in ("rsyslogd", "ossec-output", "ossec-handover", "ossec-analysisd", "ossec-monitord"):
+    for name in ("ossec-intake", "ossec-output", "ossec-analysisd", "ossec-monitord"):
         assert server.run("grep", "PPid", f"/proc/{processes[name]}/status").split() == ["PPid:", "1"], name
 
 
@@ -61,7 +61,15 @@ MAIL = {
 WRONG = [
     ("OSSEC_EMAIL_NOTIFICATION", "maybe", {}),
     ("OSSEC_SYSLOG_PROTOCOL", "sctp", {}),
+    ("OSSEC_SYSLOG_PORT", "0", {}),
+    ("OSSEC_SYSLOG_PORT", "65536", {}),
+    ("OSSEC_SYSLOG_PORT", "syslog", {}),
+    ("OSSEC_SYSLOG_PORT", "6514", {}),
+    ("OSSEC_MAX_CONNECTIONS", "0", {}),
+    ("OSSEC_MAX_CONNECTIONS", "many", {}),
+    ("OSSEC_MAX_CONNECTIONS_PER_SOURCE", "1000000", {}),
     ("OSSEC_ALLOWED_IPS", "10.0.0.0/33", {}),
+    ("OSSEC_ALLOWED_IPS", "fe80::1%nothing", {}),
     ("OSSEC_ALLOWED_IPS", "10.0.0.0/8,,192.0.2.1", {}),
     ("OSSEC_ALLOWED_IPS", "2001:db8::/129", {}),
     ("OSSEC_ALLOWED_IPS", "example.org", {}),

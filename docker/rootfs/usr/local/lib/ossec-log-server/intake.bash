@@ -1,18 +1,16 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced by ossec-log-server, after settings.bash
 # What takes syslog in: the settings of ossec-intake, its start, and the check that it would start.
 
-# Kubernetes gives every container the address of a Service named "ossec-syslog" in this variable.
-[[ ${OSSEC_SYSLOG_PORT-} != *://* ]] || OSSEC_SYSLOG_PORT=
 syslog_port=$(without_spaces "${OSSEC_SYSLOG_PORT:-514}")
 port OSSEC_SYSLOG_PORT "$syslog_port"
 syslog_port=$((10#$syslog_port))
 for taken in 6514:TLS 2514:RELP; do
-    [[ $syslog_port != "${taken%:*}" ]] || wrong OSSEC_SYSLOG_PORT "which is the port of ${taken#*:}; write another"
+    [[ $syslog_port != "${taken%:*}" ]] || wrong OSSEC_SYSLOG_PORT "is the port of ${taken#*:}; write another"
 done
 
 # number_of_connections VARIABLE VALUE
 number_of_connections() {
-    [[ $2 =~ ^[1-9][0-9]{0,5}$ ]] || wrong "$1" "which is no number from 1 to 999999"
+    [[ $2 =~ ^[1-9][0-9]{0,5}$ ]] || wrong "$1" "is not a number from 1 to 999999"
 }
 
 max_connections=$(without_spaces "${OSSEC_MAX_CONNECTIONS:-4096}")
