@@ -20,9 +20,26 @@
 #define STALLED_MS 10000         /* a message that does not go on for so long has a wrong count */
 
 static struct connection *oldest, *newest;
+static struct connection *silent_oldest, *silent_newest;
 static size_t open_now;
 
 size_t connections_open(void) { return open_now; }
+
+static void begins_silent(struct connection *c)
+{
+    c->silent_before = silent_newest;
+    *(silent_newest ? &silent_newest->silent_next : &silent_oldest) = c;
+    silent_newest = c;
+}
+
+static void is_heard(struct connection *c)
+{
+    if (!c->heard) {
+        c->heard = 1;
+        *(c->silent_before ? &c->silent_before->silent_next : &silent_oldest) = c->silent_next;
+        *(c->silent_next ? &c->silent_next->silent_before : &silent_newest) = c->silent_before;
+    }
+}
 
 static void release(struct watch *watch) { free(watch); }
 
@@ -34,6 +51,7 @@ void connection_close(struct connection *c)
     c->transport->end(c);
     c->protocol->end(c);
     source_disconnected(&c->source);
+    is_heard(c);
     *(c->before ? &c->before->next : &oldest) = c->next;
     *(c->next ? &c->next->before : &newest) = c->before;
     free(c->left);
@@ -94,9 +112,12 @@ static void write_out(struct connection *c)
         }
         written += (size_t)got;
     }
-    if (written > 0) {
-        c->out_length -= written;
-        memmove(c->out, c->out + written, c->out_length);
+    c->out_length -= written;
+    memmove(c->out, c->out + written, c->out_length);
+    if (c->out_length == 0) {
+        free(c->out);
+        c->out = NULL;
+        c->out_room = 0;
     }
 }
 
@@ -224,7 +245,7 @@ void connection_read(struct connection *c)
             take_last(c);
             break;
         }
-        c->heard = 1;
+        is_heard(c);
         c->since = loop_now();
         if (c->left_length > 0) {
             memcpy(buffer, c->left, c->left_length);
@@ -270,19 +291,18 @@ int connection_make(int fd, enum input input, const struct source *source)
     c->before = newest;
     *(newest ? &newest->next : &oldest) = c;
     newest = c;
+    begins_silent(c);
     __atomic_store_n(&state->connections, ++open_now, __ATOMIC_RELAXED);
     return 1;
 }
 
 int connections_make_place(void)
 {
-    for (struct connection *c = oldest; c != NULL && loop_now() - c->since >= SILENT_MS; c = c->next) {
-        if (!c->heard) {
-            connection_close(c);
-            return 1;
-        }
+    if (silent_oldest == NULL || loop_now() - silent_oldest->since < SILENT_MS) {
+        return 0;
     }
-    return 0;
+    connection_close(silent_oldest);
+    return 1;
 }
 
 void connections_each(void (*what)(struct connection *c))

@@ -34,6 +34,7 @@ struct connection {
     const struct protocol *protocol;
     struct source source;
     struct connection *before, *next; /* of all, in the order of their coming */
+    struct connection *silent_before, *silent_next; /* of those that have never sent anything */
     uint64_t since;                   /* when it came, and later when bytes last came */
     void *tls;
     int handshaking;                  /* its transport is not up yet */

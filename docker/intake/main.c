@@ -25,8 +25,6 @@
 #include "status.h"
 #include "tls.h"
 
-#define SOON_DAYS 14
-
 static int read_networks(FILE *file)
 {
     char problem[512];
@@ -54,8 +52,7 @@ static int prepare_networks(void)
 
 static int prepare_tls(void)
 {
-    const char *wrong, *whose;
-    int days;
+    const char *wrong;
 
     if (settings.ports[INPUT_TLS] == 0) {
         return 0;
@@ -64,11 +61,7 @@ static int prepare_tls(void)
         say("%s", wrong);
         return EX_CONFIG;
     }
-    if ((days = tls_days_left(&whose)) < SOON_DAYS) {
-        say("%s: the %s %s; mount a new one, as TLS connections fail with an expired one",
-            strcmp(whose, "authority") == 0 ? settings.ca : settings.certificate, whose,
-            days < 0 ? "has expired" : days == 0 ? "expires within a day" : "expires within two weeks");
-    }
+    tls_warn();
     return 0;
 }
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RELP_UNANSWERED 4096 /* lines of one session: with more it is not read from until they are answered */
+#define RELP_UNANSWERED 1024 /* lines of one session: with more it is not read from until they are answered */
 
 struct connection;
 

@@ -27,6 +27,7 @@
 #define HELD_MS 50             /* how often it is looked whether there is room again */
 #define LOOK_MS 100            /* how often the volume is looked at */
 #define TIDY_TICKS 10
+#define DAY_TICKS 86400
 #define FEW 64                 /* lines: a turn with less waits for more, so that a line does not cost a turn each */
 #define GATHER_NS 2000000
 #define STOP_MS 1000           /* at the end: for lines that are on their way and not whole */
@@ -103,6 +104,9 @@ static void tick(void)
     if (++ticks % TIDY_TICKS == 0) {
         journal_tidy(journal);
     }
+    if (ticks % DAY_TICKS == 0) {
+        tls_warn();
+    }
     udp_count_lost();
     connections_tend();
     loop_release();
@@ -146,6 +150,10 @@ static void end_in_order(void)
         loop_look_at_clock();
     }
     flush();
+    if (flush_failed) {
+        say("the last %llu bytes of lines could not be written to the journal",
+            (unsigned long long)(journal_appended(journal) - journal_flushed(journal)));
+    }
     commit_end();
     relp_answer_synced();
     relp_say_goodbye();
@@ -218,6 +226,7 @@ static int prepare(const sigset_t *ends)
             return EX_CANTCREAT;
         }
     }
+    state->certificate_end = tls_expires();
     state->pid = (uint32_t)getpid(); /* last: it says that lines are taken */
     return 0;
 }

@@ -28,6 +28,7 @@ static const struct {
     {"no_descriptors", offsetof(struct state, no_descriptors)},
     {"connections", offsetof(struct state, connections)},
     {"cut", offsetof(struct state, cut)},
+    {"certificate_expires", offsetof(struct state, certificate_end)},
     {"held", offsetof(struct state, held)},
     {"damaged_bytes", offsetof(struct state, damaged)},
     {"analysed", offsetof(struct state, analysed)},

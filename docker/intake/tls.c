@@ -8,10 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "connection.h"
 #include "say.h"
+
+#define SOON_S (14 * 86400)
 
 static SSL_CTX *context;
 static ASN1_TIME *certificate_end, *authority_end;
@@ -51,8 +54,8 @@ static const char *unreadable(const char *file)
     if (errno == ENOENT) {
         return problem("%s: is not there; TLS needs it, so mount it", file);
     }
-    snprintf(text, sizeof(text), "%%s: cannot be read by UID %u (%s); TLS needs it, so give it the mode 0644", (unsigned)getuid(),
-             strerror(errno));
+    snprintf(text, sizeof(text), "%%s: cannot be read by UID %u (%s); TLS needs it: chgrp %u, and chmod 0640", (unsigned)getuid(),
+             strerror(errno), (unsigned)getgid());
     return problem(text, file);
 }
 
@@ -141,21 +144,30 @@ const char *tls_prepare(const char *certificate, const char *key, const char *au
     return NULL;
 }
 
-int tls_days_left(const char **whose)
+static uint64_t seconds_since_1970(const ASN1_TIME *time)
 {
-    int days = 0, seconds = 0, authority = 0;
+    struct tm parts;
 
-    ASN1_TIME_diff(&days, &seconds, NULL, certificate_end);
-    days = seconds < 0 ? days - 1 : days;
-    *whose = "certificate";
-    if (authority_end != NULL && ASN1_TIME_diff(&authority, &seconds, NULL, authority_end) == 1) {
-        authority = seconds < 0 ? authority - 1 : authority;
-        if (authority < days) {
-            *whose = "authority";
-            days = authority;
-        }
+    return time != NULL && ASN1_TIME_to_tm(time, &parts) == 1 && timegm(&parts) > 0 ? (uint64_t)timegm(&parts) : 0;
+}
+
+uint64_t tls_expires(void)
+{
+    uint64_t own = seconds_since_1970(certificate_end), authority = seconds_since_1970(authority_end);
+
+    return authority_end != NULL && authority < own ? authority : own;
+}
+
+void tls_warn(void)
+{
+    int64_t left = (int64_t)tls_expires() - (int64_t)time(NULL);
+    int authority = tls_expires() != seconds_since_1970(certificate_end);
+
+    if (context != NULL && left < SOON_S) {
+        say("%s: the %s %s; mount a new one, as TLS connections fail with an expired one",
+            authority ? settings.ca : settings.certificate, authority ? "authority" : "certificate",
+            left < 0 ? "has expired" : left < 86400 ? "expires within a day" : "expires within two weeks");
     }
-    return days;
 }
 
 void tls_failed(const struct connection *c, const char *why)

@@ -3,6 +3,7 @@
 #define TLS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct connection;
 
@@ -10,8 +11,11 @@ struct connection;
  * what is wrong, ready to be shown. */
 const char *tls_prepare(const char *certificate, const char *key, const char *authority);
 
-/* Days until the certificate, or the authority's, expires; negative when it has. */
-int tls_days_left(const char **whose);
+/* When the first of the certificate and the authority's expires, in seconds since 1970; 0 without TLS. */
+uint64_t tls_expires(void);
+
+/* Says so where that is soon, or was. */
+void tls_warn(void);
 
 /* Makes TLS the connection's transport; 0 when it can't be. */
 int tls_begin(struct connection *c);

@@ -26,6 +26,7 @@ struct state {
     uint64_t connections;        /* open now */
     uint64_t no_descriptors;     /* accepts that failed as descriptors or memory ran out */
     uint64_t held;               /* 1 while nothing is taken in: the journal is at its limit or the volume nearly full */
+    uint64_t certificate_end;    /* when the first of TLS's certificates expires, in seconds since 1970; 0 without TLS */
     uint32_t pid;                /* ossec-intake's */
     uint16_t ports[INPUTS];      /* those that it listens on, 0 where it does not */
     /* the engine's */

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,22 @@ def test_who_is_silent_in_the_handshake_is_closed(intake: Intake, certificates: 
     eventually(lambda: "the handshake was not finished within 10 s" in intake.log(), "the log")
 
 
+def test_it_tells_when_its_certificate_expires(intake: Intake, certificates: Path) -> None:
+    command = [
+        "openssl",
+        "x509",
+        "-noout",
+        "-enddate",
+        "-dateopt",
+        "iso_8601",
+        "-in",
+        str(certificates / "server.crt"),
+    ]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    ends = datetime.fromisoformat(said.strip().partition("=")[2])
+    assert intake.get("certificate_end") == ends.timestamp()
+
+
 def test_no_tls_at_all_is_told_of(intake: Intake) -> None:
     with intake.connect("tls") as sender:
         sender.sendall(line("plain") + b"\n")
@@ -175,7 +192,7 @@ def openssl(folder: Path, command: str) -> None:
 def test_a_right_certificate_passes_the_check(
     intake_program: Path, tmp_path: Path, certificates: Path
 ) -> None:
-    assert run_check(intake_program, tmp_path, *options(certificates, ca=True)) == (
+    assert run_check(intake_program, tmp_path, *options(certificates)) == (
         0,
         f"ossec-log-server: {certificates}/server.crt: the certificate expires within two weeks; "
         "mount a new one, as TLS connections fail with an expired one\n",
