@@ -60,9 +60,7 @@ static int host_of_cisco(struct header *h, struct text rest)
     return 1;
 }
 
-/* A relay wrote one more header in front, with its name or without: "Nov 26 06:00:00 relay1 Nov 26 05:59:59 web1 sshd[77]: ".
- * The inner one is the sender's. */
-static int header_again(struct header *h, struct text relay, struct text rest)
+int read_inner_header(struct header *h, struct text relay, struct text rest)
 {
     struct stamp stamp;
 
@@ -80,7 +78,7 @@ static int header_again(struct header *h, struct text relay, struct text rest)
 
 static int relayed_without_name(struct header *h, struct text rest)
 {
-    return header_again(h, (struct text){rest.from, rest.from}, rest);
+    return read_inner_header(h, (struct text){rest.from, rest.from}, rest);
 }
 
 /* A message that begins with a stamp of its own: "2026/11/26 06:00:00 [error] 77#77: ..." */
@@ -150,7 +148,7 @@ static int host_first(struct header *h, struct text rest)
 {
     struct text word = first_word(rest), next = after_word(rest, word);
 
-    if (header_again(h, word, next)) {
+    if (read_inner_header(h, word, next)) {
         return 1;
     }
     if (byte_at(next, 0) == '\t') {

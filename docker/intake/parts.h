@@ -41,7 +41,11 @@ int read_rfc5424(struct header *h, struct text rest);
 /* What stands behind a stamp: [HOST] [PROGRAM[PID]:] MESSAGE. */
 void read_names(struct header *h, struct text rest);
 
-/* The same where there was no stamp. */
+/* Where a relay wrote one more header in front, with its name or without, "Nov 26 06:00:00 relay1 Nov 26 05:59:59 web1
+ * sshd[77]: ", reads the inner one, which is the sender's. 0 if there is none. */
+int read_inner_header(struct header *h, struct text relay, struct text rest);
+
+/* As read_names, where there was no stamp. */
 void read_names_alone(struct header *h, struct text rest);
 
 /* Whether a message begins there that names its program: "PROGRAM[PID]: ", "PROGRAM: ". */

@@ -81,7 +81,7 @@ static void data_and_message(struct header *h, struct text message_id, struct te
     }
     if (length_of(h->program) > 0) {
         h->message = rest;
-    } else {
+    } else if (!read_inner_header(h, h->host, rest)) {
         read_tag(h, rest);
     }
 }
