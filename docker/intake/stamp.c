@@ -34,7 +34,7 @@ static void zone_and_year(struct text *rest, struct moment *m)
         struct text next = *rest;
 
         if (!read_spaces(&next) || (!read_offset_apart(&next) && !read_zone(&next) && !read_year(&next)) ||
-            (!ends(next) && !ends_with_colon(next))) {
+            (!ends(next) && !ends_with_colon(next)) || has_form(next, " 9999 ")) { /* two years are none of the stamp's */
             return;
         }
         m->more = 1;

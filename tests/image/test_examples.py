@@ -89,7 +89,6 @@ def test_senders_with_a_queue_lose_nothing_while_the_server_is_away(
     certificates: Path,
     tmp_path: Path,
 ) -> None:
-    images = {"rsyslogd": ossec_image.name, "syslog-ng": senders}  # our own image has Debian's rsyslog, too
     with ExitStack() as stack:
         server = stack.enter_context(named_server(client, ossec_image.name, net, certificates))
         running = {}
@@ -97,7 +96,7 @@ def test_senders_with_a_queue_lose_nothing_while_the_server_is_away(
             conf = tmp_path / file
             conf.write_text(MAIN[program] + example(file))
             mount = [f"{conf}:/etc/sender.conf:ro"]
-            running[file] = stack.enter_context(sending(client, images[program], program, net, mount))
+            running[file] = stack.enter_context(sending(client, senders, program, net, mount))
         for file, sender in running.items():
             log_lines(sender, f"to {file}", 50)
         for file in running:
@@ -114,14 +113,19 @@ def test_senders_with_a_queue_lose_nothing_while_the_server_is_away(
 
 
 def test_rsyslog_sends_over_tls_and_connects_again(
-    client: docker.DockerClient, ossec_image: image.Image, net: str, certificates: Path, tmp_path: Path
+    client: docker.DockerClient,
+    ossec_image: image.Image,
+    senders: str,
+    net: str,
+    certificates: Path,
+    tmp_path: Path,
 ) -> None:
     conf = tmp_path / "rsyslog.conf"
     conf.write_text(MAIN["rsyslogd"] + example("rsyslog-tls.conf"))
     volumes = [f"{conf}:/etc/sender.conf:ro", f"{certificates}:/etc/ssl/ossec:ro"]
     with (
         named_server(client, ossec_image.name, net, certificates) as server,
-        sending(client, ossec_image.name, "rsyslogd", net, volumes) as sender,
+        sending(client, senders, "rsyslogd", net, volumes) as sender,
     ):
         log_lines(sender, "over TLS", 50)
         lines = wait_archived(server, " app: over TLS ", 50)
