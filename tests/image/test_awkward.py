@@ -127,12 +127,29 @@ def test_what_is_on_the_volume_is_used_or_named(
             works(server)
 
 
-def test_a_volume_without_room_is_named(client: docker.DockerClient, ossec_image: image.Image) -> None:
-    with memory_volume(client, "size=1m") as full:
-        fill = f"cat /dev/zero > {DATA}/filler 2>/dev/null || true; chown 10514 {DATA}/filler"
-        prepare(client, ossec_image.name, at(full), fill)
-        with run_server(client, ossec_image.name, FROM_HERE, volumes=at(full)) as server:
-            refused(server, 73, "as the volume is full (0 are free)", "make room on it")
+def test_a_full_volume_is_told_of_until_there_is_room(
+    client: docker.DockerClient, ossec_image: image.Image
+) -> None:
+    fill = f"cat /dev/zero > {DATA}/filler 2>/dev/null; exec ossec-log-server"
+    with (
+        memory_volume(client, "size=80m") as full,
+        run_server(client, ossec_image.name, volumes=at(full), entrypoint=["bash", "-c", fill]) as server,
+    ):
+        assert server.exit_code() == 73
+        assert "as the volume is full (0 are free); make room on it" in server.log().splitlines()[-1]
+    used = f"echo 1 > {DATA}/.layout; {fill}"  # by a server that ran there before
+    options: dict[str, Any] = {"entrypoint": ["bash", "-c", used], "healthcheck": QUIET}
+    with (
+        memory_volume(client, "size=80m") as full,
+        run_server(client, ossec_image.name, FROM_HERE, volumes=at(full), **options) as server,
+    ):
+        server.wait_listening()
+        assert f"{DATA}: the volume is nearly full (0 are free)" in server.log()
+        with pytest.raises(RuntimeError, match=r"the volume is nearly full \(0 are free\); make room"):
+            server.run("ossec-log-server", "health")
+        server.run("rm", f"{DATA}/filler")
+        works(server)
+        server.run("ossec-log-server", "health")
 
 
 def test_a_volume_without_inodes_is_named(client: docker.DockerClient, ossec_image: image.Image) -> None:
@@ -245,7 +262,7 @@ def test_what_lies_where_older_images_had_it_is_told_of(
             )
 
 
-RUN = {
+RUN: dict[str, dict[str, Any]] = {
     "none": {"tmpfs": {}},
     "too small": {"tmpfs": {"/run": "size=8k"}},
     "of root": {"tmpfs": {}, "volumes": at("/usr/lib", "/run")},
@@ -257,7 +274,7 @@ RUN = {
 def test_a_run_that_cannot_be_written_is_named(
     client: docker.DockerClient, ossec_image: image.Image, which: str, command: list[str]
 ) -> None:
-    options: dict[str, Any] = RUN[which]
+    options = RUN[which]
     with run_server(client, ossec_image.name, FROM_HERE, command, **options) as server:
         refused(server, 73, "/run/ossec", "give the container a tmpfs", ": --tmpfs /run")
 
@@ -305,5 +322,5 @@ def test_the_lock_goes_with_the_container_however_it_ends(
     with ExitStack() as stack:
         first.container.kill("KILL")
         first.exit_code()
-        options = {"volumes": at(volume), "healthcheck": QUIET}
+        options: dict[str, Any] = {"volumes": at(volume), "healthcheck": QUIET}
         works(stack.enter_context(run_server(client, ossec_image.name, FROM_HERE, **options)))

@@ -41,7 +41,7 @@ def test_a_locale_that_the_image_lacks_is_no_trouble(
 
 @pytest.mark.parametrize("options", [{"tty": True}, {"init": True}, {"stdin_open": True, "tty": True}])
 def test_a_terminal_or_an_init_in_front_of_it(
-    client: docker.DockerClient, ossec_image: image.Image, options: dict[str, bool]
+    client: docker.DockerClient, ossec_image: image.Image, options: dict[str, Any]
 ) -> None:
     with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET, **options) as server:
         server.wait_listening()
@@ -137,37 +137,29 @@ def test_what_kubernetes_sets_for_services_counts_as_not_set(
         assert (code, output) == (0, b"")
 
 
-def test_a_metrics_port_in_use_and_a_low_one_are_one_line(
-    client: docker.DockerClient, ossec_image: image.Image
+@pytest.mark.parametrize("command", [[], ["check"]], ids=["server", "check"])
+def test_a_metrics_port_in_use_is_one_line(
+    client: docker.DockerClient, ossec_image: image.Image, command: list[str]
 ) -> None:
     with run_server(client, ossec_image.name, {**FROM_HERE, **METRICS}, healthcheck=QUIET) as first:
         first.wait_listening()
-        shared = {"network_mode": f"container:{first.container.id}"}
-        command = [
-            "docker",
-            "run",
-            "--rm",
-            "--read-only",
-            "--tmpfs",
-            "/run",
-            "--network",
-            shared["network_mode"],
-        ]
-        for command_inside in ([], ["check"]):
-            wanted = [*command, "-e", "OSSEC_METRICS_PORT=9514", "-e", "OSSEC_SYSLOG_PROTOCOL=tcp"]
-            done = subprocess.run(
-                [*wanted, ossec_image.name, *command_inside], capture_output=True, text=True, timeout=60
-            )
-            assert done.returncode == 78, done.stderr
-            assert (
-                "OSSEC_METRICS_PORT: '9514' is in use by another program" in done.stderr
-                or "514" in done.stderr
-            )
-    options = {"sysctls": {"net.ipv4.ip_unprivileged_port_start": "9600"}}
-    for settings in (METRICS,):
-        with run_server(client, ossec_image.name, settings, ["check"], **options) as server:
-            assert server.exit_code() == 78
-            assert server.log().count("\n") == 1, server.log()
+        settings = ["-e", "OSSEC_METRICS_PORT=9514", "-e", "OSSEC_SYSLOG_PORT=1514"]
+        beside = ["docker", "run", "--rm", "--network", f"container:{first.container.id}", *settings]
+        done = subprocess.run(
+            [*beside, ossec_image.name, *command], capture_output=True, text=True, timeout=60
+        )
+        assert (done.returncode, done.stderr.count("\n")) == (73, 1), done.stderr
+        assert "OSSEC_METRICS_PORT: 9514 is in use by another program in this network; write" in done.stderr
+
+
+def test_a_low_metrics_port_where_only_root_has_those_is_one_line(
+    client: docker.DockerClient, ossec_image: image.Image
+) -> None:
+    settings = {"OSSEC_SYSLOG_PORT": "1514", "OSSEC_METRICS_PORT": "900"}
+    options = {"sysctls": {"net.ipv4.ip_unprivileged_port_start": "1024"}}
+    with run_server(client, ossec_image.name, settings, ["check"], **options) as server:
+        assert (server.exit_code(), server.log().count("\n")) == (73, 1), server.log()
+        assert "OSSEC_METRICS_PORT: this host gives a port below 1024 to root only" in server.log()
 
 
 def test_a_standard_output_that_nobody_reads_stops_no_stop(

@@ -34,11 +34,11 @@ fi
 
 # The options that the running intake and its check have in common, as an array.
 intake_options() {
-    options_of_intake=(--networks $run/networks --max-connections "$max_connections"
+    options_of_intake=(--networks "$run/networks" --max-connections "$max_connections"
         --max-per-source "$max_connections_per_source")
     [[ $syslog_protocol != *udp* ]] || options_of_intake+=(--udp "$syslog_port")
     [[ $syslog_protocol != *tcp* ]] || options_of_intake+=(--tcp "$syslog_port")
-    [[ $tls == no ]] || options_of_intake+=(--tls 6514 --certificate $tls_folder/tls.crt --key $tls_folder/tls.key)
+    [[ $tls == no ]] || options_of_intake+=(--tls 6514 --certificate "$tls_folder/tls.crt" --key "$tls_folder/tls.key")
     [[ -z $ca ]] || options_of_intake+=(--ca "$ca")
     [[ $relp == no ]] || options_of_intake+=(--relp 2514)
 }
@@ -46,7 +46,7 @@ intake_options() {
 # Ends the container with one line where the intake would not start: its certificates, its ports.
 check_intake() {
     local status=0
-    printf '%s\n' "${allowed_ips//,/$'\n'}" > $run/networks
+    to_file $run/networks printf '%s\n' "${allowed_ips//,/$'\n'}"
     intake_options
     ossec-intake --check "${options_of_intake[@]}" || status=$?
     ((status == 0)) || exit "$status"

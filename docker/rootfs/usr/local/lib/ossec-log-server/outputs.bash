@@ -60,9 +60,9 @@ check_metrics() {
             [[ $(cat /proc/sys/net/ipv6/bindv6only 2>/dev/null || true) != 1 ]] || metrics_address=()
             ;;
         "free "*) metrics_address=(-h "${state#free }") ;;
-        "Permission denied") wrong OSSEC_METRICS_PORT "is a port below 1024, which this host gives to root only; write a higher one, such as 9514" ;;
-        "Address already in use") wrong OSSEC_METRICS_PORT "is in use by another program in this network namespace; write another port" ;;
-        *) wrong OSSEC_METRICS_PORT "cannot be listened on ($state); write another port, or leave it out" ;;
+        "Permission denied") fail 73 "OSSEC_METRICS_PORT: this host gives a port below 1024 to root only; write a higher one, such as 9514" ;;
+        "Address already in use") fail 73 "OSSEC_METRICS_PORT: $metrics_port is in use by another program in this network; write another port" ;;
+        *) fail 73 "OSSEC_METRICS_PORT: $metrics_port cannot be listened on ($state); write another port, or leave it out" ;;
     esac
 }
 

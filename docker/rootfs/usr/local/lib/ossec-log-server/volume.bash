@@ -154,13 +154,16 @@ check_file_system() {
     rm -f "$probe" "$probe.link" 2>/dev/null || true
 }
 
-# Not an error: where little is logged, it is enough.
-warn_of_small_volume() {
-    local size
-    read -r size < <(df -B 1 --output=size "$data" 2>/dev/null | tail -n 1) || size=0
-    ((size == 0 || size >= small_volume)) ||
+# Not an error: where little is logged, it is enough, and what is full can be tidied while the server runs.
+warn_of_little_room() {
+    local size=0 free=0
+    read -r size free < <(df -B 1 --output=size,avail "$data" 2>/dev/null | tail -n 1) || return 0
+    if ((size < small_volume)); then
         say "$data: the volume has $(numfmt --to=iec "$size") in all, which the logs of a day may fill; give it" \
             "$(numfmt --to=iec $small_volume) or more"
+    fi
+    ((free >= nearly_full)) || say "$data: the volume is nearly full ($(numfmt --to=iec "$free") are free), and nothing is taken in" \
+        "when less than 4M are; make room"
 }
 
 prepare_volume() {
@@ -176,7 +179,7 @@ prepare_volume() {
     make_empty "$data/logs/ossec.log"
     check_usable "$data"/{logs,stats,queue}
     check_file_system
-    warn_of_small_volume
+    warn_of_little_room
     [[ -s $data/.layout ]] || on_volume "$data/.layout" write_to "$data/.layout" echo $layout
     umask 0022
 }
