@@ -122,34 +122,57 @@ def test_what_is_on_the_volume_is_used_or_named(
     prepare(client, ossec_image.name, at(volume), f"cd {DATA}; {script}")
     with run_server(client, ossec_image.name, FROM_HERE, volumes=at(volume), healthcheck=QUIET) as server:
         if expected:
-            refused(server, *expected)  # type: ignore[arg-type] # a code and words
+            refused(server, *expected)
         else:
             works(server)
 
 
-def test_a_full_volume_is_told_of_until_there_is_room(
-    client: docker.DockerClient, ossec_image: image.Image
-) -> None:
-    fill = f"cat /dev/zero > {DATA}/filler 2>/dev/null; exec ossec-log-server"
+def fill(left: int) -> str:
+    """A script that leaves so many bytes on the volume, on which a server has run before, and starts the server."""
+    size = f"$(($(df -B 1 --output=avail {DATA} | tail -n 1) - {left}))"
+    return f"echo 1 > {DATA}/.layout; head -c {size} /dev/zero > {DATA}/filler; exec ossec-log-server"
+
+
+def test_a_full_volume_is_named(client: docker.DockerClient, ossec_image: image.Image) -> None:
     with (
         memory_volume(client, "size=80m") as full,
-        run_server(client, ossec_image.name, volumes=at(full), entrypoint=["bash", "-c", fill]) as server,
+        run_server(
+            client, ossec_image.name, volumes=at(full), entrypoint=["bash", "-c", fill(500_000)]
+        ) as server,
     ):
-        assert server.exit_code() == 73
-        assert "as the volume is full (0 are free); make room on it" in server.log().splitlines()[-1]
-    used = f"echo 1 > {DATA}/.layout; {fill}"  # by a server that ran there before
-    options: dict[str, Any] = {"entrypoint": ["bash", "-c", used], "healthcheck": QUIET}
+        refused(server, 73, f"{DATA}: the volume is full (4", "make room on it, or set OSSEC_RETENTION_BYTES")
+
+
+def test_a_nearly_full_volume_is_told_of_until_there_is_room(
+    client: docker.DockerClient, ossec_image: image.Image
+) -> None:
+    options: dict[str, Any] = {"entrypoint": ["bash", "-c", fill(2 << 20)], "healthcheck": QUIET}
     with (
         memory_volume(client, "size=80m") as full,
         run_server(client, ossec_image.name, FROM_HERE, volumes=at(full), **options) as server,
     ):
         server.wait_listening()
-        assert f"{DATA}: the volume is nearly full (0 are free)" in server.log()
-        with pytest.raises(RuntimeError, match=r"the volume is nearly full \(0 are free\); make room"):
+        assert f"{DATA}: the volume is nearly full (2" in server.log()
+        with pytest.raises(RuntimeError, match=r"the volume is nearly full \(.* are free\); make room"):
             server.run("ossec-log-server", "health")
         server.run("rm", f"{DATA}/filler")
         works(server)
         server.run("ossec-log-server", "health")
+
+
+def test_a_full_volume_whose_oldest_days_may_be_deleted_starts(
+    client: docker.DockerClient, ossec_image: image.Image
+) -> None:
+    old = f"{DATA}/logs/alerts/2020/Jan"
+    made = f"mkdir -p {old}; head -c 20000000 /dev/zero > {old}/ossec-alerts-07.log.gz; {fill(0)}"
+    options: dict[str, Any] = {"entrypoint": ["bash", "-c", made], "healthcheck": QUIET}
+    settings = {**FROM_HERE, "OSSEC_RETENTION_BYTES": "1g"}
+    with (
+        memory_volume(client, "size=80m") as full,
+        run_server(client, ossec_image.name, settings, volumes=at(full), **options) as server,
+    ):
+        works(server)
+        assert "deleted the logs of 2020-01-07" in server.log()
 
 
 def test_a_volume_without_inodes_is_named(client: docker.DockerClient, ossec_image: image.Image) -> None:

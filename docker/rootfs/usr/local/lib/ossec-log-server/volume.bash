@@ -4,6 +4,7 @@
 layout=1    # of the volume: a release whose volume the ones before can't use gives it a higher number
 volume=$data # also where a check has its own folder as $data
 lock_file=$volume/.lock
+least_room=$((1 << 20))    # bytes, for the files that every start makes
 small_volume=$((64 << 20)) # bytes; below that the day's logs soon fill it
 
 # mounts FORMAT...: a line for each mount of the container, its columns those of findmnt.
@@ -154,16 +155,26 @@ check_file_system() {
     rm -f "$probe" "$probe.link" 2>/dev/null || true
 }
 
-# Not an error: where little is logged, it is enough, and what is full can be tidied while the server runs.
-warn_of_little_room() {
+# The bytes of the volume, and those of them that are free.
+room() {
+    df -B 1 --output=size,avail "$data" 2>/dev/null | tail -n 1 || true
+}
+
+# Too little room to begin with ends the container; where the oldest days may be deleted, they are. What is only little is told
+# of: where little is logged it is enough, and what is nearly full can be tidied while the server runs.
+check_room_to_start() {
     local size=0 free=0
-    read -r size free < <(df -B 1 --output=size,avail "$data" 2>/dev/null | tail -n 1) || return 0
-    if ((size < small_volume)); then
-        say "$data: the volume has $(numfmt --to=iec "$size") in all, which the logs of a day may fill; give it" \
-            "$(numfmt --to=iec $small_volume) or more"
+    read -r size free < <(room) || return 0
+    if ((free < nearly_full && retention_bytes > 0)); then
+        $lib/housekeeping "$retention_days" "$retention_bytes" once >&2 || true
+        read -r size free < <(room) || return 0
     fi
+    ((free >= least_room)) || fail 73 "$data: the volume is full ($(numfmt --to=iec "$free") are free); make room on it, or set" \
+        "OSSEC_RETENTION_BYTES, with which the oldest days are deleted"
     ((free >= nearly_full)) || say "$data: the volume is nearly full ($(numfmt --to=iec "$free") are free), and nothing is taken in" \
-        "when less than 4M are; make room"
+        "when less than 4M are; make room on it"
+    ((size >= small_volume)) || say "$data: the volume has $(numfmt --to=iec "$size") in all, which the logs of a day may fill;" \
+        "give it $(numfmt --to=iec $small_volume) or more"
 }
 
 prepare_volume() {
@@ -178,8 +189,8 @@ prepare_volume() {
         "$data"/queue/{fts,diff,syscheck,rootcheck,agent-info,agentless,rids,journal,output,forward,mail/{queue,tmp,failed}}
     make_empty "$data/logs/ossec.log"
     check_usable "$data"/{logs,stats,queue}
+    check_room_to_start
     check_file_system
-    warn_of_little_room
     [[ -s $data/.layout ]] || on_volume "$data/.layout" write_to "$data/.layout" echo $layout
     umask 0022
 }
