@@ -40,6 +40,15 @@ def lint(session: nox.Session) -> None:
         *shell_scripts(Path("examples")),
         *shell_scripts(Path("pipeline/bench")),
     )
+    # What shellcheck does not look for: a command that would end the container without a word of ours.
+    start_up = Path("docker/rootfs/usr/local")
+    session.run(
+        "python",
+        "-m",
+        "pipeline.shell_lint",
+        str(start_up / "bin/ossec-log-server"),
+        *map(str, sorted(start_up.glob("lib/ossec-log-server/*.bash"))),
+    )
     session.run("yamllint", "--strict", ".")
     workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
     session.run("zizmor", "--offline", "--persona=auditor", ".github")

@@ -3,7 +3,8 @@
 The scripts run under `set -e`: a command that fails, with nobody looking at its status, ends them with its own raw
 message or none. Here is found each one that can: a program of another, a test as a statement, a redirection to a file.
 What looks at the status is `||`, `&&`, `if`, `while`, `!`, and functions of ours that say why they end (`must`,
-`on_volume`, `to_file`). The body of a function counts as looked at where every call of it is.
+`on_volume`, `to_file`). The body of a function counts as looked at where every call of it is. A function
+that ends in `a && b` ends with the status of `a` where that is not true, and so may end its caller.
 
     python -m pipeline.shell_lint FILE...
 """
@@ -77,7 +78,7 @@ def find(files: Sequence[Path]) -> list[Finding]:
         Finding(file, node.start_point[0] + 1, _text(node).partition("\n")[0])
         for file, root in trees.items()
         for node in _all(root)
-        if _can_fail(node, functions) and not _guarded(node, looked_at)
+        if (_can_fail(node, functions) or _ends_in_and(node)) and not _guarded(node, looked_at)
     }
     return sorted(found, key=lambda one: (str(one.file), one.line))
 
@@ -138,6 +139,18 @@ def _can_fail(node: Node, functions: dict[str, Node]) -> bool:
     if node.type == "file_redirect":
         target = _text(node)
         return "&" not in target and not target.endswith("/dev/null") and "<(" not in target
+    return False
+
+
+def _ends_in_and(node: Node) -> bool:
+    """Whether it is `a && b` as the last thing that a function does, and nothing else follows where `a` is not true."""
+    if node.type != "list" or (node.parent is not None and node.parent.type == "list"):
+        return False
+    operators = {child.type for child in node.children if not child.is_named}
+    while (parent := node.parent) is not None and node == parent.named_children[-1]:
+        if parent.type == "function_definition":
+            return operators == {"&&"}
+        node = parent
     return False
 
 

@@ -1,12 +1,6 @@
 # shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server, after settings.bash and layers.bash
 # Writes what the daemons read, to /run, from the checked settings and files, and has the daemons check it.
 
-xml() { # TEXT: as XML character data
-    local text=${1//&/"&amp;"} # in quotes, as bash 5.2 takes a bare "&" for what was found
-    text=${text//</"&lt;"}
-    echo "${text//>/"&gt;"}"
-}
-
 # One section for all: OSSEC forgets the rules of an earlier section when it reads a later one.
 write_rules() {
     local file name stock=/var/ossec/etc/rules.conf changes="" added=()

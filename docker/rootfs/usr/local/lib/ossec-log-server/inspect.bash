@@ -49,7 +49,7 @@ logtest() {
         test_lines
     elif (($# == 1)) && [[ -e $1 ]]; then
         [[ -f $1 && -r $1 ]] || fail 66 "logtest: '$1' is not a file that UID $(id -u) can read; name one that is, or a line"
-        test_lines < "$1"
+        test_lines < "$1" || fail 66 "logtest: $1 cannot be read; name a file that can"
     else
         test_lines <<< "$*"
     fi

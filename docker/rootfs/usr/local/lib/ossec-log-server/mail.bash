@@ -22,7 +22,7 @@ not_an_address() {
 # addresses VARIABLE VALUE
 addresses() {
     local address list=()
-    IFS=, read -ra list <<< "$2"
+    IFS=, read -ra list <<< "$2" || true
     [[ $2 != ,* && $2 != *, && $2 != *,,* ]] || not_an_address "$1" ""
     for address in "${list[@]}"; do
         [[ $address =~ ^$address_pattern$ ]] || not_an_address "$1" "$address"
@@ -111,8 +111,8 @@ quoted() { # TEXT
 # The relay, for lib/ossec-log-server/relay, and when it is tried: 10 s after it was away, then twice as long each
 # time, up to 5 minutes; a mail that nobody took for a week goes to failed/.
 write_mail_queue() {
-    local words authorities=$debian_authorities queue=$run/nullmailer
-    hostname > $run/mailname
+    local words helo authorities=$debian_authorities queue=$run/nullmailer
+    to_file $run/mailname hostname
     [[ $email_notification == yes ]] || return 0
     ! there $own_authority || authorities=$own_authority
     words="$(quoted "$smtp_host") relay --port=$smtp_port"
@@ -125,21 +125,24 @@ write_mail_queue() {
         [[ $smtp_tls_verify == yes ]] && words+=" --x509cafile=$authorities" || words+=" --insecure"
     fi
     [[ -z $smtp_user ]] || words+=" --user=$(quoted "$smtp_user") --pass=$(quoted "$smtp_password")"
-    (umask 077 && echo "$words" > $queue/remotes)
+    (umask 077 && to_file $queue/remotes echo "$words")
     # What it says it is: relays may refuse a name without a domain, as a container's is unless it was given one.
-    [[ $(hostname) == *.* ]] && hostname > $queue/helohost || echo "${email_from#*@}" > $queue/helohost
-    echo 10 > $queue/pausetime
-    echo 300 > $queue/maxpause
-    echo 600 > $queue/sendtimeout # the relay program gives up before
-    echo 604800 > $queue/queuelifetime
+    helo=$(hostname)
+    [[ $helo == *.* ]] || helo=${email_from#*@}
+    to_file $queue/helohost echo "$helo"
+    to_file $queue/pausetime echo 10
+    to_file $queue/maxpause echo 300
+    to_file $queue/sendtimeout echo 600 # the relay program gives up before
+    to_file $queue/queuelifetime echo 604800
 }
 
 # Before ossec-maild starts. It goes on where it was, on the volume; with no mail asked for, there is nothing to go on
 # with, and what is written meanwhile is not mailed later.
 prepare_mail() {
-    rm -f "$data"/queue/mail/tmp/* # a second name of a mail, which the next one of the same PID would be written into
+    # A second name of a mail, which the next one of the same PID would be written into.
+    on_volume "$data/queue/mail/tmp" rm -f "$data"/queue/mail/tmp/*
     if [[ $email_notification == no || $(says smtp_server) != "$lib/sendmail "* ]]; then
-        rm -f "$mail_position"
+        on_volume "$mail_position" rm -f "$mail_position"
         return
     fi
     $lib/mail-position "$mail_position" $alerts || exit $? # which has said why
