@@ -115,7 +115,7 @@ def soak(_: Context, version: str, minutes: float = 10.0, seed: int = 0, json: b
     --minutes is how long, --seed repeats the events of another run (a new one is printed). --json prints all of it for
     a script. Exits with 1 if a line that was taken is lost at any end, or more came twice than is allowed.
     """
-    if soaking.report(release.find(version or None), minutes, seed, as_json=json):
+    if soaking.run(release.find(version or None), minutes, seed, as_json=json):
         raise Exit(code=1)
 
 

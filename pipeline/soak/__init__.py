@@ -27,8 +27,7 @@ from pipeline.errors import UserError
 from pipeline.mailbox import MailboxError, MailHog
 from pipeline.release import Release
 from pipeline.smoke import MAILHOG, have_mailhog, settings
-from pipeline.soak import ends, events
-from pipeline.soak import report as outcome
+from pipeline.soak import ends, events, report
 from pipeline.soak.collector import Collector
 from pipeline.soak.ends import Ends
 from pipeline.soak.events import Stage
@@ -44,7 +43,7 @@ DRAIN = 600.0  # seconds that the ends have at most, once nothing is sent any mo
 DATA = "/var/ossec/data"
 
 
-def report(release: Release, minutes: float, seed: int = 0, as_json: bool = False) -> int:
+def run(release: Release, minutes: float, seed: int = 0, as_json: bool = False) -> int:
     """Soak the release's image, built if need be, and print what came of it: how many promises were broken.
 
     A seed of 0 means a new one. Raises UserError for a time that is none, and as `soak` does.
@@ -62,11 +61,11 @@ def report(release: Release, minutes: float, seed: int = 0, as_json: bool = Fals
         raise UserError(f"the soak with seed {seed} broke off: {problem}") from problem
     if as_json:
         out.print(
-            outcome.to_json(verdict, image=name, minutes=minutes, seed=seed), soft_wrap=True, highlight=False
+            report.to_json(verdict, image=name, minutes=minutes, seed=seed), soft_wrap=True, highlight=False
         )
     else:
         title = f"OSSEC {release.version}, {minutes:g} minutes, seed {seed}"
-        out.print(outcome.table(verdict, title))
+        out.print(report.table(verdict, title))
     for problem_line in verdict.problems:
         err.print(f"[red]✗[/] {problem_line}", highlight=False, soft_wrap=True)
     return len(verdict.problems)

@@ -1,5 +1,6 @@
 """The target of forwarded alerts: a RELP receiver on this machine that counts the ids of what it acknowledges."""
 
+import re
 import socket
 import threading
 from contextlib import suppress
@@ -11,8 +12,9 @@ from pipeline.soak.relp import Frame, Frames
 class Collector:
     """Listens between `open` and `close`, and again after the next `open`, on the same port."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, pattern: re.Pattern[bytes] = FULL_LOG) -> None:
         self.seen = Tally()
+        self._pattern = pattern
         self._connections: set[socket.socket] = set()
         self._listener = socket.create_server((host, 0))
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
@@ -42,7 +44,7 @@ class Collector:
             while data := connection.recv(1 << 17):
                 answers = []
                 for frame in frames.put(data):
-                    if frame.command == b"syslog" and (found := FULL_LOG.search(frame.data)):
+                    if frame.command == b"syslog" and (found := self._pattern.search(frame.data)):
                         self.seen.add(found[1].decode(), int(found[2]))
                     answers.append(bytes(Frame(frame.number, b"rsp", b"200 OK")))
                 connection.sendall(b"".join(answers))

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from pipeline.soak.verdict import HELD_SECONDS, REPEATS, Account, Verdict
 
-ENDS = ("archived", "alerts", "printed", "forwarded", "mailed")
 NONE = "–"
 
 
@@ -33,9 +32,11 @@ def table(verdict: Verdict, title: str) -> Group:
 
 def bounds(verdict: Verdict) -> str:
     """What is allowed."""
+    most = ", ".join(f"{name} {number}" for name, number in REPEATS.items())
+    unclean = sum(event.unclean for event in verdict.events)
     return (
-        f"{verdict.repeats_allowed:,} repeats are allowed at each end, {REPEATS:,} for each kill or cut connection; "
-        f"held lines only within {HELD_SECONDS:g} s before a kill"
+        f"Allowed to be repeated by each of the {unclean} kills and cut connections: {most}. "
+        f"Allowed to be held: what was written within {HELD_SECONDS:g} s before the intake was killed with 9."
     )
 
 
@@ -54,7 +55,7 @@ def rows() -> list[tuple[str, Callable[[Account], str]]]:
         ("at the forward target", lambda one: f"{one.forwarded:,}"),
         ("mailed, of those to be mailed", lambda one: f"{one.mailed:,} of {one.to_mail:,}"),
         ("lost", lambda one: f"{one.lost:,}"),
-        *((f"repeated: {name}", partial(_repeated, name)) for name in ENDS),
+        *((f"repeated: {name}", partial(_repeated, name)) for name in REPEATS),
         ("held by the intake when it was killed with 9", _held),
         ("not taken: written while nobody listened", lambda one: f"{one.down:,}"),
     ]

@@ -185,6 +185,7 @@ class RelpSender(Sender):
     """A sender that keeps each line until it is acknowledged, and sends it again after a break."""
 
     protocol = "RELP"
+    port = 2514
 
     def __init__(self, channel: str, address: Address, rate: float = 0, only: int = 0) -> None:
         super().__init__(channel, address, rate, only)
@@ -195,7 +196,7 @@ class RelpSender(Sender):
     def _work(self) -> None:
         while not self._exhausted or self._waiting:
             try:
-                with socket.create_connection((self._address(), 2514), PATIENCE) as connection:
+                with socket.create_connection((self._address(), self.port), PATIENCE) as connection:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
                     self._session(connection)
             except OSError:
