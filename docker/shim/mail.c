@@ -12,7 +12,9 @@
 #include "mail_files.h"
 #include "waits.h"
 
+#ifndef POSITION /* another, for tests */
 #define POSITION "/var/ossec/data/queue/mail/position"
+#endif
 #define LONGEST_WAIT 5 /* seconds; also how long maild waits for more alerts to put into the same mail */
 #define MOST 90        /* below MAIL_LIST_SIZE in upstream's maild.h */
 #define MOST_WAITING 20000 /* alerts that are to be mailed: days of mail, where there are more than mails may carry */
@@ -51,12 +53,17 @@ static int is_to_be_mailed(const char *line)
 }
 
 /* Goes on behind the oldest alerts to be mailed where more than MOST_WAITING of them wait. */
-static void not_too_far_behind(FILE *file)
+static void not_too_far_behind(FILE *open_one)
 {
     char line[4096];
     long from = files.places[0].offset;
     int left_out = 0;
+    FILE *file = NULL;
 
+    if (open_one != NULL) { /* with a place of its own, as the other's is not its stream's */
+        snprintf(line, sizeof(line), "/proc/self/fd/%d", fileno(open_one));
+        file = fopen(line, "r");
+    }
     if (file == NULL) {
         return;
     }
@@ -82,10 +89,11 @@ static void not_too_far_behind(FILE *file)
     }
     clearerr(file);
     if (left_out > 0) {
-        files.places[0].offset = ftell(file);
+        mail_files_go_on(&files, open_one, ftell(file));
         fprintf(stderr, "ossec-log-server: %d alerts were not mailed: more than %d waited, which is more than the mails per "
                         "hour may carry; logs/alerts has them\n", left_out, MOST_WAITING);
     }
+    fclose(file);
 }
 
 /* To the kept position. Without one, nobody keeps it: maild reads on from the end of its file, as stock does. */

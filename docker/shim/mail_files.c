@@ -3,7 +3,9 @@
 
 #include <glob.h>
 
+#ifndef FOLDER /* another, for tests */
 #define FOLDER "/var/ossec/logs/alerts"
+#endif
 #define LIVE FOLDER "/alerts.log" /* a second name of the file that the engine writes */
 #define LARGEST 262144            /* bytes of an alert; stock's are below 40,000 */
 #define USUAL 16384
@@ -90,11 +92,12 @@ static long last_end(FILE *file, long until)
     return length > 1 ? from + length : from;
 }
 
-static int seek_to(struct mail_files *f, FILE *file, long offset)
+/* Nothing is read through the stream, as its buffer would keep what the engine cuts off when it starts. The descriptor tells
+ * others how far this is (`has_read` in the start-up script). */
+void mail_files_go_on(struct mail_files *f, FILE *file, long offset)
 {
     f->places[0].offset = offset;
-    clearerr(file);
-    return fseek(file, offset, SEEK_SET);
+    lseek(fileno(file), offset, SEEK_SET);
 }
 
 FILE *mail_files_open(struct mail_files *f)
@@ -119,7 +122,7 @@ FILE *mail_files_open(struct mail_files *f)
         place->offset = last_end(file, size_of(file)); /* a power failure took the end of it */
     }
     place->inode = inode;
-    seek_to(f, file, place->offset);
+    mail_files_go_on(f, file, place->offset);
     return file;
 }
 
@@ -249,6 +252,18 @@ static ssize_t read_alert(FILE *file, long offset, char *text, const char **end)
     return length;
 }
 
+static alert_data *parse(char *text, long length, int flags)
+{
+    FILE *alone = fmemopen(text, (size_t)length, "r");
+    alert_data *alert = NULL;
+
+    if (alone != NULL) {
+        alert = GetAlertData(flags, alone);
+        fclose(alone);
+    }
+    return alert;
+}
+
 alert_data *mail_files_alert(struct mail_files *f, FILE *file, int flags)
 {
     static char text[LARGEST + 1];
@@ -261,7 +276,7 @@ alert_data *mail_files_alert(struct mail_files *f, FILE *file, int flags)
 
         if (length <= 0) {
             if (length == 0 && size_of(file) < offset) {
-                seek_to(f, file, last_end(file, size_of(file))); /* the engine has cut off what was no alert */
+                mail_files_go_on(f, file, last_end(file, size_of(file))); /* the engine has cut off what was no alert */
             }
             return NULL;
         }
@@ -275,13 +290,11 @@ alert_data *mail_files_alert(struct mail_files *f, FILE *file, int flags)
             tell_left_out(f, offset, from > 0 ? from : end);
         }
         if (from < 0 || !is_to_mail(text + from, flags)) {
-            seek_to(f, file, offset + end);
+            mail_files_go_on(f, file, offset + end);
             continue;
         }
-        seek_to(f, file, offset + from);
-        alert = GetAlertData(flags, file);
-        seek_to(f, file, alert != NULL ? ftell(file) : offset + end);
-        if (alert != NULL) {
+        mail_files_go_on(f, file, offset + end);
+        if ((alert = parse(text + from, end - from, flags)) != NULL) {
             return alert;
         }
     }

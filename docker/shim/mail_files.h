@@ -29,6 +29,8 @@ FILE *mail_files_open(struct mail_files *f);
 int mail_files_have_moved(const struct mail_files *f);
 /* The file to read when the open one, or none, is at its end: NULL where there is no other. It is the first place's then. */
 FILE *mail_files_next(struct mail_files *f);
+/* The next alert is looked for from that offset of the first place's file on. */
+void mail_files_go_on(struct mail_files *f, FILE *file, long offset);
 /* The next whole alert that is to be mailed; NULL if there is none now. What is no alert is left out, with one line. */
 alert_data *mail_files_alert(struct mail_files *f, FILE *file, int flags);
 
