@@ -102,7 +102,8 @@ def test_senders_wait_when_the_disk_allowance_is_full(
         with sending(address(server), numbered("allowed", range(count), 600), 1) as [sender]:
             with stopped(server, "bin/ossec-analysisd"):
                 wait_until(lambda: server.counters()["waiting_bytes"] > 10_000_000, 60, what="a full journal")
-                assert server.counters()["waiting_bytes"] <= 10 << 20
+                # What the sockets were read for when the limit was reached is taken, too.
+                assert server.counters()["waiting_bytes"] <= 11 << 20
                 assert not sender.done()
             assert sender.result() == count
             wait_all(server, "allowed", count)

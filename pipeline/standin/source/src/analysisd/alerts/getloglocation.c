@@ -17,13 +17,9 @@ static const struct {
 
 int OS_GetLogLocation(const Eventinfo *lf)
 {
-    static int day;
     const struct tm *now = localtime(&lf->time);
     char month[16], path[128], second[128];
 
-    if (day == now->tm_mday) {
-        return 0;
-    }
     strftime(month, sizeof(month), "%Y/%b", now);
     for (size_t n = 0; n < sizeof(files) / sizeof(files[0]); n++) {
         if (*files[n].file != NULL) {
@@ -42,6 +38,5 @@ int OS_GetLogLocation(const Eventinfo *lf)
             return -1;
         }
     }
-    day = now->tm_mday;
     return 0;
 }
