@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "say.h"
+#include "connections.h"
 #include "tls.h"
 
 #define AT_ONCE (1u << 18)       /* bytes that are read with one call */
@@ -16,30 +16,7 @@
 #define OUT_MOST (1u << 16)      /* bytes for a peer that does not read; it is not read from then */
 #define HANDSHAKE_MS 10000
 #define HANDSHAKES 8             /* steps of handshakes in a turn of the loop, as each takes up to a millisecond */
-#define SILENT_MS 10000          /* so long has been silent whose place another may have */
 #define STALLED_MS 10000         /* a message that does not go on for so long has a wrong count */
-
-static struct connection *oldest, *newest;
-static struct connection *silent_oldest, *silent_newest;
-static size_t open_now;
-
-size_t connections_open(void) { return open_now; }
-
-static void begins_silent(struct connection *c)
-{
-    c->silent_before = silent_newest;
-    *(silent_newest ? &silent_newest->silent_next : &silent_oldest) = c;
-    silent_newest = c;
-}
-
-static void is_heard(struct connection *c)
-{
-    if (!c->heard) {
-        c->heard = 1;
-        *(c->silent_before ? &c->silent_before->silent_next : &silent_oldest) = c->silent_next;
-        *(c->silent_next ? &c->silent_next->silent_before : &silent_newest) = c->silent_before;
-    }
-}
 
 static void release(struct watch *watch) { free(watch); }
 
@@ -51,12 +28,9 @@ void connection_close(struct connection *c)
     c->transport->end(c);
     c->protocol->end(c);
     source_disconnected(&c->source);
-    is_heard(c);
-    *(c->before ? &c->before->next : &oldest) = c->next;
-    *(c->next ? &c->next->before : &newest) = c->before;
+    connections_remove(c);
     free(c->left);
     free(c->out);
-    __atomic_store_n(&state->connections, --open_now, __ATOMIC_RELAXED);
     loop_free(&c->watch, release);
 }
 
@@ -245,7 +219,7 @@ void connection_read(struct connection *c)
             take_last(c);
             break;
         }
-        is_heard(c);
+        connections_heard(c);
         c->since = loop_now();
         if (c->left_length > 0) {
             memcpy(buffer, c->left, c->left_length);
@@ -288,32 +262,11 @@ int connection_make(int fd, enum input input, const struct source *source)
         free(c);
         return 0;
     }
-    c->before = newest;
-    *(newest ? &newest->next : &oldest) = c;
-    newest = c;
-    begins_silent(c);
-    __atomic_store_n(&state->connections, ++open_now, __ATOMIC_RELAXED);
+    connections_add(c);
     return 1;
 }
 
-int connections_make_place(void)
-{
-    if (silent_oldest == NULL || loop_now() - silent_oldest->since < SILENT_MS) {
-        return 0;
-    }
-    connection_close(silent_oldest);
-    return 1;
-}
-
-void connections_each(void (*what)(struct connection *c))
-{
-    for (struct connection *c = oldest, *next; c != NULL; c = next) {
-        next = c->next;
-        what(c);
-    }
-}
-
-static void tend(struct connection *c)
+void connection_tend(struct connection *c)
 {
     uint64_t silent = loop_now() - c->since;
 
@@ -324,22 +277,4 @@ static void tend(struct connection *c)
                frames_stalled(c->left, c->left_length)) {
         take_last(c);
     }
-}
-
-void connections_tend(void) { connections_each(tend); }
-
-static int unfinished;
-
-static void drain(struct connection *c)
-{
-    connection_read(c);
-    unfinished |= c->left_length > 0 && !c->ended;
-    connection_settle(c);
-}
-
-int connections_drain(void)
-{
-    unfinished = 0;
-    connections_each(drain);
-    return unfinished;
 }

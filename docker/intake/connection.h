@@ -68,18 +68,7 @@ void connection_settle(struct connection *c);
 
 void connection_close(struct connection *c);
 
-size_t connections_open(void);
-
-/* Closes the one that has been silent longest, never having said anything, to make a place: 1 if there was one. */
-int connections_make_place(void);
-
-/* Once a second: ends handshakes that take too long, and takes a message whose end does not come. */
-void connections_tend(void);
-
-/* Reads what has come of all of them; 1 when the last message of some is not whole. */
-int connections_drain(void);
-
-/* Calls it for each; it may close that one. */
-void connections_each(void (*what)(struct connection *c));
+/* Once a second: ends a handshake that takes too long, and takes a message whose end does not come. */
+void connection_tend(struct connection *c);
 
 #endif

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "connection.h"
+#include "connections.h"
 #include "say.h"
 
 #define BACKLOG 4096

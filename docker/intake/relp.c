@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connection.h"
+#include "connections.h"
 #include "say.h"
 
 #define DIGITS 9   /* of a number, at most */

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "commit.h"
-#include "connection.h"
+#include "connections.h"
 #include "listen.h"
 #include "loop.h"
 #include "say.h"
@@ -108,7 +108,7 @@ static void tick(void)
         tls_warn();
     }
     udp_count_lost();
-    connections_tend();
+    connections_each(connection_tend);
     loop_release();
     listen_resume();
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "connection.h"
+#include "connections.h"
 #include "frames.h"
 #include "say.h"
 
