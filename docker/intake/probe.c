@@ -46,12 +46,13 @@ static int milliseconds(void)
 static size_t client_hello(char *to)
 {
     static const unsigned char hello[] = {
-        22, 3, 1, 0, 75, 1, 0, 0, 71, 3, 3,                     /* handshake, ClientHello, TLS 1.2 */
+        22, 3, 1, 0, 97, 1, 0, 0, 93, 3, 3, /* a handshake: ClientHello, TLS 1.2 */
         0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-        0, 0, 8, 0xc0, 0x2f, 0xc0, 0x2b, 0xc0, 0x30, 0xc0, 0x2c, /* no session; ECDHE with AES-GCM */
-        1, 0,                                                    /* no compression */
-        0, 22, 0, 10, 0, 4, 0, 2, 0, 23,                         /* the curve P-256 */
-        0, 13, 0, 10, 0, 8, 4, 1, 4, 3, 8, 4, 2, 1,              /* signatures: RSA, ECDSA, RSA-PSS with SHA-256 */
+        0, 0, 8, 0xc0, 0x2b, 0xc0, 0x2f, 0xc0, 0x2c, 0xc0, 0x30, /* no session; ECDHE with AES-GCM */
+        1, 0, 0, 44, /* no compression */
+        0, 10, 0, 8, 0, 6, 0, 29, 0, 23, 0, 24, /* curves: X25519, P-256, P-384 */
+        0, 11, 0, 2, 1, 0, /* their points uncompressed */
+        0, 13, 0, 22, 0, 20, 4, 3, 5, 3, 6, 3, 8, 7, 8, 4, 8, 5, 8, 6, 4, 1, 5, 1, 6, 1, /* signatures: ECDSA, Ed25519, RSA */
     };
 
     memcpy(to, hello, sizeof(hello));

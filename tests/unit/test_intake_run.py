@@ -1,6 +1,7 @@
 """How ossec-intake starts, is held back, syncs, is asked for a sign of life, and ends."""
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -252,6 +253,29 @@ def test_a_probe_asks_every_input(everything: Intake, intake_program: Path) -> N
     assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 0, 0]
     assert "failed" not in everything.log()
     assert "broke" not in everything.log()
+
+
+@pytest.mark.parametrize("key", ["rsa:2048", "ec -pkeyopt ec_paramgen_curve:P-384", "ed25519"])
+def test_a_probe_is_answered_with_any_kind_of_certificate(
+    intake_program: Path, tmp_path: Path, key: str
+) -> None:
+    command = f"openssl req -x509 -newkey {key} -nodes -days 90 -subj /CN=x -keyout k.pem -out c.pem"
+    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
+    options = ("--certificate", "c.pem", "--key", "k.pem")
+    with running(intake_program, tmp_path, *options, inputs=("tls",)) as intake, intake.engine():
+        assert probe(intake_program, tmp_path) == (0, "")
+        eventually(lambda: intake.get("connections") == 0, "its end")
+        assert intake.log() == ""
+
+
+def test_a_probe_costs_little(everything: Intake, intake_program: Path) -> None:
+    with everything.engine():
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        for _ in range(5):
+            assert probe(intake_program, everything.folder) == (0, "")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # 10 ms each are promised; the sanitizers take their time at the start of a program.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5 * 0.1
 
 
 def test_a_probe_says_that_the_engine_does_not_move(everything: Intake, intake_program: Path) -> None:
