@@ -131,7 +131,7 @@ static int is_plain_host(struct text t, size_t at, size_t length)
 {
     for (size_t i = at; i < at + length; i++) {
         if ((byte_at(t, i) >= 'a' && byte_at(t, i) <= 'z') || byte_at(t, i) == '.') {
-            return length <= LONGEST_NAME;
+            return 1;
         }
     }
     return 0;
@@ -151,7 +151,7 @@ static int is_canonical(struct text t)
     }
     at += host + 1;
     program = name_at(t, at);
-    if (program == 0 || program > LONGEST_NAME || is_digit(byte_at(t, at))) {
+    if (program == 0 || is_digit(byte_at(t, at))) {
         return 0;
     }
     at += program;

@@ -6,7 +6,7 @@
 #include "text.h"
 
 #define MOST_EXTRAS 6
-#define LONGEST_NAME 255 /* bytes, of a host, a program or a pid: what is longer is none */
+#define LONGEST_NAME 255 /* bytes, of a host, a program or a pid that is marked */
 
 struct header {
     int has_priority;

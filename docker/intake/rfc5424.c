@@ -11,7 +11,7 @@ static int is_nil(struct text word)
 static int field(struct text *rest, struct text *word)
 {
     *word = first_word(*rest);
-    if (length_of(*word) == 0 || length_of(*word) > LONGEST_NAME) {
+    if (length_of(*word) == 0) {
         return 0;
     }
     *rest = (struct text){word->to, rest->to};

@@ -15,7 +15,7 @@ int holds_only(struct text t, const char *others)
 
 int is_host(struct text word)
 {
-    return holds_only(word, "-._:%[]()/@") && length_of(word) <= LONGEST_NAME;
+    return holds_only(word, "-._:%[]()/@");
 }
 
 static int is_ipv6(struct text word)
@@ -43,9 +43,6 @@ int split_tag(struct text rest, struct tag *tag)
     const char *open = memchr(word.from, '[', length_of(word)), *close;
 
     *tag = (struct tag){.message = rest, .pid = {word.to, word.to}};
-    if (length_of(word) > 2 * LONGEST_NAME) {
-        return 0;
-    }
     if (open != NULL && open > word.from) {
         close = memchr(open, ']', (size_t)(word.to - open));
         if (close == NULL || close == open + 1) {
@@ -71,7 +68,7 @@ int split_tag(struct text rest, struct tag *tag)
     if (byte_at(tag->message, 0) == ' ') {
         tag->message = behind(tag->message, 1);
     }
-    return length_of(tag->program) <= LONGEST_NAME && length_of(tag->pid) <= LONGEST_NAME;
+    return 1;
 }
 
 int is_tag(struct text rest)

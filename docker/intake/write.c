@@ -93,6 +93,7 @@ static void put_name(struct output *o, struct text name, int (*takes)(unsigned c
     for (const char *at = name.from; at < name.to && !foreign; at++) {
         foreign = !takes((unsigned char)*at);
     }
+    foreign &= length_of(name) <= LONGEST_NAME;
     if (foreign) {
         put_byte(o, HEADER_NAME);
     }

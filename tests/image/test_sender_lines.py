@@ -248,3 +248,34 @@ def test_tabs_reach_the_decoders(server: Server, folder: Path) -> None:
     (folder / "tabs").write_text("<13>Nov 26 06:00:00 WIN1 " + "\t".join(fields) + "\n")
     shown = server.run("ossec-log-server", "logtest", "/lines/tabs")
     assert f"       log: '{chr(9).join(fields)}'" in shown.splitlines()
+
+
+def rows(page: str) -> list[tuple[str, str]]:
+    """The lines that the page shows, and what it says of the rule."""
+    return [
+        (line.replace("\\t", "\t"), rule)
+        for line, rule in re.findall(r"^\| `(<\d+>.*)` \| (.*) \|$", page, re.MULTILINE)
+    ]
+
+
+def test_each_line_of_the_page_about_senders_gets_the_rule_that_it_names(
+    server: Server, folder: Path, request: pytest.FixtureRequest
+) -> None:
+    wanted = request.config.getoption("--release", default=None)
+    if release.find(wanted).version != release.find(None).version:
+        pytest.skip("the page is about the newest release's rules")
+    page = (TESTS.parent / "docs" / "senders.md").read_text()
+    lines = rows(page)
+    assert len(lines) == page.count("| `<") > 40
+    for section in re.split(r"^## ", page, flags=re.MULTILINE)[2:]:
+        assert "Switch it on: " in section
+        assert rows(section), section
+    wrong = {}
+    for line, rule in lines:
+        (folder / "line").write_text(f"{line}\n")
+        shown = server.run("ossec-log-server", "logtest", "/lines/line")
+        found = re.search(r"Rule id: '(\d+)'\n +Level: '(\d+)'\n +Description: '(.*?) *'\n", shown)
+        got = f"{found[1]}, level {found[2]}: {found[3]}" if found else "none"
+        if got != rule:
+            wrong[line] = f"{got}; the page says: {rule}"
+    assert wrong == {}
