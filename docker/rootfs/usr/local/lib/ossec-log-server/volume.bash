@@ -15,7 +15,7 @@ mount_of() { findmnt --raw --noheadings --output "$2" --target "$1" 2>/dev/null 
 
 # volume_name ROOT: the volume's name, where Docker or Podman has one.
 volume_name() {
-    [[ $1 =~ /volumes/([^/]+)/_data$ ]] && echo "${BASH_REMATCH[1]}" || echo VOLUME
+    [[ $1 =~ /volumes/([^/]+)/_data$ ]] && echo "${BASH_REMATCH[1]}" || echo VOLUME_OR_FOLDER
 }
 
 # Docker's options for the data volume and for each that is mounted below it.
@@ -24,7 +24,7 @@ volume_options() {
     while read -r point root; do
         [[ $point/ != "$data"/* ]] || options+=" -v $(volume_name "$root"):$point"
     done < <(mounts TARGET,FSROOT)
-    echo "${options:- -v VOLUME:$data}"
+    echo "${options:- -v VOLUME_OR_FOLDER:$data}"
 }
 
 # not_writable PATH: what the server can't use the volume without.
