@@ -61,7 +61,7 @@ secret_text OSSEC_SMTP_PASSWORD "$smtp_password"
 
 if [[ $email_notification == yes ]]; then
     for variable in OSSEC_EMAIL_TO OSSEC_EMAIL_FROM OSSEC_SMTP_SERVER; do
-        [[ -n ${!variable:-} ]] || fail 78 "$variable is empty, and OSSEC_EMAIL_NOTIFICATION=yes needs it"
+        [[ -n ${!variable:-} ]] || fail 78 "$variable: is empty; OSSEC_EMAIL_NOTIFICATION=yes needs it"
     done
     addresses OSSEC_EMAIL_TO "$email_to"
     addresses OSSEC_EMAIL_FROM "$email_from"
@@ -76,8 +76,8 @@ if [[ $email_notification == yes ]]; then
         implicit) smtp_port=${smtp_port:-465} ;;
     esac
     port OSSEC_SMTP_SERVER "$smtp_port"
-    [[ -z $smtp_user || -n $smtp_password ]] || fail 78 "OSSEC_SMTP_PASSWORD is empty, and OSSEC_SMTP_USER is set; set both or none"
-    [[ -n $smtp_user || -z $smtp_password ]] || fail 78 "OSSEC_SMTP_USER is empty, and OSSEC_SMTP_PASSWORD is set; set both or none"
+    [[ -z $smtp_user || -n $smtp_password ]] || fail 78 "OSSEC_SMTP_PASSWORD: is empty, and OSSEC_SMTP_USER is set; set both or none"
+    [[ -n $smtp_user || -z $smtp_password ]] || fail 78 "OSSEC_SMTP_USER: is empty, and OSSEC_SMTP_PASSWORD is set; set both or none"
     if [[ $smtp_tls != none ]] && there $own_authority; then
         pem $own_authority CERTIFICATE OSSEC_SMTP_TLS
     fi
