@@ -161,6 +161,14 @@ def test_kubernetes_schema_takes_the_file_and_no_other(kubernetes_validate: Path
         assert subprocess.run([*command, str(wrong)], env=environment, capture_output=True).returncode != 0
 
 
+def test_what_restarts_an_unhealthy_server_asks_for_what_a_restart_mends() -> None:
+    kubernetes = (EXAMPLES / "kubernetes.yaml").read_text()
+    assert "enableServiceLinks: false" in kubernetes
+    assert "[ossec-log-server, health, --own]" in kubernetes
+    podman = (EXAMPLES / "ossec-log-server.container").read_text()
+    assert "HealthCmd=ossec-log-server health --own\nHealthInterval" in podman
+
+
 def test_the_examples_run_the_newest_image() -> None:
     name = f"ossec-log-server:{release.find().immutable_tag}"
     for file in (

@@ -136,3 +136,42 @@ def test_the_tests_that_the_security_model_names_are_there() -> None:
 def test_no_link_to_a_file_is_dead(page: Path) -> None:
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / link).exists(), link
+
+
+NAMES = ("ossec", "full", "old")  # of the containers and volumes on the page
+
+
+@pytest.fixture
+def names(client: docker.DockerClient) -> Iterator[dict[str, str]]:
+    """Names of this test's own for those of the page. What has them is gone at the end."""
+    made = {name: f"ossec-log-server-{uuid.uuid4().hex[:12]}" for name in NAMES}
+    yield made
+    for name in made.values():
+        for kind in (client.containers, client.volumes):
+            try:
+                kind.get(name).remove(force=True)
+            except NotFound:
+                continue
+
+
+def test_each_first_mistake_prints_the_line_of_its_page(
+    client: docker.DockerClient, ossec_image: image.Image, names: dict[str, str], tmp_path: Path
+) -> None:
+    sections = documentation.examples(DOCS / "first-mistakes.md")
+    assert [section.title.partition(".")[0] for section in sections] == [str(n) for n in range(1, 11)]
+    for section in sections:
+        assert any("exit " in line for _, wanted in section.commands for line in wanted)
+        section.write(tmp_path)
+        for written, wanted in section.commands:
+            command = documentation.RELEASED.sub(ossec_image.name, written)
+            for name, own in names.items():
+                command = re.sub(
+                    rf"((?:-v|--name|exec|container:|size=512k) ?){name}\b", rf"\1{own}", command
+                )
+                wanted = [re.sub(rf"(volume |-v ){name}\b", rf"\1{own}", line) for line in wanted]
+            wait_until(
+                partial(check, command, tmp_path, wanted),
+                timeout=30 if " ready" in command else 0,
+                what=f"`{written}`",
+                ignoring=(AssertionError,) if " ready" in command else (),
+            )
