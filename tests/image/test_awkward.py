@@ -69,7 +69,6 @@ FOREIGN = {
         "touch x; chown 1234:1234 .; chmod 700 .",
         f"{DATA}: cannot be written by UID 10514",
     ),
-    "a lock of another user": ("touch .lock; chmod 600 .lock", ".lock: cannot be written"),
     "an old volume of another user": (
         "mkdir -m 700 rules etc; chown 1234 rules",
         f"{DATA}/etc: cannot be written",

@@ -50,7 +50,10 @@ DAEMONS = {
 NO_HEALTH_CHECK = {"test": ["NONE"]}  # where every line is counted
 BATCH = 64  # lines that a killed engine may analyse again: docker/shim/engine.c
 JOURNAL_AT_REST = 9 << 20  # bytes: of two segments at most
-COMPLAINTS = {"ossec-intake": "ossec-intake does not move", "ossec-analysisd": "ossec-analysisd does not get on"}
+COMPLAINTS = {
+    "ossec-intake": "ossec-intake does not move",
+    "ossec-analysisd": "ossec-analysisd does not get on",
+}
 
 
 def journal_size(server: Server) -> int:

@@ -121,25 +121,40 @@ give_volume() {
     find "$data" \( "${@:2}" \) ! -type l -exec chmod u+rwX,g=u {} +
 }
 
-# One server a volume, told by a lock that goes with the processes that hold it. Descriptor 9 stays open for the life of
-# the server; where root has taken it for the user that the server becomes, it is there already.
+# take_lock: of what descriptor 9 is open on. Sets $status to 0, to 75 where another has it, or to another number with the reason in $said.
+take_lock() {
+    status=0
+    said=$(flock --nonblock --conflict-exit-code 75 9 2>&1) || status=$?
+}
+
+# One server a volume, told by a lock that goes with the processes that hold it: on the folder itself, so that nothing is written
+# to somebody else's volume, and where a file system locks only files that may be written (NFS), on a file of ours. Descriptor
+# 9 stays open for the life of the server; where root has taken the lock for the user that the server becomes, it is there already.
 lock_volume() {
-    local holder status=0
+    local said status holder
     [[ -d $data ]] || fail 73 "$data: is not a folder; mount a volume there: -v ossec:$data"
     check_usable "$data" -maxdepth 0
-    [[ ! /proc/self/fd/9 -ef $lock_file ]] || return 0
-    (umask 0002 && make_empty "$lock_file")
-    { exec 9<> "$lock_file"; } 2>/dev/null || { exec 9< "$lock_file"; } 2>/dev/null || not_writable "$lock_file"
-    holder=$(flock --nonblock --conflict-exit-code 75 9 2>&1) || status=$?
+    [[ ! /proc/self/fd/9 -ef $data && ! /proc/self/fd/9 -ef $lock_file ]] || return 0
+    { exec 9< "$data"; } 2>/dev/null || not_writable "$data"
+    take_lock
+    if ((status != 0 && status != 75)); then
+        (umask 0002 && make_empty "$lock_file")
+        check_usable "$lock_file"
+        { exec 9<> "$lock_file"; } 2>/dev/null || not_writable "$lock_file"
+        take_lock
+    fi
     if ((status == 75)); then
         read -r holder 2>/dev/null < "$lock_file" || holder="another container"
         fail 75 "$data: the volume $(volume_name "$(mount_of "$data" FSROOT)") is in use by a server in $holder;" \
             "stop that one first, or give this one a volume of its own"
     elif ((status != 0)); then
-        say "$data: its file system takes no lock ($(reason_of "$holder")); see to it that no second server uses this volume"
+        say "$data: its file system takes no lock ($(reason_of "$said")); see to it that no second server uses this volume"
     fi
-    check_usable "$lock_file"
-    echo "container $(hostname)" 2>/dev/null > "$lock_file" || true # a full disk is told of where it matters
+}
+
+# For the line that a second server ends with. A full disk is told of where it matters.
+tell_holder() {
+    { echo "container $(hostname)" > "$lock_file"; } 2>/dev/null || true
 }
 
 # OSSEC gives the day's files a second name.
@@ -191,6 +206,7 @@ prepare_volume() {
     check_usable "$data"/{logs,stats,queue}
     check_room_to_start
     check_file_system
+    tell_holder
     [[ -s $data/.layout ]] || on_volume "$data/.layout" write_to "$data/.layout" echo $layout
     umask 0022
 }
