@@ -11,6 +11,7 @@ from pipeline import add as adding
 from pipeline import bench as benchmark
 from pipeline import cosign, emulation, engine, image, platforms, published, release, source
 from pipeline import demo as demonstration
+from pipeline import detect as detection
 from pipeline import notes as release_notes
 from pipeline import outdated as age
 from pipeline import publish as publishing
@@ -120,6 +121,25 @@ def soak(_: Context, version: str, minutes: float = 10.0, seed: int = 0, json: b
 
 
 @task
+def detect(
+    _: Context, corpus: str, version: str, program: str = "", missed: str = "", extra_rules: bool = True
+) -> None:
+    """Measure what the rules notice of [CORPUS], a folder of logs in fail2ban's format, and whom they blame.
+
+    The image is that of [VERSION] (the newest). --program is the name in the header of a file's lines, such as a
+    container's id; without it, it is the service's. --missed FILE lists the lines that were judged wrong.
+    --no-extra-rules measures upstream's rules alone.
+    """
+    engine.ensure()
+    lines = detection.read(Path(corpus))
+    options = [] if extra_rules else ["-e", "OSSEC_EXTRA_RULES=no"]
+    found = detection.measure(image.name(release.find(version or None)), lines, program, options)
+    out.print(detection.table(found))
+    if missed:
+        Path(missed).write_text(detection.missed(found) + "\n")
+
+
+@task
 def publish(_: Context, version: str, to: str, key: str = "", only: str = "", dry_run: bool = False) -> None:
     """Publish the tested images of [VERSION] (the newest): --to REGISTRY/NAME.
 
@@ -178,5 +198,5 @@ def test(context: Context, only: str = "") -> None:  # noqa: PT028 # a task, no 
 
 
 namespace = Collection(
-    releases, fetch, build, smoke, reproduce, demo, bench, soak, publish, verify, notes, add, outdated, test
+    releases, fetch, build, smoke, reproduce, demo, bench, detect, soak, publish, verify, notes, add, outdated, test
 )

@@ -15,7 +15,7 @@ def task(function: Callable[..., None]) -> Any:
     """A task whose user sees one line when something outside the code is wrong, and no traceback.
 
     A parameter `version` may be given as the word behind the task's name, or left out: it is then "". A parameter
-    `tag` must be given there.
+    `tag` or `corpus` must be given there.
     """
 
     @wraps(function)
@@ -27,7 +27,7 @@ def task(function: Callable[..., None]) -> Any:
         except KeyboardInterrupt:
             raise Exit(f"{function.__name__}: interrupted", code=130) from None
 
-    words = [name for name in ("version", "tag") if name in function.__annotations__]
+    words = [name for name in function.__annotations__ if name in ("version", "tag", "corpus")]
     return invoke_task(readable, positional=words)
 
 
