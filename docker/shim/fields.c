@@ -4,6 +4,8 @@
 
 #include "shared.h"
 #include "eventinfo.h"
+#include "address.h"
+#include "extra.h"
 
 #define FIELD(function, member)                                               \
     void *__real_##function(Eventinfo *lf, char *field, int order);           \
@@ -15,7 +17,6 @@
 
 FIELD(DstUser_FP, dstuser)
 FIELD(SrcUser_FP, srcuser)
-FIELD(SrcIP_FP, srcip)
 FIELD(DstIP_FP, dstip)
 FIELD(SrcPort_FP, srcport)
 FIELD(DstPort_FP, dstport)
@@ -28,3 +29,14 @@ FIELD(Status_FP, status)
 FIELD(SystemName_FP, systemname)
 FIELD(FileName_FP, filename)
 FIELD(DynamicField_FP, fields[order])
+
+/* Whoever counts by the source, a rule or a firewall, needs one spelling of it. */
+void *__real_SrcIP_FP(Eventinfo *lf, char *field, int order);
+void *__wrap_SrcIP_FP(Eventinfo *lf, char *field, int order)
+{
+    free(lf->srcip);
+    if (extra_rules()) {
+        plain_address(field);
+    }
+    return __real_SrcIP_FP(lf, field, order);
+}

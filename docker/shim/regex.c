@@ -2,7 +2,11 @@
  * address and 6000 dashes, keeps one of the stock decoders busy for 12 seconds, in which the engine stands still and
  * drops what waits longer than 5. Here every pattern is compiled with a lower limit of its own, which no
  * line of the release's own tests comes near. And some are compiled for valid UTF-8 that nothing checks for, where
- * PCRE2 may read on behind a line that ends within a character: they look at bytes here. */
+ * PCRE2 may read on behind a line that ends within a character: they look at bytes here.
+ *
+ * A pattern may name what every decoder looks for: (?&ip) is a group that takes an address, in brackets or not,
+ * (?&host) one that takes an address or a name, and (?&from) one that takes the address behind a word that says where
+ * something comes from. Stock OSSEC refuses these, as PCRE2 knows no such groups. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,22 +16,87 @@
 #define UTF 0x00080000u /* PCRE2_UTF */
 #define ZERO_TERMINATED (~(size_t)0) /* PCRE2_ZERO_TERMINATED. The stand-in is built where there is no pcre2.h. */
 
+/* Neither the beginning nor the end of a longer word; not a time, a fingerprint or an Ethernet address either. An IPv4
+ * address that is written as an IPv6 one gives the IPv4 one. */
+#define IPV4 "[0-9]{1,3}(?:\\.[0-9]{1,3}){3}"
+#define IPV6 \
+    "(?:(?<![0-9A-Fa-f:]:)|(?<=IPv6:))(?=:*[0-9A-Fa-f])" \
+    "(?=[0-9A-Fa-f:]*::|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f])[0-9A-Fa-f:]{1,38}(?:[0-9A-Fa-f]|(?<=:):)"
+#define ADDRESS "(?>" IPV4 "|" IPV6 ")(?!\\w|[.:-][0-9A-Za-z_]*[A-Za-z_.:-]\\w|\\.[0-9]+\\.)"
+#define NAME "[A-Za-z0-9][\\w-]*+(?:\\.[\\w-]++)*+"
+#define WRITTEN(group) "(?:\\[|(?<![\\w.-]))(?:(?:IPv6:)?::[Ff]{4}:(?=[0-9]+\\.)|IPv6:)?(" group ")\\]?"
+/* Words for where something comes from. That of a server's own address, or of the name that a client calls it by, is
+ * none of them. */
+#define SOURCE \
+    "(?:\\b|_)(?:from|rhost|rip|ip|addr|(?:remote|client|source|src|peer|host|connecting)[ _-]?(?:ip|addr|host|network)|" \
+    "remote|client|source|src|peer|attacker|origin|relay)(?:[ _-]?address)?(?:[ _-]?ip)?" \
+    "[ =:\"'(<@-]{1,4}(?:ip |address |host |tcp:|udp:|ipv[46]:(?!:)|\\[AF_INET6?\\]|https?://)?(?:[\\w.-]+ ?(?=\\[))?"
+
+static const struct {
+    const char *name, *pattern;
+} known[] = {
+    {"(?&ip)", WRITTEN(ADDRESS)},
+    {"(?&host)", WRITTEN(ADDRESS "|" NAME)},
+    {"(?&from)", SOURCE WRITTEN(ADDRESS)},
+};
+#define KNOWN (sizeof(known) / sizeof(*known))
+
 void *__real_pcre2_compile_8(const uint8_t *pattern, size_t length, uint32_t options, int *error, size_t *offset,
                              void *context);
+
+/* Which of the known names stands there; KNOWN if none does. */
+static size_t name_at(const char *text)
+{
+    size_t i = 0;
+
+    while (i < KNOWN && strncmp(text, known[i].name, strlen(known[i].name)) != 0) {
+        i++;
+    }
+    return i;
+}
+
+/* The pattern with the limit before it and what the names stand for in their place; NULL without memory for it. */
+static char *expanded(const char *pattern, size_t length)
+{
+    size_t size = sizeof(LIMIT), i, which;
+    char *text, *end;
+
+    for (i = 0; i < length; i++) {
+        which = name_at(pattern + i);
+        size += which < KNOWN ? strlen(known[which].pattern) : 1;
+    }
+    if ((text = malloc(size)) == NULL) {
+        return NULL;
+    }
+    end = stpcpy(text, LIMIT);
+    for (i = 0; i < length; i++) {
+        if ((which = name_at(pattern + i)) < KNOWN) {
+            end = stpcpy(end, known[which].pattern);
+            i += strlen(known[which].name) - 1;
+        } else {
+            *end++ = pattern[i];
+        }
+    }
+    *end = '\0';
+    return text;
+}
 
 void *__wrap_pcre2_compile_8(const uint8_t *pattern, size_t length, uint32_t options, int *error, size_t *offset,
                              void *context)
 {
-    size_t own = length == ZERO_TERMINATED ? strlen((const char *)pattern) : length;
-    uint8_t *limited = malloc(sizeof(LIMIT) + own);
+    char *copy, *text = NULL;
     void *code;
 
-    if (limited == NULL) {
+    if (length == ZERO_TERMINATED) {
+        text = expanded((const char *)pattern, strlen((const char *)pattern));
+    } else if ((copy = strndup((const char *)pattern, length)) != NULL) {
+        text = expanded(copy, strlen(copy));
+        free(copy);
+    }
+    if (text == NULL) {
         return __real_pcre2_compile_8(pattern, length, options & ~UTF, error, offset, context);
     }
-    memcpy(limited, LIMIT, sizeof(LIMIT) - 1);
-    memcpy(limited + sizeof(LIMIT) - 1, pattern, own);
-    code = __real_pcre2_compile_8(limited, sizeof(LIMIT) - 1 + own, options & ~UTF, error, offset, context);
-    free(limited);
+    code = __real_pcre2_compile_8((const uint8_t *)text, strlen(text), options & ~UTF, error, offset, context);
+    free(text);
     return code;
 }

@@ -1,6 +1,23 @@
 # shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server, after settings.bash and layers.bash
 # Writes what the daemons read, to /run, from the checked settings and files, and has the daemons check it.
 
+# write_extra KIND ELEMENT: the image's own files of that kind, in the order of their names.
+write_extra() {
+    local file
+    for file in /var/ossec/extra/"$1"/*.xml; do
+        echo "<$2>$file</$2>"
+    done
+}
+
+# OSSEC takes the first decoder that fits: those of ours that know a program better than the release's stand before them,
+# and those for any program behind. Named at all, all must be named, and OSSEC reads the user's only where it is told to.
+write_decoders() {
+    write_extra decoders decoder
+    echo "<decoder>/var/ossec/etc/decoder.xml</decoder>"
+    write_extra families decoder
+    [[ -z $local_decoders ]] || echo "<decoder>$local_decoders</decoder>"
+}
+
 # One section for all: OSSEC forgets the rules of an earlier section when it reads a later one.
 write_rules() {
     local file name stock=/var/ossec/etc/rules.conf changes="" added=()
@@ -14,6 +31,10 @@ write_rules() {
         fi
     done
     sed -E "/local_rules.xml|<\/rules>/d; $changes" $stock
+    if [[ $extra_rules == yes ]]; then
+        write_decoders
+        write_extra rules include
+    fi
     printf '%s\n' "${added[@]}"
     echo "<include>${local_rules:-local_rules.xml}</include>"
     for file in "${lists[@]}"; do

@@ -198,6 +198,7 @@ without_spaces() { echo "${1//[[:space:]]/}"; }
 
 syslog_protocol=$(without_spaces "${OSSEC_SYSLOG_PROTOCOL:-udp,tcp}")
 log_alert_level=$(without_spaces "${OSSEC_LOG_ALERT_LEVEL:-1}")
+extra_rules=$(without_spaces "${OSSEC_EXTRA_RULES:-yes}")
 relp=$(without_spaces "${OSSEC_RELP:-no}")
 queue_disk=$(without_spaces "${OSSEC_QUEUE_DISK:-1g}")
 
@@ -205,6 +206,7 @@ retention_days=$(without_spaces "${OSSEC_RETENTION_DAYS:-0}")
 retention_bytes=$(without_spaces "${OSSEC_RETENTION_BYTES:-0}")
 
 one_of OSSEC_SYSLOG_PROTOCOL "$syslog_protocol" udp tcp udp,tcp tcp,udp
+one_of OSSEC_EXTRA_RULES "$extra_rules" yes no
 one_of OSSEC_RELP "$relp" yes no
 queue_disk=$(size OSSEC_QUEUE_DISK "$queue_disk" $((1 << 20)) "500m or 2g")
 [[ $retention_days =~ ^(0|[1-9][0-9]{0,4})$ ]] || wrong OSSEC_RETENTION_DAYS "is not a number of days; write for example 90"

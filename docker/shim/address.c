@@ -1,0 +1,42 @@
+#include <arpa/inet.h>
+#include <string.h>
+#include <strings.h>
+
+#include "address.h"
+
+#define MAPPED "::ffff:"
+
+static int is_address(const char *text)
+{
+    struct in6_addr room;
+
+    return inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1;
+}
+
+void plain_address(char *text)
+{
+    char own[INET6_ADDRSTRLEN + 1];
+    const char *from = text + (*text == '[');
+    size_t length;
+
+    if (strncasecmp(from, MAPPED, sizeof(MAPPED) - 1) == 0 && strchr(from, '.') != NULL) {
+        from += sizeof(MAPPED) - 1;
+    }
+    length = strspn(from, "0123456789abcdefABCDEF:.");
+    /* A port stands behind a colon, which is none of an IPv4 address. */
+    if (memchr(from, '.', length) != NULL && memchr(from, ':', length) != NULL) {
+        length = strcspn(from, ":");
+    }
+    while (length > 0 && (from[length - 1] == '.' || (from[length - 1] == ':' && length > 1 && from[length - 2] != ':'))) {
+        length--;
+    }
+    /* Letters behind it make it a name. */
+    if (length == 0 || length >= sizeof(own) || strspn(from + length, "]:.,;)'\"0123456789") != strlen(from + length)) {
+        return;
+    }
+    memcpy(own, from, length);
+    own[length] = '\0';
+    if (is_address(own)) {
+        memcpy(text, own, length + 1);
+    }
+}

@@ -1,0 +1,242 @@
+/* Stock OSSEC tries its decoders of log files only on a line without a program's name, and a decoder that has taken a
+ * line by that name keeps it, whether it finds anything in it or not. So a web server's log behind a syslog header, or
+ * an application that is known by its words and not by the name of its container, says nothing.
+ *
+ * Where our decoders are loaded (docker/rootfs/var/ossec/extra), a line is decoded again: one that nobody has taken as
+ * if it had no program's name; one that was taken, and in which no source was found, by our families alone. These are
+ * the decoders without a program's name that are called any-SOMETHING: each takes the lines in which certain words
+ * stand and has a child for each form that it knows. A child that finds no source leaves the line to the next one, and
+ * a family without a child for it to the next family. */
+#include <ctype.h>
+#include <pthread.h>
+
+#include "shared.h"
+#include "eventinfo.h"
+#include "decoder.h"
+#include "analysisd.h"
+#include "config.h"
+#include "extra.h"
+
+#define FAMILY "any-"
+
+/* Before 4.2.0 it has no second parameter; what is passed there is in a register that nobody reads. */
+void __real_DecodeEvent(Eventinfo *lf, void *match);
+OSDecoderNode *__real_OS_GetFirstOSDecoder(const char *program);
+
+/* In ossec-logtest alone: it prints nothing while this is set. */
+extern int alert_only __attribute__((weak));
+
+static __thread OSDecoderNode *first; /* where the next search begins, if not at the head of the list */
+
+static int is_family(const OSDecoderInfo *decoder)
+{
+    return decoder->name != NULL && strncmp(decoder->name, FAMILY, sizeof(FAMILY) - 1) == 0;
+}
+
+static OSDecoderNode *families;
+
+/* Takes the families out of the list of decoders without a program's name, where a line would come upon them: behind
+ * the release's decoders, and so that the user's own come first. */
+static void take_families_out(void)
+{
+    OSDecoderNode *node = __real_OS_GetFirstOSDecoder(NULL), **end = &families;
+
+    while (node != NULL && node->next != NULL) {
+        if (is_family(node->next->osdecoder)) {
+            *end = node->next;
+            node->next = (*end)->next;
+            end = &(*end)->next;
+            *end = NULL;
+        } else {
+            node = node->next;
+        }
+    }
+}
+
+static OSDecoderNode *first_family(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, take_families_out);
+    return families;
+}
+
+int extra_rules(void)
+{
+    return first_family() != NULL;
+}
+
+OSDecoderNode *__wrap_OS_GetFirstOSDecoder(const char *program)
+{
+    return first != NULL ? first : __real_OS_GetFirstOSDecoder(program);
+}
+
+/* From that decoder on, as if the line had no program's name. */
+static void decode_from(OSDecoderNode *node, Eventinfo *lf, void *match)
+{
+    char *program = lf->program_name;
+
+    lf->program_name = NULL;
+    lf->decoder_info = NULL_Decoder;
+    first = node;
+    __real_DecodeEvent(lf, match);
+    first = NULL;
+    lf->program_name = program;
+}
+
+/* The family that has taken the line; NULL if none has. */
+static OSDecoderNode *taker(const Eventinfo *lf)
+{
+    OSDecoderNode *node, *child;
+
+    if (lf->decoder_info == NULL_Decoder || !is_family(lf->decoder_info)) {
+        return NULL;
+    }
+    for (node = families; node != NULL; node = node->next) {
+        if (node->osdecoder == lf->decoder_info) {
+            return node;
+        }
+        for (child = node->child; child != NULL; child = child->next) {
+            if (child->osdecoder == lf->decoder_info) {
+                return node;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* The child behind the one that has the line, which may be several regular expressions under one name. */
+static OSDecoderNode *behind(OSDecoderNode *child, const OSDecoderInfo *decoder)
+{
+    while (child->osdecoder != decoder || child->osdecoder->get_next) {
+        if (child->osdecoder == decoder) {
+            decoder = child->next->osdecoder;
+        }
+        child = child->next;
+    }
+    return child->next;
+}
+
+/* A family and, for as long as its first ones are left out, its children. */
+struct shortened {
+    OSDecoderNode *family, *children;
+};
+
+static void restore(struct shortened *all)
+{
+    if (all->family != NULL) {
+        all->family->child = all->children;
+        all->family = NULL;
+    }
+}
+
+/* The family from which on the search finds one that keeps the line, by a child that finds a source, or an action where
+ * there is no source to find; NULL if there is none. */
+static OSDecoderNode *search(Eventinfo *lf, void *match, struct shortened *all)
+{
+    OSDecoderNode *node = families, *family;
+
+    while (node != NULL) {
+        decode_from(node, lf, match);
+        if ((family = taker(lf)) == NULL) {
+            return NULL;
+        }
+        if (lf->decoder_info == family->osdecoder) {
+            restore(all);
+            node = family->next;
+        } else if (lf->srcip != NULL || lf->action != NULL) {
+            return node;
+        } else {
+            if (all->family == NULL) {
+                *all = (struct shortened){family, family->child};
+            }
+            family->child = behind(family->child, lf->decoder_info);
+            node = family;
+        }
+    }
+    return NULL;
+}
+
+/* Where the tester is to tell, it tells of what was found alone. */
+static void decode_by_family(Eventinfo *lf, void *match)
+{
+    struct shortened all = {NULL, NULL};
+    OSDecoderInfo *taken = lf->decoder_info;
+    OSDecoderNode *found;
+    int loud = &alert_only != NULL && !alert_only;
+
+    if (loud) {
+        alert_only = 1;
+    }
+    found = search(lf, match, &all);
+    if (loud) {
+        alert_only = 0;
+    }
+    if (found == NULL) {
+        lf->decoder_info = taken;
+    } else if (loud) {
+        decode_from(found, lf, match);
+    }
+    restore(&all);
+}
+
+/* Whether there is what may be an address. Most lines have none, and then no family finds a source in them. */
+static int has_address(const char *text)
+{
+    const unsigned char *at;
+
+    for (at = (const unsigned char *)text; *at != '\0'; at++) {
+        if (*at == '.' && at > (const unsigned char *)text && isdigit(at[-1]) && isdigit(at[1])) {
+            size_t digits = strspn((const char *)at + 1, "0123456789");
+
+            if (digits <= 3 && at[1 + digits] == '.' && isdigit(at[2 + digits])) {
+                return 1;
+            }
+        } else if (*at == ':') {
+            size_t colons = 0, i;
+
+            for (i = 0; at[i] == ':' || isxdigit(at[i]); i++) {
+                colons += at[i] == ':';
+                if (colons == 7 || (at[i] == ':' && at[i + 1] == ':')) {
+                    return 1;
+                }
+            }
+            at += i - 1;
+        }
+    }
+    return 0;
+}
+
+static int has_fields(const Eventinfo *lf)
+{
+    int i;
+
+    for (i = 0; i < (int)Config.decoder_order_size; i++) {
+        if (lf->fields[i] != NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether no decoder has found a source. What one that keeps its own fields has found would be taken for the family's. */
+static int lacks_source(const Eventinfo *lf)
+{
+    unsigned char type = lf->decoder_info->type;
+
+    return lf->srcip == NULL && (type == SYSLOG || type == SQUID || type == IDS) && !has_fields(lf);
+}
+
+void __wrap_DecodeEvent(Eventinfo *lf, void *match)
+{
+    __real_DecodeEvent(lf, match);
+    if (first_family() == NULL) {
+        return;
+    }
+    if (lf->decoder_info == NULL_Decoder && lf->program_name != NULL) {
+        decode_from(__real_OS_GetFirstOSDecoder(NULL), lf, match);
+    }
+    if (lacks_source(lf) && has_address(lf->log)) {
+        decode_by_family(lf, match);
+    }
+}
