@@ -84,7 +84,7 @@ static void analyse_event(Eventinfo *lf)
     if (OS_GetLogLocation(lf) != 0) {
         fail("the day's files cannot be opened: %s", strerror(errno));
     }
-    decode(lf);
+    DecodeEvent(lf);
     if (LastMsg_Stats(lf->full_log) == 1 || (lf->action != NULL && FW_Log(lf) == 0)) {
         return;
     }

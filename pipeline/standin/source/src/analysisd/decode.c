@@ -1,5 +1,6 @@
 /* Who sent a line, and what it is about. */
 #include "analysisd.h"
+#include "decoder.h"
 #include "shared.h"
 
 static OSDecoderInfo unknown, sshd = {.name = "sshd"}, ossec = {.name = "ossec"}, web = {.name = "web-accesslog"};
@@ -58,10 +59,13 @@ int OS_CleanMSG(char *msg, Eventinfo *lf)
     return 0;
 }
 
-void decode(Eventinfo *event)
+void DecodeEvent(Eventinfo *event)
 {
     char address[46], bracket;
 
+    if (OS_GetFirstOSDecoder(event->program_name) != NULL) {
+        return;
+    }
     if (event->program_name != NULL && strcmp(event->program_name, "sshd") == 0) {
         decode_sshd(event);
     } else if (strncmp(event->log, "ossec: Alert Level:", 19) == 0) {

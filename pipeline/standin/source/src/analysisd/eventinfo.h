@@ -4,11 +4,15 @@
 
 #include <time.h>
 
-#define OSSEC_ALERT 1 /* another server's */
+#define OSSEC_ALERT 1 /* another server's; the next three are kinds of which the stand-in decodes none */
+#define SYSLOG 2
+#define IDS 3
+#define SQUID 4
 
 typedef struct OSDecoderInfo {
     const char *name; /* NULL where unknown */
     int type;
+    int get_next; /* whether the next one of the list goes on with it */
 } OSDecoderInfo;
 
 typedef struct Rule Rule;
