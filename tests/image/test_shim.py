@@ -63,6 +63,7 @@ int main(void)
 {
     static Eventinfo lf;
     static Rule rule;
+    static OSDecoderInfo decoder;
     const char *refused[] = {"../x", "/x", ">x", "a->b", "."};
     char empty[64];
 
@@ -83,6 +84,7 @@ int main(void)
     char *first = previous[0] = strdup("** Alert 1.2: mail  - x"), *log = lf.full_log = strdup("User: root");
     previous[1] = strdup("sshd: User: root");
     lf.generated_rule = &rule;
+    lf.decoder_info = &decoder;
     rule.last_events = previous;
     __wrap_OS_Log(&lf);
     assert(lf.full_log == log && previous[0] == first && strcmp(first, "** Alert 1.2: mail  - x") == 0);
