@@ -156,6 +156,168 @@ def test_with_tls_and_a_password_that_nobody_sees(
         assert running.run("stat", "-c", "%a", "/run/ossec/nullmailer/remotes") == "600\n"
 
 
+SPECIAL = [
+    '"',
+    "\\",
+    "#",
+    ":",
+    " ",
+    "ü€",
+    "'",
+    "&",
+    "<",
+    "$(id)",
+    "`",
+    "%",
+    "=",
+    "-",
+    "--x",
+    "!",
+    "*",
+    "\\\\",
+    '\\"',
+    '"\\',
+    "''",
+    '""',
+]
+
+
+def test_a_password_of_any_characters_reaches_the_relay_as_it_is(
+    client: docker.DockerClient, standin_image: image.Image, gateway: tuple[str, str], tmp_path: Path
+) -> None:
+    """By the queue's own programs in one container, for each character at the start, in the middle and at the end."""
+    values = [form.replace("X", special) for special in SPECIAL for form in ("XaXbX", "aX", "X")]
+    values = [value for value in values if not set(value) <= set(" \t")]
+    got: list[tuple[bytes, bytes]] = []
+
+    def judge(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+        got.append((data.login, data.password))
+        return AuthResult(success=True, handled=False)
+
+    options: dict[str, Any] = {"authenticator": judge, "auth_required": True, "auth_require_tls": False}
+    with EmbeddedMailbox(gateway[0], **options) as mailbox:
+        settings = {
+            "OSSEC_EMAIL_NOTIFICATION": "yes",
+            "OSSEC_EMAIL_FROM": smoke.SENDER,
+            "OSSEC_EMAIL_TO": smoke.RECIPIENT,
+            "OSSEC_SMTP_SERVER": f"{gateway[0]}:{mailbox.address[1]}",
+            "OSSEC_SMTP_TLS": "none",
+            "OSSEC_ALLOWED_IPS": gateway[0],
+        }
+        # What the start makes of the variables, and what nullmailer-send makes of that.
+        script = """
+            queue=/run/ossec/spool/queue/1
+            printf 'a@example.org\\nb@example.org\\n\\nSubject: x\\n\\nx\\n' > /tmp/mail
+            while IFS= read -r -d '' value; do
+                export OSSEC_SMTP_USER=$value OSSEC_SMTP_PASSWORD=$value
+                ossec-log-server check 2>/tmp/said || { cat /tmp/said; exit 1; }
+                mkdir -p /run/ossec/data/queue/mail/{queue,tmp,failed}
+                cp /tmp/mail $queue
+                timeout 20 nullmailer-send > /tmp/sent 2>&1 &
+                for _ in {1..200}; do
+                    [[ -e $queue ]] || break
+                    sleep 0.1
+                done
+                kill $!
+                wait
+                [[ ! -e $queue ]] || { cat /tmp/sent; exit 1; }
+            done < /values"""
+        file = tmp_path / "values"
+        file.write_bytes("".join(f"{value}\0" for value in values).encode())
+        file.chmod(0o644)  # the container's user is not ours
+        options = {"environment": settings, "network": gateway[1], "volumes": [f"{file}:/values:ro"]}
+        command = ["bash", "-c", script]
+        with server.container(client, standin_image.name, entrypoint=command, **options) as made:
+            assert made.wait(timeout=300)["StatusCode"] == 0, made.logs().decode()
+    assert [password.decode() for _, password in got] == values
+    assert [login.decode() for login, _ in got] == values
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n", ""])
+@pytest.mark.parametrize("beginning", ["\ufeff", ""])
+def test_a_password_file_of_another_system_is_the_password_and_said(
+    client: docker.DockerClient, standin_image: image.Image, tmp_path: Path, beginning: str, end: str
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_bytes(f"{beginning}pa ss{end}".encode())
+    secret.chmod(0o644)
+    settings = {
+        "OSSEC_EMAIL_NOTIFICATION": "yes",
+        "OSSEC_EMAIL_FROM": smoke.SENDER,
+        "OSSEC_EMAIL_TO": smoke.RECIPIENT,
+        "OSSEC_SMTP_SERVER": "relay.example.org",
+        "OSSEC_SMTP_USER": "user",
+        "OSSEC_SMTP_PASSWORD_FILE": "/secret",
+    }
+    script = "ossec-log-server check && cat /run/ossec/nullmailer/remotes"
+    options: dict[str, Any] = {"entrypoint": ["bash", "-c", script], "volumes": [f"{secret}:/secret:ro"]}
+    with server.container(client, standin_image.name, environment=settings, **options) as made:
+        assert made.wait(timeout=60)["StatusCode"] == 0
+        output = made.logs().decode()
+    assert "--pass='pa ss'\n" in output
+    assert ("byte order mark" in output) == bool(beginning)
+    assert ("CR LF" in output) == (end == "\r\n")
+
+
+ADDRESSES = [
+    "o'brien@example.org",
+    "a+b@example.org",
+    "user!x@example.org",
+    "_x_@example.org",
+    "a&b@example.org",
+]
+ADDRESSES += ["100%sure@example.org", "{a}|b~c^d$e`f?g=h/i#j*k@example.org", "a.b-c@sub.example.org"]
+
+
+def test_addresses_that_the_standard_allows_get_mail_and_send_it(
+    client: docker.DockerClient, ossec_image: image.Image, gateway: tuple[str, str]
+) -> None:
+    for sender in ("o'brien&co$id`x`@example.org", "plain@example.org"):
+        with EmbeddedMailbox(gateway[0]) as mailbox:
+            settings = {
+                **smoke.settings(mailbox, gateway[0]),
+                "OSSEC_EMAIL_FROM": sender,
+                "OSSEC_EMAIL_TO": ", ".join(ADDRESSES),
+                "OSSEC_EMAIL_ALERT_LEVEL": "5",
+            }
+            with server.server(client, ossec_image.name, settings, network=gateway[1]) as running:
+                running.wait_listening()
+                attack(running)
+                wait_until(lambda: len(about(mailbox)) == len(ADDRESSES), SECONDS, what="the mails")
+        assert sorted(mail.recipients[0] for mail in about(mailbox)) == sorted(ADDRESSES)
+        assert {mail.sender for mail in about(mailbox)} == {sender}
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("root@localhost", "whose domain has no dot"),
+        ('"john doe"@example.org', "as a part of it is in quotes"),
+        ("a+@example.org", "just before the @"),
+        ("a..b@example.org", "is not an email address"),
+        ("a@example.org,,b@example.org", "is not an email address"),
+        ("a@b@example.org", "is not an email address"),
+        ("<a@example.org>", "is not an email address"),
+        ("a@-example.org", "is not an email address"),
+        (f"{'x' * 90}@example.org", "longer than 100"),
+    ],
+)
+def test_what_is_no_address_is_refused_with_the_reason(
+    client: docker.DockerClient, standin_image: image.Image, value: str, reason: str
+) -> None:
+    settings = {
+        "OSSEC_EMAIL_NOTIFICATION": "yes",
+        "OSSEC_EMAIL_FROM": smoke.SENDER,
+        "OSSEC_EMAIL_TO": value,
+        "OSSEC_SMTP_SERVER": "relay.example.org",
+    }
+    with server.server(client, standin_image.name, settings, ["check"]) as running:
+        assert running.exit_code() == 78
+        [line] = running.log().splitlines()
+    assert line.startswith("ossec-log-server: OSSEC_EMAIL_TO: ")
+    assert reason in line
+
+
 def test_a_password_goes_encrypted_unless_said_otherwise(start: Start) -> None:
     with start(2525, LOGIN) as running:
         assert " --starttls " in running.run("cat", "/run/ossec/nullmailer/remotes")

@@ -201,5 +201,5 @@ def test_the_page_does_what_it_says(built: image.Image, example: Example, tmp_pa
     try:
         example.run(tmp_path, built.name)
     finally:
-        for command in ("docker rm -f -v ossec-outputs ossec-receiver", "docker network rm ossec-outputs"):
+        for command in ("docker rm -f -v ossec-outputs ossec-target", "docker network rm ossec-outputs"):
             subprocess.run(command.split(), capture_output=True)
