@@ -27,6 +27,8 @@ PLAY = r"""
 char __shost[512] = "here";
 static const char *line, *host;
 
+int extra_rules(void) { return 0; }
+
 /* Suricata's date: the text would begin two bytes behind the end of the line, of which there are two copies. */
 int __real_OS_CleanMSG_ex(char *msg, Eventinfo *lf, time_t recv_time, int update_time_globals)
 {
@@ -176,7 +178,7 @@ def test_what_is_read_and_lost_where_nobody_sees_it(tmp_path: Path) -> None:
     folders = [f"-I{headers / name}" for name in ("headers", "analysisd")]
     files = [
         str(tmp_path / "play.c"),
-        *(str(shim / f"{name}.c") for name in ("header", "marks", "fields", "alert", "counts")),
+        *(str(shim / f"{name}.c") for name in ("header", "marks", "fields", "address", "alert", "counts")),
     ]
     program = str(tmp_path / "play")
     subprocess.run(["cc", "-D_GNU_SOURCE", *options, *folders, *files, "-o", program], check=True)
