@@ -46,10 +46,11 @@ def test_a_killed_daemon_ends_the_container(
 def test_a_daemon_that_dies_in_the_start_ends_the_container(
     client: docker.DockerClient, standin_image: image.Image, tmp_path: Path, end: str, status: int
 ) -> None:
-    engine = tmp_path / "ossec-analysisd"
-    engine.write_text(f"#!/bin/bash\n[[ $1 != -f ]] || {end}\n")  # the test of its configuration is well
-    engine.chmod(0o755)
-    volumes = [f"{engine}:/var/ossec/bin/ossec-analysisd:ro"]
+    # OSSEC's own programs may not be mounted over. What checks the settings is well, and nothing gets ready.
+    intake = tmp_path / "ossec-intake"
+    intake.write_text(f"#!/bin/bash\n[[ $1 != --journal ]] || {end}\n[[ $1 != --ready ]]\n")
+    intake.chmod(0o755)
+    volumes = [f"{intake}:/usr/local/bin/ossec-intake:ro"]
     with server(client, standin_image.name, FROM_HERE, volumes=volumes) as running:
         assert running.exit_code() == status
         assert f"ended with status {status}, so the container ends" in running.log()
