@@ -198,5 +198,19 @@ def test(context: Context, only: str = "") -> None:  # noqa: PT028 # a task, no 
 
 
 namespace = Collection(
-    releases, fetch, build, smoke, reproduce, demo, bench, detect, soak, publish, verify, notes, add, outdated, test
+    releases,
+    fetch,
+    build,
+    smoke,
+    reproduce,
+    demo,
+    bench,
+    detect,
+    soak,
+    publish,
+    verify,
+    notes,
+    add,
+    outdated,
+    test,
 )

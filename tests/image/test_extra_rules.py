@@ -49,7 +49,9 @@ def test_what_repeats_is_more_than_its_parts(ossec_image: image.Image) -> None:
 
 
 def test_a_login_that_pam_and_sshd_both_tell_of_counts_once(ossec_image: image.Image) -> None:
-    pam = "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9"
+    pam = (
+        "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9"
+    )
     sshd = "Failed password for root from 203.0.113.9 port {} ssh2"
     lines = [
         f"Nov 26 06:00:00 web1 sshd[{n}]: {text}" for n in range(5) for text in (pam, sshd.format(40000 + n))
