@@ -47,8 +47,8 @@ void alert_file_path(const struct alert_file *f, const char *folder, char *path,
     if (f->part != 0) {
         snprintf(part, sizeof(part), "-%d", f->part);
     }
-    snprintf(path, size, "%s/%ld/%.3s/ossec-alerts-%02ld%s.json%s", folder, f->date / 10000, months + 3 * (f->date / 100 % 100 - 1),
-             f->date % 100, part, f->packed ? ".gz" : "");
+    snprintf(path, size, "%s/%ld/%.3s/ossec-alerts-%02ld%s.json%s", folder, f->date / 10000,
+             months + 3 * (f->date / 100 % 100 - 1), f->date % 100, part, f->packed ? ".gz" : "");
 }
 
 /* gzip ends with the length of what it holds. */

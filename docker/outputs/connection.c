@@ -64,7 +64,10 @@ long connection_read(struct target *t, char *data, size_t size)
     if (result > 0) {
         return result;
     }
-    return result < 0 && is_later(errno) ? 0 : connection_broken(t, "%s", result == 0 ? "the connection ended" : strerror(errno));
+    if (result < 0 && is_later(errno)) {
+        return 0;
+    }
+    return connection_broken(t, "%s", result == 0 ? "the connection ended" : strerror(errno));
 }
 
 static long write_some(struct target *t, const char *data, size_t length)

@@ -128,8 +128,8 @@ static void run(struct alert_files *f, struct target *t)
 
 static int usage(void)
 {
-    fputs("usage: ossec-output TRANSPORT HOST PORT FORMAT ALERTS POSITION | --settle ALERTS POSITION | --counters ALERTS POSITION\n",
-          stderr);
+    fputs("usage: ossec-output TRANSPORT HOST PORT FORMAT ALERTS POSITION | --settle ALERTS POSITION |"
+          " --counters ALERTS POSITION\n", stderr);
     return 64;
 }
 

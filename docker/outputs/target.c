@@ -54,6 +54,7 @@ const char *target_name(const struct target *t)
     if (!t->transport->is_remote) {
         return "standard output";
     }
-    snprintf(name, sizeof(name), strchr(t->host, ':') != NULL ? "%s://[%s]:%s" : "%s://%s:%s", t->transport->name, t->host, t->port);
+    snprintf(name, sizeof(name), strchr(t->host, ':') != NULL ? "%s://[%s]:%s" : "%s://%s:%s", t->transport->name, t->host,
+             t->port);
     return name;
 }

@@ -80,7 +80,9 @@ static int take_answer(struct target *t, int *progress)
     }
     length = take_number(&text);
     if (length < 0 || *text == '\0') { /* the head may end later */
-        return have < HEAD_LENGTH && strlen(head) == have && strchr(head, '\n') == NULL ? 0 : connection_broken(t, "its answer is not RELP");
+        int may_go_on = have < HEAD_LENGTH && strlen(head) == have && strchr(head, '\n') == NULL;
+
+        return may_go_on ? 0 : connection_broken(t, "its answer is not RELP");
     }
     whole = (size_t)(text - head) + (size_t)length + 1;
     if (whole > sizeof(t->answer)) {

@@ -5,7 +5,10 @@
 
 static int put(struct target *t, const char *head, size_t head_length, const char *alert, size_t length)
 {
-    return connection_put(t, head, head_length) != 0 || connection_put(t, alert, length) != 0 || connection_put(t, "\n", 1) != 0 ? -1 : 0;
+    return connection_put(t, head, head_length) != 0 || connection_put(t, alert, length) != 0 ||
+                   connection_put(t, "\n", 1) != 0
+               ? -1
+               : 0;
 }
 
 static void end(struct target *t)

@@ -112,7 +112,8 @@ static void begin(file_queue *fileq, const struct tm *today)
         return;
     }
     if (mail_files_read(&files, line) != 0) {
-        fprintf(stderr, "ossec-log-server: %s is not in the form of a position, so the alerts of today are mailed again\n", POSITION);
+        fprintf(stderr, "ossec-log-server: %s is not in the form of a position, so the alerts of today are mailed again\n",
+                POSITION);
     }
     if (fileq->fp != NULL) {
         fclose(fileq->fp);

@@ -1,4 +1,4 @@
-"""Alerts to another receiver: each way and form, and whom they are not given to; metrics."""
+"""Alerts to a forward target: each way and form, and whom they are not given to; metrics."""
 
 import json
 import re
@@ -50,7 +50,7 @@ OWN = {"tls_crt": "client.crt", "tls_key": "client.key"}
     ("way", "form"),
     [("tcp", "syslog"), ("tcp", "json"), ("tls", "syslog"), ("tls", "json"), ("relp", "syslog")],
 )
-def test_each_way_and_form_is_what_a_receiver_expects(
+def test_each_way_and_form_is_what_a_target_expects(
     client: docker.DockerClient, built: image.Image, certificates: Path, way: str, form: str
 ) -> None:
     with network(client) as net:
@@ -86,7 +86,7 @@ def test_each_way_and_form_is_what_a_receiver_expects(
         ({"ca_crt": "ca.crt"}, "receiver.example", "hostname mismatch"),
     ],
 )
-def test_a_receiver_that_is_not_the_one_gets_no_alert(
+def test_a_target_that_is_not_the_one_gets_no_alert(
     client: docker.DockerClient,
     standin_image: image.Image,
     certificates: Path,
@@ -168,7 +168,7 @@ def test_a_wrong_setting_is_one_line_and_exit_78(
 @pytest.mark.parametrize(
     ("files", "complaint"),
     [
-        ({"ca_crt": "client.key"}, f"{FOLDER}/ca.crt holds no CERTIFICATE in PEM form"),
+        ({"ca_crt": "client.key"}, f"{FOLDER}/ca.crt: it holds no CERTIFICATE in PEM form"),
         ({"ca_crt": "ca.crt", "tls_crt": "client.crt"}, f"{FOLDER}/tls.key: there is no such file"),
     ],
 )
