@@ -99,6 +99,9 @@ static const char *delimiter(const char *from, size_t length)
 
 static int found(struct frames *stream, struct frame *frame, const char *text, size_t length, size_t used)
 {
+    if (length > FRAME_LIMIT) { /* of one whose count is wrong, whose end is looked for farther on */
+        length = FRAME_LIMIT;
+    }
     while (length > 0 && strchr("\r\n", text[length - 1]) != NULL) { /* NUL, too */
         length--;
     }
