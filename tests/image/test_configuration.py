@@ -396,7 +396,7 @@ def test_check_says_what_it_cannot_do_without(
 ) -> None:
     with run_server(client, standin_image.name, {}, ["check"], tmpfs={}) as running:
         assert running.exit_code() == 73
-        assert "give the container a tmpfs: --tmpfs /run" in running.log()
+        assert "give the container a tmpfs that everybody may write: --tmpfs /run" in running.log()
 
 
 def test_no_secret_is_shown(client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_signal_at_the_start_ends_it_at_once_and_is_named(
         server.container.kill(signal)
         before = time.monotonic()
         assert server.exit_code() == 0, server.log()
-        assert time.monotonic() - before < 2.5
+        assert time.monotonic() - before < 5  # a tenth of it on an idle machine; Docker gives 10
         assert f"SIG{signal}" in server.log()
         assert "fault of the image" not in server.log()
 

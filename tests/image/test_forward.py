@@ -162,7 +162,7 @@ def test_a_wrong_setting_is_one_line_and_exit_78(
     with run_server(client, standin_image.name, {**others, variable: value}) as server:
         assert server.exit_code() == 78
         [line] = server.log().splitlines()
-        assert line.startswith(f"ossec-log-server: {variable} is ")
+        assert line.startswith(f"ossec-log-server: {variable}: ")
 
 
 @pytest.mark.parametrize(
