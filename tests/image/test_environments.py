@@ -175,3 +175,20 @@ def test_a_standard_output_that_nobody_reads_stops_no_stop(
         syslog.send_tcp(*server.tcp, lines)
         wait_until(lambda: server.counters()["print_waiting_bytes"] > 100_000, 30, what="alerts that wait")
         assert server.stop() == 0, server.log()
+
+
+def test_the_host_s_own_network(client: docker.DockerClient, ossec_image: image.Image) -> None:
+    """Where others' ports and connections are seen, too, a server that is not there is not ready."""
+    settings = {**METRICS, "OSSEC_SYSLOG_PORT": "15514"}
+    options: dict[str, Any] = {"network_mode": "host", "healthcheck": QUIET}
+    with (
+        socket.create_server(("127.0.0.1", 0)),
+        run_server(client, ossec_image.name, settings, **options) as server,
+    ):
+        server.wait_listening()
+        server.run("ossec-log-server", "health")
+        with run_server(client, ossec_image.name, {"OSSEC_SYSLOG_PORT": "15514"}, **options) as second:
+            assert (second.exit_code(), second.log().count("\n")) == (73, 1), second.log()
+            assert "in use by another process of this network" in second.log()
+            assert second.container.id != server.container.id
+        server.run("ossec-log-server", "health")
