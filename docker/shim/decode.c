@@ -235,6 +235,9 @@ void __wrap_DecodeEvent(Eventinfo *lf, void *match)
     }
     if (lf->decoder_info == NULL_Decoder && lf->program_name != NULL) {
         decode_from(__real_OS_GetFirstOSDecoder(NULL), lf, match);
+        if (lf->decoder_info->type == SQUID && lf->srcip == NULL) {
+            lf->decoder_info = NULL_Decoder; /* it takes whatever begins with a number */
+        }
     }
     if (lacks_source(lf) && has_address(lf->log)) {
         decode_by_family(lf, match);
