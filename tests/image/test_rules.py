@@ -169,9 +169,7 @@ def test_every_sample_of_the_release_gives_its_rule_level_and_decoder(
     assert different == {row["sample"]: row["engine"] for row in TABLE["differs"]}
 
 
-def test_our_own_rules_change_no_verdict_without_a_reason(
-    ossec_image: image.Image, upstream: Source
-) -> None:
+def test_our_own_rules_change_no_verdict_without_a_reason(ossec_image: image.Image, upstream: Source) -> None:
     def tested(samples: list[Sample], extra_rules: str) -> list[str]:
         options = ["-e", f"OSSEC_EXTRA_RULES={extra_rules}"]
         found = detect.logtest(ossec_image.name, [sample.line for sample in samples], options)

@@ -96,7 +96,7 @@ check_files() {
 warn_of_overridden() {
     local variable unused
     local -a ignored=()
-    for variable in OSSEC_LOG_ALERT_LEVEL "${!OSSEC_EMAIL_@}"; do
+    for variable in OSSEC_LOG_ALERT_LEVEL OSSEC_EXTRA_RULES "${!OSSEC_EMAIL_@}"; do
         [[ -z ${!variable:-} || $variable == *_FILE || $variable == OSSEC_EMAIL_NOTIFICATION ]] || ignored+=("$variable")
     done
     [[ ${#ignored[@]} == 0 ]] || say "$native: it is used as it is, so these have no effect: ${ignored[*]}"
