@@ -1,4 +1,4 @@
-"""docs/rules.md: what is noticed of each kind of application, made from the tables that the tests hold the image against.
+"""docs/rules.md: what is noticed of each kind of application, made from the tables of the image's tests.
 
 `python -m pipeline.rules_page` writes it.
 """
@@ -16,17 +16,17 @@ HEAD = """\
 
 <!-- Made from tests/image/rules/ by `python -m pipeline.rules_page`: change it there. -->
 
-Upstream's rules know the programs of their time. The image adds decoders and rules of its own (ids 110000 to 119999) for
-what runs today; `OSSEC_EXTRA_RULES=no` leaves them out. Each line below is one that a test sends: the rule that fires, its
-level, and whom the alert names. Level 5 is a single failure, 6 to 8 something that a person should read, 10 what repeats
-from one source, 12 a success after failures or a known exploit.
+Upstream's rules know the programs of their time. The image adds decoders and rules of its own (ids 110000 to
+119999) for what runs today; `OSSEC_EXTRA_RULES=no` leaves them out. Each line below is one that a test sends:
+the rule that fires, its level, and whom the alert names. Level 5 is a single failure, 6 to 8 something that a
+person should read, 10 what repeats from one source, 12 a success after failures or a known exploit.
 
-A program that is not here is noticed too, if it says what went wrong and where it came from in words that many use: the
-last section. [writing-rules.md](writing-rules.md) shows how to add one that does not.
+A program that is not here is noticed too, if it says what went wrong and where it came from in words that
+many use: the last section. [writing-rules.md](writing-rules.md) shows how to add one that does not.
 
-What adds up, whichever program tells of it: 8 failed logins from one source within 4 minutes (110110, level 10), 12 of one
-user from wherever they come (110111, level 10), a login after those from the same source (110510, level 12), and 14
-refusals (110210) or probes (110310) from one source within 2 minutes (level 10).
+What adds up, whichever program tells of it: 8 failed logins from one source within 4 minutes (110110, level
+10), 12 of one user from wherever they come (110111, level 10), a login after those from the same source
+(110510, level 12), and 14 refusals (110210) or probes (110310) from one source within 2 minutes (level 10).
 """
 
 
