@@ -202,11 +202,13 @@ size_t header_to_engine_at(const char *line, size_t length, const char *sender, 
     } else if (length_of(rest = without_spaces(rest)) > 0) {
         for (size_t i = 0; !variants[i].read(&h, rest); i++) {
         }
-        if (!h.as_it_is) {
+        if (h.as_it_is || engine_reads_it(&h, rest)) {
+            write_text(&o, rest);
+        } else {
             write_header(&o, &h, sender, now);
+            write_text(&o, h.message);
+            write_extras(&o, &h);
         }
-        write_text(&o, h.message);
-        write_extras(&o, &h);
     }
     *cut = o.cut;
     return (size_t)(o.at - out);

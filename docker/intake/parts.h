@@ -57,6 +57,9 @@ int is_header(struct text rest, int needs_pid);
 /* Reads the program of a message, if it names one, and the message. */
 void read_tag(struct header *h, struct text rest);
 
+/* Whether the engine's own reader of headers makes the same of the line. */
+int engine_reads_it(const struct header *h, struct text line);
+
 /* Cisco's own header, "2345: *Nov 26 06:00:00.123 UTC: " before "%SYS-5-CONFIG_I: ...". It has a host in front of the stamp
  * on some devices. 0, with nothing moved, if the text begins with none. */
 int read_cisco(struct header *h, struct text *rest);

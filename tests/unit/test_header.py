@@ -20,7 +20,7 @@ LINES: list[dict[str, Any]] = tomllib.loads((HERE.parent / "headers.toml").read_
 INTAKE = DOCKER / "intake"
 SOURCES = [
     INTAKE / f"{name}.c"
-    for name in ("cisco", "header", "names", "rfc5424", "stamp", "tag", "time_parts", "write")
+    for name in ("as_it_is", "cisco", "header", "names", "rfc5424", "stamp", "tag", "time_parts", "write")
 ]
 WARNINGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
 SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
