@@ -51,7 +51,8 @@ static int may_be_cisco(struct text at)
 {
     size_t digits = digits_at(at, 0), near = length_of(at) < FAR ? length_of(at) : FAR;
 
-    return memchr(at.from, '%', near) != NULL || byte_at(at, digits) == ':' || byte_at(at, 0) == '*' || byte_at(at, 0) == '.';
+    return memchr(at.from, '%', near) != NULL || byte_at(at, digits) == ':' || byte_at(at, 0) == '*' ||
+           byte_at(at, 0) == '.';
 }
 
 int read_cisco(struct header *h, struct text *rest)

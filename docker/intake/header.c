@@ -67,7 +67,7 @@ static int stamped(struct header *h, struct text rest)
     return 1;
 }
 
-/* Meraki: "1 1650972789.426960608 MX_1 urls src=...", and others that write RFC 5424's version before a header of their own. */
+/* Meraki: "1 1650972789.426960608 MX_1 urls src=...", and others that write RFC 5424's version before another header. */
 static int versioned(struct header *h, struct text rest)
 {
     struct stamp stamp;

@@ -16,6 +16,7 @@
 size_t header_to_engine(const char *line, size_t length, const char *sender, char *out, size_t room, int *cut);
 
 /* The same for a line that was received then: a line without a stamp gets this time. */
-size_t header_to_engine_at(const char *line, size_t length, const char *sender, char *out, size_t room, int *cut, time_t now);
+size_t header_to_engine_at(const char *line, size_t length, const char *sender, char *out, size_t room, int *cut,
+                           time_t now);
 
 #endif

@@ -140,7 +140,8 @@ static int no_host(struct header *h, struct text rest)
     struct text word = first_word(rest);
 
     h->message = rest;
-    return length_of(word) == 0 || (strchr("%{[<\"':=*#", *word.from) != NULL && !is_address_in_brackets(word)) || !is_host(word) || begins_with(word, "CEF:") ||
+    return length_of(word) == 0 || (strchr("%{[<\"':=*#", *word.from) != NULL && !is_address_in_brackets(word)) ||
+           !is_host(word) || begins_with(word, "CEF:") ||
            begins_with(word, "LEEF:") || (digits_at(word, 0) == length_of(word) && !is_tag(after_word(rest, word)));
 }
 
@@ -190,7 +191,8 @@ static int kernel(struct header *h, struct text rest)
     }
     at = without_spaces(behind(at, 1));
     digits = digits_at(at, 0);
-    if (digits == 0 || byte_at(at, digits) != '.' || digits_at(at, digits + 1) != 6 || !begins_with(behind(at, digits + 7), "] ")) {
+    if (digits == 0 || byte_at(at, digits) != '.' || digits_at(at, digits + 1) != 6 ||
+        !begins_with(behind(at, digits + 7), "] ")) {
         return 0;
     }
     h->program = (struct text){name, name + sizeof(name) - 1};

@@ -107,8 +107,8 @@ static int weekday_first(struct text *rest, struct moment *m)
 static int date_of_numbers(struct text *rest, struct moment *m, char between, const char *before_time)
 {
     m->more = 1;
-    if (!read_year(rest) || !read_mark(rest, between) || !read_number(rest, 2, 2, 1, 12, &m->month) || !read_mark(rest, between) ||
-        !read_number(rest, 2, 2, 1, 31, &m->day) || length_of(*rest) == 0 || strchr(before_time, *rest->from) == NULL ||
+    if (!read_year(rest) || !read_mark(rest, between) || !read_number(rest, 2, 2, 1, 12, &m->month) ||
+        !read_mark(rest, between) || !read_number(rest, 2, 2, 1, 31, &m->day) || length_of(*rest) == 0 || strchr(before_time, *rest->from) == NULL ||
         *rest->from == '\0') {
         return 0;
     }
@@ -217,8 +217,8 @@ void write_stamp(time_t moment, char canonical[STAMP_LENGTH])
     struct tm now;
 
     localtime_r(&moment, &now);
-    canonical_form(&(struct moment){(unsigned)now.tm_mon + 1, (unsigned)now.tm_mday, (unsigned)now.tm_hour, (unsigned)now.tm_min,
-                                    (unsigned)now.tm_sec, 0}, canonical);
+    canonical_form(&(struct moment){(unsigned)now.tm_mon + 1, (unsigned)now.tm_mday, (unsigned)now.tm_hour,
+                                    (unsigned)now.tm_min, (unsigned)now.tm_sec, 0}, canonical);
 }
 
 int read_epoch(struct text *rest, struct stamp *stamp)

@@ -34,7 +34,8 @@ static int is_ipv6(struct text word)
 
 int is_address_in_brackets(struct text word)
 {
-    return length_of(word) > 2 && *word.from == '[' && word.to[-1] == ']' && is_ipv6((struct text){word.from + 1, word.to - 1});
+    return length_of(word) > 2 && *word.from == '[' && word.to[-1] == ']' &&
+           is_ipv6((struct text){word.from + 1, word.to - 1});
 }
 
 int split_tag(struct text rest, struct tag *tag)
@@ -100,7 +101,8 @@ static struct text without_model(struct header *h, struct text rest)
 {
     struct text word = first_word(rest);
 
-    if (length_of(word) > 13 && word.to[-1] == ':' && byte_at(word, 12) == ',' && holds_only((struct text){word.from, word.from + 12}, "") &&
+    if (length_of(word) > 13 && word.to[-1] == ':' && byte_at(word, 12) == ',' &&
+        holds_only((struct text){word.from, word.from + 12}, "") &&
         holds_only((struct text){word.from, word.to - 1}, "-._,+")) {
         keep_extra(h, (struct text){word.from, word.to - 1});
         return after_word(rest, word);

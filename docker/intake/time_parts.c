@@ -81,7 +81,8 @@ int read_year(struct text *rest)
 
 int read_clock(struct text *rest, struct moment *m)
 {
-    if (!read_number(rest, 1, 2, 0, 23, &m->hour) || !read_mark(rest, ':') || !read_number(rest, 2, 2, 0, 59, &m->minute) || !read_mark(rest, ':') ||
+    if (!read_number(rest, 1, 2, 0, 23, &m->hour) || !read_mark(rest, ':') ||
+        !read_number(rest, 2, 2, 0, 59, &m->minute) || !read_mark(rest, ':') ||
         !read_number(rest, 2, 2, 0, 60, &m->second)) {
         return 0;
     }

@@ -1,4 +1,5 @@
-/* The parts of dates and times. Each reader moves `rest` behind what it reads; where it returns 0, `rest` may be anywhere. */
+/* The parts of dates and times. Each reader moves `rest` behind what it reads; where it returns 0, `rest` may be
+ * anywhere. */
 #ifndef INTAKE_TIME_PARTS_H
 #define INTAKE_TIME_PARTS_H
 

@@ -25,7 +25,8 @@ static inline char *padded(char *message, char room[PADDING])
 /* Some senders write a second space behind the program, and no decoder looks for it, but for the one of Checkpoint. */
 static inline void skip_space(Eventinfo *lf)
 {
-    if (lf->program_name != NULL && lf->log[0] == ' ' && lf->log[1] != ' ' && strncmp(lf->program_name, "Checkpoint", 10) != 0) {
+    if (lf->program_name != NULL && lf->log[0] == ' ' && lf->log[1] != ' ' &&
+        strncmp(lf->program_name, "Checkpoint", 10) != 0) {
         lf->log++;
     }
 }

@@ -78,7 +78,8 @@ static int is_canonical(const char *line, size_t length)
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz", digits[] = "0123456789";
     size_t at = 16, word;
 
-    if (length < 22 || memcmp(line, "Nov 2", 5) != 0 || memcmp(line + 6, " 06:00:0", 8) != 0 || strchr(digits, line[5]) == NULL ||
+    if (length < 22 || memcmp(line, "Nov 2", 5) != 0 || memcmp(line + 6, " 06:00:0", 8) != 0 ||
+        strchr(digits, line[5]) == NULL ||
         strchr(digits, line[14]) == NULL || line[5] == 0 || line[14] == 0 || line[15] != ' ') {
         return 0;
     }
