@@ -1,5 +1,6 @@
 """The results for people: a table and a plot."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
@@ -7,7 +8,7 @@ import pygal  # type: ignore[import-untyped]
 from pygal.style import Style  # type: ignore[import-untyped]
 from rich.table import Table
 
-from pipeline.bench.results import UDP_RATES, Findings, Measurement, Results
+from pipeline.bench.results import COMMANDS, CPU_RATES, UDP_RATES, Findings, Measurement, Results
 
 NONE = "–"  # not measured
 OURS = "ours"
@@ -46,12 +47,23 @@ def rows(results: Results) -> list[tuple[str, Cell]]:
         ("mixed lines/s, DNS answering", _of("sustained", _rate)),
         ("mixed lines/s, DNS dropping every query", _of("dns", _rate)),
         ("this image's rate then, against it", _of("dns", _times(best))),
-        ("mixed lines/s straight into the engine's socket", _of("direct", _rate)),
+        ("mixed lines/s straight into the engine", _of("direct", _rate)),
         ("mixed lines/s, of that", _share),
         (
             "from docker run to the first alert",
             _value("first_alert_seconds", lambda number: f"{number:.1f} s"),
         ),
+        ("CPU time a line, at full speed", _value("cpu_full_us", _microseconds)),
+        *(
+            (f"CPU time a line, at {rate:,}/s over UDP", _value(f"cpu_{rate}_us", _microseconds))
+            for rate in CPU_RATES
+        ),
+        ("CPU time a second, idle, with the health check", _value("idle_cpu_ms", _milliseconds)),
+        *((f"CPU time of {name}", _value(f"{name}_cpu_ms", _milliseconds)) for name in COMMANDS),
+        ("from a datagram to its alert at 1,000/s, median", _value("latency_median_ms", _milliseconds)),
+        ("the same, 99th percentile", _value("latency_99_ms", _milliseconds)),
+        ("lines/s acknowledged over RELP, each synced to disk", _of("relp", _acknowledged)),
+        ("the same in memory, where a sync costs nothing", _of("relp_in_memory", _acknowledged)),
         ("memory, idle", _value("idle_bytes", _megabytes)),
         ("memory, most", _value("peak_bytes", _megabytes)),
         ("image, compressed", _value("image_bytes", _megabytes)),
@@ -88,7 +100,7 @@ def plot(results: Results) -> str:
         ("tcp", "50 TCP connections"),
         ("one_write", "100 in one write"),
         *((f"udp_{rate}", f"UDP {rate // 1000}k/s") for rate in UDP_RATES),
-        ("direct", "engine's socket"),
+        ("direct", "the engine alone"),
     ]
     ink = "#57606a"  # to be read on a dark page as on a light one
     style = Style(
@@ -170,7 +182,7 @@ EACH: Mapping[str, tuple[str, Callable[[Measurement], str]]] = {
     "tcp": ("of {lines} over TCP", _analysed),
     "sustained": ("lines/s", _rate),
     "dns": ("lines/s, no DNS", _rate),
-    "direct": ("into the socket", _rate),
+    "direct": ("into the engine", _rate),
 }
 
 
@@ -199,6 +211,18 @@ def _share(findings: Findings) -> str:
     if sustained is None or direct is None or sustained.died or direct.died or not direct.analysed:
         return NONE
     return f"{sustained.rate / direct.rate:.0%}"
+
+
+def _acknowledged(one: Measurement) -> str:
+    return _dead(one) if one.died else f"{one.sending_rate:,.0f}"
+
+
+def _microseconds(number: float) -> str:
+    return NONE if math.isnan(number) else f"{number:,.0f} µs"
+
+
+def _milliseconds(number: float) -> str:
+    return f"{number:,.1f} ms"
 
 
 def _megabytes(number: float) -> str:

@@ -15,6 +15,7 @@ from docker.models.containers import Container
 
 from pipeline import server, syslog
 from pipeline.bench.lines import Found, count_ids
+from pipeline.bench.results import COMMANDS
 from pipeline.wait import WaitTimeout, wait_until
 
 TOOLS = "/bench"  # where a subject finds the load generator and the lines
@@ -55,6 +56,8 @@ class Kind:
     steps: frozenset[str] = frozenset()
     alerts_on_stdout: bool = False
     takes_relp: bool = False
+    # Its engine reads what to analyse from a journal, not from a socket.
+    reads_journal: bool = False
     # Commands of its own whose cost is measured.
     commands: tuple[str, ...] = ()
     # Stock passes on next to nothing over TCP, so what it sustains is measured over UDP.
@@ -131,6 +134,15 @@ class Subject:
             return Look(0.0, 0, 0, alive=False)
         self.peak = max(self.peak, seen.memory)
         return seen
+
+    def signal_engine(self, name: str) -> None:
+        """Send the engine a signal, such as "STOP". Raises RuntimeError if there is none."""
+        script = (
+            'for p in /proc/[0-9]*; do read -r name < "$p/comm" && [ "$name" = ossec-analysisd ] && '
+            'kill -s "$1" "${p#/proc/}" && exit 0; done 2>/dev/null; exit 1'
+        )
+        if self.run("bash", "-c", script, "signal", name)[0]:
+            raise RuntimeError(f"{self.kind.title} has no engine that could be sent {name}")
 
     def cpu(self) -> float:
         """CPU seconds that its cgroup has used. Unlike `look`, asking for it costs the subject nothing."""
@@ -215,7 +227,8 @@ def ours(image: str) -> Kind:
         options=options,
         alerts_on_stdout=True,
         takes_relp=True,
-        commands=("ready", "health", "counters"),
+        reads_journal=True,
+        commands=COMMANDS,
         sustained_over="tcp",
     )
 

@@ -140,6 +140,24 @@ def test_table_tells_of_losses_deaths_and_what_was_not_measured(found: Results) 
     assert cells["image, compressed"] == ["36.4 MB", "–"]
 
 
+def test_table_tells_what_a_line_and_a_sync_cost(found: Results) -> None:
+    ours = found.findings["ours"]
+    ours.values |= {
+        "cpu_full_us": 49.4,
+        "cpu_1000_us": float("nan"),
+        "idle_cpu_ms": 4.91,
+        "health_cpu_ms": 50.0,
+    }
+    ours.counts["relp"] = replace(WELL, analysed=10, seconds=2.0)
+    cells = rows(found)
+    assert cells["CPU time a line, at full speed"] == ["49 µs", "–"]
+    assert cells["CPU time a line, at 1,000/s over UDP"] == ["–", "–"]
+    assert cells["CPU time a second, idle, with the health check"] == ["4.9 ms", "–"]
+    assert cells["CPU time of health"] == ["50.0 ms", "–"]
+    # What was acknowledged counts, not what the engine has analysed by then.
+    assert cells["lines/s acknowledged over RELP, each synced to disk"] == ["2,500", "–"]
+
+
 def test_table_tells_where_the_sender_was_too_slow(found: Results) -> None:
     cells = rows(found)
     assert cells["lost of 10,000 UDP datagrams/s"] == ["0.0% (at 2,500/s)", "10.0%"]
@@ -173,8 +191,8 @@ def test_each_version_has_a_row(found: Results) -> None:
         "lines/s, stock": ["1,000"] * 2,
         "lines/s, no DNS, this image": ["2,000"] * 2,
         "lines/s, no DNS, stock": ["50"] * 2,
-        "into the socket, this image": ["2,222"] * 2,
-        "into the socket, stock": ["–"] * 2,
+        "into the engine, this image": ["2,222"] * 2,
+        "into the engine, stock": ["–"] * 2,
     }
 
 
