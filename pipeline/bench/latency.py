@@ -61,7 +61,9 @@ def _alerts(running: Subject) -> Iterator[Iterator[bytes]]:
     name = str(running.container.id)
     command = ["docker", "attach", "--no-stdin", "--sig-proxy=false", name]
     if not running.kind.alerts_on_stdout:
-        command = ["docker", "exec", name, "tail", "-n", "0", "-F", f"{running.kind.logs}/alerts/alerts.log"]
+        # By itself it looks once a second on some file systems.
+        look = ["tail", "-n", "0", "-s", "0.005", "---disable-inotify", "-F"]
+        command = ["docker", "exec", name, *look, f"{running.kind.logs}/alerts/alerts.log"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         try:

@@ -44,6 +44,7 @@ class Sender(threading.Thread):
         self._address = address
         self._rate = rate
         self._only = only
+        self.until = 0  # lines after which it waits until this is raised; 0: it does not
         self._over = threading.Event()
         self._began = 0.0
         self._debt = 0.0
@@ -74,6 +75,11 @@ class Sender(threading.Thread):
         """How many lines are to be sent now, after a short pause where there is none."""
         if self._only:
             most = min(most, self._only - len(self.sent))
+        if self.until:
+            most = min(most, self.until - len(self.sent))
+        if most <= 0:
+            self._over.wait(0.01)
+            return 0
         if not self._rate:
             return most
         now = time.monotonic()
