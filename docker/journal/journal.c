@@ -198,18 +198,21 @@ static int take_up_newest(struct journal *j)
 {
     struct done done, fast;
     uint64_t *segments = NULL;
-    long count = segments_list(j->folder, &segments);
+    long count = segments_list(j->folder, &segments), left = count;
     int found = 0, fd = done_open(j->folder);
 
-    while (found == 0 && count > 0) {
-        found = take_up(j, segments[--count]);
+    while (found == 0 && left > 0) {
+        found = take_up(j, segments[--left]);
     }
     free(segments);
     if (count < 0 || found < 0 || fd < 0) {
         return -1;
     }
     if (!done_read(fd, DONE_SYNCED, &done)) {
-        done.position = 0;
+        memset(&done, 0, sizeof(done));
+        if (count == 0 && done_write(fd, DONE_SYNCED, &done) != 0) { /* a new journal */
+            return -1;
+        }
     }
     store(&j->state->done, done.position);
     store(&j->state->durable, done.position);

@@ -273,6 +273,8 @@ int shim_next_message(int socket, int size, char *message)
                 end();
             }
             if ((length = from_socket(socket, size, message)) > 0) {
+                in_batch = 1; /* what it causes is to be written, too */
+                batch_began = now;
                 return length;
             }
             wait_for_room(now);
