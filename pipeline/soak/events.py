@@ -104,10 +104,12 @@ def kill_container(stage: Stage) -> Event:
 
 
 def kill_in_the_start(stage: Stage) -> Event:
-    """Killed before or just after it is ready."""
+    """Killed before or just after it is ready. The stop before it is an event of its own."""
+    began = time.time()
     stage.server.container.stop(timeout=10)
     stage.server.container.start()
     time.sleep(stage.random.uniform(0, 1.0))
+    stage.events.append(Event("stop before a kill in the start", began, time.time(), down=True))
     return replace(kill_container(stage), name="kill in the start")
 
 
