@@ -157,11 +157,14 @@ static OSDecoderNode *search(Eventinfo *lf, void *match, struct shortened *all)
     return NULL;
 }
 
-/* Where the tester is to tell, it tells of what was found alone. */
+/* Where the tester is to tell, it tells of what was found alone. A decoder that has found the kind of the event, such as
+ * that of Cisco's %SEC_LOGIN-4-LOGIN_FAILED, has rules of its own for it: it keeps the line, and the family only adds what
+ * it finds. */
 static void decode_by_family(Eventinfo *lf, void *match)
 {
     struct shortened all = {NULL, NULL};
     OSDecoderInfo *taken = lf->decoder_info;
+    int knows_the_kind = lf->id != NULL;
     OSDecoderNode *found;
     int loud = &alert_only != NULL && !alert_only;
 
@@ -172,10 +175,11 @@ static void decode_by_family(Eventinfo *lf, void *match)
     if (loud) {
         alert_only = 0;
     }
-    if (found == NULL) {
-        lf->decoder_info = taken;
-    } else if (loud) {
+    if (found != NULL && loud) {
         decode_from(found, lf, match);
+    }
+    if (found == NULL || knows_the_kind) {
+        lf->decoder_info = taken;
     }
     restore(&all);
 }

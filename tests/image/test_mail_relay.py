@@ -465,7 +465,11 @@ def test_mailhog_in_a_bad_mood(client: docker.DockerClient, start: Start, gatewa
                 }
 
             def all_there() -> bool:
-                running.run("bash", "-c", f"cd {QUEUE}; mv failed/* queue/ 2>/dev/null; echo > /var/spool/nullmailer/trigger")
+                running.run(
+                    "bash",
+                    "-c",
+                    f"cd {QUEUE}; mv failed/* queue/ 2>/dev/null; echo > /var/spool/nullmailer/trigger",
+                )
                 return all(arrived().values())
 
             wait_until(all_there, 2 * SECONDS, interval=2, what="every mail")

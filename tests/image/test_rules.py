@@ -99,7 +99,11 @@ def verdicts(server: Server, lines: Iterable[str]) -> dict[str, dict[str, Any]]:
     for line in lines:
         text = line.partition(": ")[2]
         if line not in alerts and text:
-            found = [alert for full, alert in alerts.items() if full.endswith(f": {text}")]
+            found = [
+                alert
+                for full, alert in alerts.items()
+                if full.startswith(line[:16]) and full.endswith(f": {text}")
+            ]
             alerts |= dict.fromkeys([line], found[0]) if found else {}
     return alerts
 

@@ -36,13 +36,15 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def programs(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the programs, compiled and linked with the image's shim as docker/build/compile does."""
-    shim = tmp_path_factory.mktemp("shim") / "shim"
-    shutil.copytree(ROOT / "docker" / "shim", shim)
-    _make(shim, f"OSSEC={sources}", "CFLAGS=-O2 -Wall -Wextra", "libshim.a")
-    wraps = _make(shim, "-s", "wraps", WITHOUT_WRAPS=without_wraps(sources))
+    folder, without = tmp_path_factory.mktemp("docker"), without_wraps(sources)
+    for name in ("intake", "journal", "shim"):
+        shutil.copytree(ROOT / "docker" / name, folder / name)
+    shim = folder / "shim"
+    _make(shim, f"OSSEC={sources}", "CFLAGS=-O2 -Wall -Wextra", "libshim.a", WITHOUT_WRAPS=without)
+    wraps = _make(shim, "-s", "wraps", WITHOUT_WRAPS=without)
     flags = {
         "CFLAGS": "-O2 -Werror -Wl,--start-group",
-        "LDFLAGS": f"{wraps} {shim}/libshim.a -Wl,--end-group",
+        "LDFLAGS": f"{wraps} {shim}/libshim.a -Wl,--end-group -lz",
     }
     _make(sources, "TARGET=server", "USE_MAGIC=no", "USE_SYSTEMD=no", "V=1", *PROGRAMS, **flags)
     return sources
