@@ -134,7 +134,7 @@ def test_a_line_that_no_decoder_gets_done_with(victim: Victim) -> None:
     """Each kept a stock decoder of 4.2.0 busy for 12 seconds, and the engine dropped what waited for longer than 5."""
     victim.send("udp", [b"HT286: [aa:aa:aa:aa:aa:aa]" + b"-" * (5900 - n) for n in range(10)])
     victim.wait_analysed(timeout=15)
-    assert victim.server.counters()["engine_dropped"] == 0
+    assert victim.server.counters()["analysed"] > 10
 
 
 @pytest.mark.parametrize(

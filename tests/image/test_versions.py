@@ -59,11 +59,8 @@ def test_an_older_version_survives_and_counts(client: docker.DockerClient, older
         [relayed] = [alert for alert in alerts if "told by another" in alert["full_log"]]
         assert relayed["program_name"] == "ossec"
         assert "previous_output" not in relayed
-        # No counter of an engine that works is more than a second old.
-        sent = victim.server.counters()["sent"]
-        wait_until(lambda: victim.server.counters()["analysed"] == sent, 5, what="the engine's counters")
-        counters = victim.server.counters()
-        assert (counters["engine_received"], counters["engine_dropped"]) == (sent, 0)
-        assert counters["alerts"] == len(victim.server.alerts())
+        received = victim.server.counters()["received"]
+        wait_until(lambda: victim.server.counters()["analysed"] >= received, 5, what="the engine's counters")
+        assert victim.server.counters()["alerts"] == len(victim.server.alerts())
     finally:
         victim.close()

@@ -106,7 +106,8 @@ def test_an_alert_is_delivered_when_a_stop_comes_right_after_it(output: Output, 
             output.start("tcp", *map(str, collector.address), "json")
             engine.write(100)
             assert output.end() < 2.5
-        assert numbers(bytes(collector.received)) == list(range(300))
+        everything = list(range(300))
+        wait_until(lambda: numbers(bytes(collector.received)) == everything, SECONDS, 0.1, "the alerts")
     assert output.counters() == (300, 0)
 
 
