@@ -13,6 +13,8 @@ typedef struct OSDecoderInfo {
     const char *name; /* NULL where unknown */
     int type;
     int get_next; /* whether the next one of the list goes on with it */
+    struct OSMatch *program_name;       /* whose lines it takes, in one of two forms; NULL for anybody's */
+    struct OSPcre2 *program_name_pcre2;
 } OSDecoderInfo;
 
 typedef struct Rule Rule;
