@@ -92,8 +92,12 @@ def test_what_a_log_line_holds_is_text_in_the_mail_and_nothing_else(post: Post) 
         for line, expected in lines.items():
             sender.sendto(b"<38>Nov 23 04:50:00 web1 sshd[1]: " + line, running.udp)
             wait_mail(post.mailbox, expected)
-        # No host is called so: it is a part of the text, in the form of macOS's log, too.
-        named = [f"<38>Nov 23 04:50:00 {host} sshd[1]: {ATTACK}", f"<38>{ASL.format(FAILED, host)}"]
+        # No host is called so: it is a part of the text, in the form of macOS's log, too. The stand-in knows only the last.
+        named = [
+            f"<38>Nov 23 04:50:00 {host} sshd[1]: {ATTACK}",
+            f"<38>{ASL.format(FAILED, host)}",
+            f"<38>Nov 23 04:50:00 web1 sshd[1]: Failed password for {host} from 203.0.113.5 port 5 ssh2",
+        ]
         syslog.send_udp(*running.udp, named)
         # As it is written, and not as it might be read.
         wait_until(
