@@ -92,7 +92,7 @@ def test_what_a_log_line_holds_is_text_in_the_mail_and_nothing_else(post: Post) 
         for line, expected in lines.items():
             sender.sendto(b"<38>Nov 23 04:50:00 web1 sshd[1]: " + line, running.udp)
             wait_mail(post.mailbox, expected)
-        # No host is called so: it is a part of the text, in the form of macOS's log, too. The stand-in knows only the last.
+        # No host is called so: it is a part of the text. The stand-in knows only the last form.
         named = [
             f"<38>Nov 23 04:50:00 {host} sshd[1]: {ATTACK}",
             f"<38>{ASL.format(FAILED, host)}",
