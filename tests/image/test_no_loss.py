@@ -156,8 +156,9 @@ def test_a_full_journal_repeats_nothing_and_starts_nothing(
 ) -> None:
     settings = {**RELP, "OSSEC_QUEUE_DISK": "16m"}
     # The health check would be seen among the processes.
-    options = {"volumes": [f"{volume}:{DATA}"], "healthcheck": {"test": ["NONE"]}}
-    with server.server(client, ossec_image.name, settings, **options) as running:
+    unasked = {"test": ["NONE"]}
+    mounts = [f"{volume}:{DATA}"]
+    with server.server(client, ossec_image.name, settings, volumes=mounts, healthcheck=unasked) as running:
         running.wait_listening()
         processes = running.run("bash", "-c", DAEMONS)
         signal(running, ENGINE, "STOP")
