@@ -79,11 +79,14 @@ static int bind_queue(void)
 
 static void analyse_event(Eventinfo *lf)
 {
+    static int day;
+    const int today = localtime(&lf->time)->tm_mday;
     Rule *rule;
 
-    if (OS_GetLogLocation(lf) != 0) {
+    if (day != today && OS_GetLogLocation(lf) != 0) {
         fail("the day's files cannot be opened: %s", strerror(errno));
     }
+    day = today;
     DecodeEvent(lf);
     if (LastMsg_Stats(lf->full_log) == 1 || (lf->action != NULL && FW_Log(lf) == 0)) {
         return;
