@@ -15,7 +15,7 @@ from pipeline import server as servers
 from pipeline.server import Server
 from pipeline.soak.collector import Collector
 
-INTAKE = ("ossec-intake", "rsyslogd")  # the process that listens; its name before issue 9, too
+INTAKE = "ossec-intake"  # the process that listens
 HELD_UP = (0.5, 3.0)  # seconds that something hangs or is away
 CLEAN = (0, 143)
 
@@ -128,7 +128,7 @@ def kill(daemon: str) -> Action:
             began,
             time.time(),
             down=True,
-            intake_killed=daemon in INTAKE,
+            intake_killed=daemon == INTAKE,
             unclean=True,
             problem=problem,
         )
@@ -176,7 +176,7 @@ def collector_away(stage: Stage) -> Event:
 
 
 # Which of the daemons hang: those on a line's way.
-ON_THE_WAY = (*INTAKE, "ossec-handover", "ossec-analysisd", "ossec-output", "ossec-forward", "ossec-maild")
+ON_THE_WAY = (INTAKE, "ossec-analysisd", "ossec-output", "ossec-forward", "ossec-maild")
 NOT_DAEMONS = ("tini", "bash", "sleep", "ossec-log-server", "cat", "tr")
 
 
@@ -186,7 +186,7 @@ def actions(stage: Stage) -> list[Action]:
     found: list[Action] = [stop(10), stop(10), stop(10), stop(1), restart, kill_container, kill_container]
     found += [kill_in_the_start, pause, pause, relay_away, collector_away]
     found += [kill(name) for name in daemons]
-    found += [kill(name) for name in daemons if name == "ossec-analysisd" or name in INTAKE]
+    found += [kill(name) for name in daemons if name in ("ossec-analysisd", INTAKE)]
     found += [hang(name) for name in daemons if name in ON_THE_WAY]
     return found
 

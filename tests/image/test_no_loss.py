@@ -33,14 +33,9 @@ ENDS = {
     "stop": (events.stop(10), False),
     "engine killed": (events.kill("ossec-analysisd"), True),
     "container killed": (events.kill_container, True),
-    "intake killed": (lambda stage: events.kill(intake(stage))(stage), True),
+    "intake killed": (events.kill(events.INTAKE), True),
     "killed in the start": (events.kill_in_the_start, True),
 }
-
-
-def intake(stage: Stage) -> str:
-    """The name of the process that listens."""
-    return next(name for name in events.INTAKE if name in stage.server.processes())
 
 
 @pytest.mark.parametrize("protocol", ["TCP", "RELP"])
