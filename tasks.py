@@ -7,22 +7,24 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from pipeline import add as adding
-from pipeline import bench as benchmark
-from pipeline import cosign, emulation, engine, image, platforms, published, release, source
-from pipeline import demo as demonstration
-from pipeline import detect as detection
-from pipeline import notes as release_notes
-from pipeline import outdated as age
-from pipeline import publish as publishing
-from pipeline import reproduce as again
-from pipeline import smoke as smoke_test
-from pipeline import soak as soaking
-from pipeline import verify as verification
+import pipeline.bench
+import pipeline.image.reproduce
+import pipeline.registry.notes
+import pipeline.registry.publish
+import pipeline.registry.verify
+import pipeline.rules.detect
+import pipeline.server.demo
+import pipeline.server.smoke
+import pipeline.soak
+import pipeline.upkeep.add
+import pipeline.upkeep.outdated
+from pipeline import image, release, source
 from pipeline.console import err, out
-from pipeline.cosign import Signer
 from pipeline.errors import UserError
+from pipeline.image import platforms
+from pipeline.machine import emulation, engine
 from pipeline.menu import task
+from pipeline.registry import cosign, published
 
 
 @task
@@ -62,7 +64,7 @@ def smoke(_: Context, version: str, platform: str = "") -> None:
     name = image.name(wanted, platform=on)
     engine.ensure()
     emulation.ensure(on)
-    passed = smoke_test.smoke(name, image.archive(name, on))
+    passed = pipeline.server.smoke.smoke(name, image.archive(name, on))
     out.print(f"[bold green]{name} passes.[/]", highlight=False)
     if not passed:
         err.print("The cache holds no archive of this very image, so it can't be published: build it again.")
@@ -76,19 +78,21 @@ def reproduce(_: Context, version: str, platform: str = "", against: str = "") -
     """
     on = platforms.find(platform)
     if against:
-        again.report(published.against(published.find(against, on)))
+        pipeline.image.reproduce.report(published.against(published.find(against, on)))
         return
     wanted = release.find(version or None)
     tarball = source.fetch(wanted)
     engine.ensure()
     emulation.ensure(on)
-    again.report(again.reproduce(image.recipe(wanted, tarball, platform=on)))
+    pipeline.image.reproduce.report(
+        pipeline.image.reproduce.reproduce(image.recipe(wanted, tarball, platform=on))
+    )
 
 
 @task
 def demo(_: Context) -> None:
     """Show it: build the newest version, attack it, and print its alerts and its mail."""
-    demonstration.demo(release.find())
+    pipeline.server.demo.demo(release.find())
 
 
 @task
@@ -104,9 +108,9 @@ def bench(_: Context, version: str, only: str = "", scale: float = 1.0, each: bo
         )
     engine.ensure()
     if each:
-        benchmark.bench_each(release.load_all(), only, scale)
+        pipeline.bench.bench_each(release.load_all(), only, scale)
     else:
-        benchmark.bench(release.find(version or None), only, scale)
+        pipeline.bench.bench(release.find(version or None), only, scale)
 
 
 @task
@@ -116,7 +120,7 @@ def soak(_: Context, version: str, minutes: float = 10.0, seed: int = 0, json: b
     --minutes is how long, --seed repeats the events of another run (a new one is printed). --json prints all of it for
     a script. Exits with 1 if a line that was taken is lost at any end, or more came twice than is allowed.
     """
-    if soaking.run(release.find(version or None), minutes, seed, as_json=json):
+    if pipeline.soak.run(release.find(version or None), minutes, seed, as_json=json):
         raise Exit(code=1)
 
 
@@ -131,12 +135,12 @@ def detect(
     --no-extra-rules measures upstream's rules alone.
     """
     engine.ensure()
-    lines = detection.read(Path(corpus))
+    lines = pipeline.rules.detect.read(Path(corpus))
     options = [] if extra_rules else ["-e", "OSSEC_EXTRA_RULES=no"]
-    found = detection.measure(image.name(release.find(version or None)), lines, program, options)
-    out.print(detection.table(found))
+    found = pipeline.rules.detect.measure(image.name(release.find(version or None)), lines, program, options)
+    out.print(pipeline.rules.detect.table(found))
     if missed:
-        Path(missed).write_text(detection.missed(found) + "\n")
+        Path(missed).write_text(pipeline.rules.detect.missed(found) + "\n")
 
 
 @task
@@ -146,7 +150,14 @@ def publish(_: Context, version: str, to: str, key: str = "", only: str = "", dr
     --key names cosign's private key; without it a GitHub workflow signs as itself. --only linux/amd64 leaves other
     platforms out. --dry-run shows what would be done.
     """
-    publishing.publish(release.find(version or None), release.load_all(), to, Signer(key), only, dry_run)
+    pipeline.registry.publish.publish(
+        release.find(version or None),
+        release.load_all(),
+        to,
+        cosign.Signer(key),
+        only,
+        dry_run,
+    )
 
 
 @task
@@ -157,13 +168,15 @@ def verify(_: Context, tag: str, key: str = "", repository: str = "", rebuild: b
     or of this clone's own. --no-rebuild leaves out the last, which takes minutes and a Docker engine.
     """
     cosign.ensure()
-    verification.verify(tag, verification.trust(key, repository), release.load_all(), rebuild)
+    pipeline.registry.verify.verify(
+        tag, pipeline.registry.verify.trust(key, repository), release.load_all(), rebuild
+    )
 
 
 @task
 def notes(_: Context, version: str, of: str, into: str) -> None:
     """Write what is told of the published [VERSION] (the newest), with digests and SBOMs: --of NAME --into FOLDER."""
-    release_notes.write(release.find(version or None), of, Path(into))
+    pipeline.registry.notes.write(release.find(version or None), of, Path(into))
 
 
 @task
@@ -173,7 +186,7 @@ def add(_: Context, version: str) -> None:
         raise UserError(
             "Name the version to add, such as: ./dev add 4.3.0. `./dev outdated` lists newer ones."
         )
-    added = adding.add(version)
+    added = pipeline.upkeep.add.add(version)
     for line in added.review:
         out.print(f"- {line}", markup=False, highlight=False, soft_wrap=True)
     out.print(f"[bold]{added.version_file}[/] is written. Look at the above, then:", soft_wrap=True)
@@ -187,7 +200,7 @@ def outdated(_: Context, json: bool = False) -> None:
 
     --json prints them for a script. With 1, not everybody could be asked.
     """
-    if code := age.outdated(as_json=json):
+    if code := pipeline.upkeep.outdated.outdated(as_json=json):
         raise Exit(code=code)
 
 

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 from rich.table import Table
 from semver import Version
 
+from pipeline import project
 from pipeline.errors import UserError
 
-VERSIONS = Path(__file__).resolve().parent.parent / "versions"
+VERSIONS = project.ROOT / "versions"
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,14 @@ from pathlib import Path
 import requests
 import urllib3
 from filelock import FileLock, Timeout
-from platformdirs import user_cache_path
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pipeline.console import err
 from pipeline.errors import UserError
+from pipeline.project import CACHE_VARIABLE, cache_dir
 from pipeline.release import Release, Source
 from pipeline.web import CHUNK, Astray, follow, innermost, without_password
 
-CACHE_VARIABLE = "OSSEC_LOG_SERVER_CACHE"
 MIRROR_VARIABLE = "OSSEC_LOG_SERVER_MIRROR"
 
 ATTEMPTS = 5
@@ -49,12 +48,6 @@ class _Again(Exception):
 
 class _Refused(Exception):
     """This server will not give the file out, however often it is asked."""
-
-
-def cache_dir() -> Path:
-    """The folder that fetched things are kept in: the user's cache, or what OSSEC_LOG_SERVER_CACHE names."""
-    named = os.environ.get(CACHE_VARIABLE)
-    return Path(named).expanduser().absolute() if named else user_cache_path("ossec-log-server")
 
 
 def tarball_path(release: Release) -> Path:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from pipeline.certificates import certificate, certificates
+from pipeline.server.certificates import certificate, certificates
 
 __all__ = ["certificate", "certificates", "serving"]
 

@@ -18,7 +18,7 @@ import docker
 from docker.errors import APIError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline import image, source
+from pipeline import image, project, source
 from pipeline.bench import lines, report, results, stock, subject
 from pipeline.bench.results import Findings, Results
 from pipeline.bench.steps import STEPS, Bench
@@ -26,10 +26,10 @@ from pipeline.bench.subject import Kind
 from pipeline.console import err, out
 from pipeline.errors import UserError
 from pipeline.release import Release
-from pipeline.syslog import SendError
+from pipeline.server.syslog import SendError
 from pipeline.wait import WaitTimeout
 
-DOCS = image.ROOT / "docs"
+DOCS = project.ROOT / "docs"
 CPUS = 2.0
 
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from pipeline import syslog
 from pipeline.bench.subject import PORT, Subject
+from pipeline.server import syslog
 from pipeline.wait import WaitTimeout, wait_until
 
 RATE = 1_000  # a second

@@ -13,11 +13,12 @@ from typing import Any
 import docker
 from docker.errors import APIError
 
-from pipeline import server, syslog
+from pipeline import server
 from pipeline.bench import latency, subject
 from pipeline.bench.lines import PLAIN, numbered
 from pipeline.bench.results import CPU_RATES, UDP_RATES, Findings, Measurement
 from pipeline.bench.subject import Kind, Look, Subject
+from pipeline.server import syslog
 from pipeline.wait import WaitTimeout, wait_until
 
 LINES = 1_000_000

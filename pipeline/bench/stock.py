@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pipeline import base, image
-from pipeline.context import context
+from pipeline import image
+from pipeline.image import base
+from pipeline.image.context import context
 from pipeline.release import Release
 
 HERE = Path(__file__).resolve().parent

@@ -13,9 +13,10 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
-from pipeline import server, syslog
+from pipeline import server
 from pipeline.bench.lines import Found, count_ids
 from pipeline.bench.results import COMMANDS
+from pipeline.server import syslog
 from pipeline.wait import WaitTimeout, wait_until
 
 TOOLS = "/bench"  # where a subject finds the load generator and the lines

@@ -19,14 +19,15 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline import engine, image, source
+from pipeline import image, source
 from pipeline import server as servers
-from pipeline.certificates import certificates
 from pipeline.console import err, out
 from pipeline.errors import UserError
-from pipeline.mailbox import MailboxError, MailHog
+from pipeline.machine import engine
 from pipeline.release import Release
-from pipeline.smoke import MAILHOG, have_mailhog, settings
+from pipeline.server.certificates import certificates
+from pipeline.server.mailbox import MailboxError, MailHog
+from pipeline.server.smoke import MAILHOG, have_mailhog, settings
 from pipeline.soak import ends, events, report
 from pipeline.soak.collector import Collector
 from pipeline.soak.ends import Ends

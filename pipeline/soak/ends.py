@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
-from pipeline.mailbox import Mailbox
+from pipeline.server.mailbox import Mailbox
 from pipeline.soak.lines import FULL_LOG, ID, Tally, tally
 
 CHUNK = 1 << 20

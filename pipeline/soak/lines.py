@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from pipeline import syslog
+from pipeline.server import syslog
 
 MAILED_EVERY = 50  # of so many lines one is of a level that is mailed
 MAIL_LEVEL = 8  # of rule 5701; a failed login, rule 5716, is level 5

@@ -5,15 +5,16 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import docker
 import pytest
 
-from pipeline import engine, image, release, source, standin
+from pipeline import image, release, source, standin
+from pipeline.machine import engine
+from pipeline.project import ROOT
 from pipeline.server import Server
 from pipeline.server import server as run_server
-from tests.image.compose import ROOT, compose
+from tests.image.support.compose import compose
 
 # What senders on this machine look like to a container behind a published port.
 FROM_HERE = {"OSSEC_ALLOWED_IPS": "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"}
@@ -85,7 +86,7 @@ def senders(
         f"--tag={name}",
         f"--build-arg=BASE={ossec_image.labels['org.opencontainers.image.base.name']}",
         f"--build-context=scripts={ROOT / 'docker' / 'build'}",
-        f"--file={Path(__file__).with_name('senders.Dockerfile')}",
+        f"--file={ROOT / 'tests/image/support/senders.Dockerfile'}",
         str(tmp_path_factory.mktemp("nothing")),
         epoch=0,
     )

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import cosign, image, publish, registry, source, tested
+from pipeline import image, registry, source
 from pipeline.errors import UserError
+from pipeline.project import CACHE_VARIABLE
+from pipeline.registry import cosign, publish
 from pipeline.release import Release
+from pipeline.server import tested
 from tests.publish import tiny
 from tests.publish.local_registry import LocalRegistry, running
 
@@ -129,8 +132,8 @@ def project(
     root = tmp_path / "project"
     (root / "docker").mkdir(parents=True)
     (root / "docker" / "Dockerfile").write_text("FROM scratch\n")
-    monkeypatch.setattr(image, "ROOT", root)
-    monkeypatch.setenv(source.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr("pipeline.project.ROOT", root)
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setenv(cosign.PASSWORD, "")
     made = Project(root, local_registry, f"{local_registry.host}/test/{secrets.token_hex(4)}", keys)
     for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=First"]):

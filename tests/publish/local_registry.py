@@ -17,8 +17,9 @@ from typing import Any
 import requests
 from filelock import FileLock
 
-from pipeline import machine, registry, source
+from pipeline import machine, registry
 from pipeline.errors import UserError
+from pipeline.project import cache_dir
 from pipeline.wait import wait_until
 from tests import loopback
 
@@ -65,7 +66,7 @@ def program() -> str:
     """
     if found := shutil.which("docker-registry"):
         return found
-    folder = source.cache_dir() / "docker-registry"
+    folder = cache_dir() / "docker-registry"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "usr/bin/docker-registry"
     with FileLock(f"{folder}.lock"):

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import attest, content, image, registry, tested
+from pipeline import image, registry
 from pipeline.errors import UserError
+from pipeline.image import content
+from pipeline.registry import attest
+from pipeline.server import tested
 from tests.publish import tiny
 from tests.publish.conftest import Project
 from tests.publish.local_registry import LocalRegistry

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from pipeline import attest, cosign, platforms, provenance, registry, sbom, source, verify
-from pipeline import published as rebuilding
-from pipeline.content import Content
+from pipeline import registry, source
 from pipeline.errors import UserError
-from pipeline.layers import PACKED, Difference
-from pipeline.registry import Manifest, Repository
-from pipeline.reproduce import Outcome
+from pipeline.image import platforms
+from pipeline.image.content import Content
+from pipeline.image.layers import PACKED, Difference
+from pipeline.image.reproduce import Outcome
+from pipeline.registry import Manifest, Repository, attest, cosign, provenance, sbom, verify
+from pipeline.registry import published as rebuilding
 from tests.publish import tiny
 from tests.publish.conftest import Project, new_keys
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit import output_program
-from tests.unit.intake import compiled, intake_sources
-from tests.unit.output_program import Engine, Output
+from tests.unit.programs import output_program
+from tests.unit.programs.intake import compiled, intake_sources
+from tests.unit.programs.output_program import Engine, Output
 
 
 @pytest.fixture(scope="session")

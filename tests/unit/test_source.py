@@ -13,6 +13,7 @@ from semver import Version
 
 from pipeline import source, web
 from pipeline.errors import UserError
+from pipeline.project import CACHE_VARIABLE, ROOT, cache_dir
 from pipeline.release import Base, Release, Source
 from pipeline.source import SourceUnreachable
 from tests.unit.http_server import Server, cut, held, ranged, serving, status, unmeasured, whole
@@ -24,7 +25,7 @@ OTHER = bytes(len(BODY))  # as long as the tarball, and not it
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(source.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.delenv(source.MIRROR_VARIABLE, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
     return tmp_path / "cache"
@@ -349,7 +350,7 @@ def test_two_fetches_at_once_share_one_download(server: Server, release: Release
     arrived, go = threading.Event(), threading.Event()
     server.script = [held(whole(BODY), arrived, go), status(500)]
     text = f"import test_source as t; print(t.source.fetch(t.at({release.source.url!r})))"
-    root = Path(__file__).parents[2]
+    root = ROOT
     environment = os.environ | {"PYTHONPATH": f"{root}:{Path(__file__).parent}"}
 
     def start() -> subprocess.Popen[str]:
@@ -393,7 +394,7 @@ def test_a_cache_that_cannot_be_written_is_named(
     server.script = [whole(BODY)]
     (cache / in_the_way).parent.mkdir(exist_ok=True)
     (cache / in_the_way).write_text("in the way")
-    fails(release, rf"The cache {cache} cannot be written.*{source.CACHE_VARIABLE}")
+    fails(release, rf"The cache {cache} cannot be written.*{CACHE_VARIABLE}")
     assert server.paths == []
 
 
@@ -401,7 +402,7 @@ def test_a_cache_that_cannot_be_written_is_named(
 def test_a_cache_without_permission_is_named(server: Server, release: Release, cache: Path) -> None:
     server.script = [whole(BODY)]
     cache.mkdir(mode=0o500)
-    fails(release, rf"The cache {cache} cannot be written.*Permission denied.*{source.CACHE_VARIABLE}")
+    fails(release, rf"The cache {cache} cannot be written.*Permission denied.*{CACHE_VARIABLE}")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -410,15 +411,15 @@ def test_a_full_cache_is_named_and_keeps_nothing(server: Server, release: Releas
     part = source.tarball_path(release).with_name("ossec-hids-4.2.0.tar.gz.part")
     part.parent.mkdir(parents=True)
     part.symlink_to("/dev/full")  # the kernel's own "No space left on device", for root too
-    fails(release, rf"The cache {cache} cannot be written.*No space left.*Make room.*{source.CACHE_VARIABLE}")
+    fails(release, rf"The cache {cache} cannot be written.*No space left.*Make room.*{CACHE_VARIABLE}")
     assert not os.path.lexists(part)
 
 
 def test_the_cache_is_the_user_s_unless_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(source.CACHE_VARIABLE, "~/mine")
+    monkeypatch.setenv(CACHE_VARIABLE, "~/mine")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert source.cache_dir() == tmp_path / "mine"
-    monkeypatch.setenv(source.CACHE_VARIABLE, "")
+    assert cache_dir() == tmp_path / "mine"
+    monkeypatch.setenv(CACHE_VARIABLE, "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert source.cache_dir().name == "ossec-log-server"
-    assert source.cache_dir().is_relative_to(tmp_path)
+    assert cache_dir().name == "ossec-log-server"
+    assert cache_dir().is_relative_to(tmp_path)

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from pipeline import release, source, standin
+from pipeline.project import CACHE_VARIABLE, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("ossec-analysisd", "ossec-maild", "ossec-monitord", "ossec-logtest", "ossec-makelists")
 URL = "http://127.0.0.1:8080/some/folder"
 
@@ -95,7 +95,7 @@ def test_the_version_file_is_one(tmp_path: Path) -> None:
 
 
 def test_it_is_fetched_from_its_own_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(source.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.delenv(source.MIRROR_VARIABLE, raising=False)
     with standin.serve(tmp_path) as url:
         made = standin.write_release(tmp_path, url)

@@ -69,7 +69,7 @@ to_file() {
 write_to() { "${@:2}" > "$1"; }
 
 # The net below all that is checked: a command that failed where nobody looked (`set -e` would end without a word). The lint
-# session looks for such a command (pipeline/shell_lint.py).
+# session looks for such a command (pipeline/upkeep/shell_lint.py).
 unexpected() { # STATUS PLACE COMMAND
     if ((BASH_SUBSHELL > 0 || ($1 >= 64 && $1 <= 78))); then
         said_why=yes

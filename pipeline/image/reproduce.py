@@ -1,0 +1,166 @@
+"""The same image again: built twice in different surroundings, or once more from what a published one says."""
+
+import os
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from pipeline import image
+from pipeline.console import err, out
+from pipeline.errors import UserError
+from pipeline.image import layers
+from pipeline.image.layers import Difference
+from pipeline.machine import engine
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a second build.
+
+    `subject` names the image, `digest` is its manifest's, `again` the rebuild's, `differences` are what differs
+    (the first image's value comes first). `snapshot` is the day of Debian's archive that the packages are of, or
+    empty where they are of the present one, so that a later rebuild may differ.
+    """
+
+    subject: str
+    digest: str
+    again: str
+    differences: tuple[Difference, ...]
+    snapshot: str
+
+    @property
+    def equal(self) -> bool:
+        """Whether the two are the same bit for bit."""
+        return self.digest == self.again
+
+    @property
+    def same_files(self) -> bool:
+        """Whether at least all files are the same: another version of the builder may compress otherwise."""
+        return all(each.what == layers.PACKED for each in self.differences)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a build is started from: none of it may be seen in the image. `user` None is the present one."""
+
+    umask: int
+    locale: str
+    timezone: str
+    user: int | None
+
+
+PLAIN = Surroundings(0o022, "C.UTF-8", "UTC", None)
+# A locale with other upper and lower case, a time zone with another day, a user with no rights.
+STRANGE = Surroundings(0o077, "tr_TR.UTF-8", "Pacific/Kiritimati", 65534)
+
+
+def reproduce(made_from: image.Recipe) -> Outcome:
+    """Build twice without cache, the second time in strange surroundings, and compare. Neither gets into the engine.
+
+    Raises UserError when a build fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
+        err.print("The first build …")
+        first = _build(made_from, Path(folder), PLAIN, cache=False)
+        err.print("The second build …")
+        with layers.archive(first.archive) as blobs:
+            return rebuild(made_from, first.digest, blobs)
+
+
+def rebuild(made_from: image.Recipe, digest: str, blobs: layers.Opener, cache: bool = False) -> Outcome:
+    """Build in strange surroundings, and compare with the image that has this manifest's digest and these blobs.
+
+    The build does not get into the engine. Raises UserError when it fails.
+    """
+    strange = STRANGE
+    if os.geteuid() != 0:
+        err.print("Only root can build as another user, so this build is run by the present one.")
+        strange = replace(STRANGE, user=None)
+    with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
+        place = Path(folder, "in", "another", "place")
+        copy = replace(made_from, docker=checked_out(made_from.docker, place / "docker", strange.umask))
+        second = _build(copy, place, strange, cache)
+        with layers.archive(second.archive) as other_blobs:
+            differences = layers.compare(digest, blobs, second.digest, other_blobs)
+    subject = f"{made_from.labels['org.opencontainers.image.version']} for {made_from.platform}"
+    return Outcome(subject, digest, second.digest, tuple(differences), made_from.under.snapshot)
+
+
+def checked_out(docker: Path, to: Path, umask: int) -> Path:
+    """A copy of the Dockerfile's folder as someone with that umask has it, who checked it out another day."""
+    shutil.copytree(docker, to)
+    for path in [to, *to.rglob("*")]:
+        path.chmod((0o777 if path.is_dir() or path.stat().st_mode & 0o100 else 0o666) & ~umask)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    return to
+
+
+def report(outcome: Outcome) -> None:
+    """Print the outcome, with every difference. Raises UserError where the two are not equal."""
+    if outcome.equal:
+        until = (
+            f"with packages of Debian's archive of {outcome.snapshot}"
+            if outcome.snapshot
+            else "as long as Debian's archive stays as it is today"
+        )
+        out.print(
+            f"[bold green]{outcome.subject} is reproducible[/], {until}: {outcome.digest}, twice.",
+            highlight=False,
+        )
+        return
+    shown = Table("where", "what differs", box=None, pad_edge=False)
+    for each in outcome.differences:
+        shown.add_row(Text(each.where), Text(each.what))
+    out.print(shown)
+    only = ", though all files are the same" if outcome.same_files else ""
+    raise UserError(f"{outcome.subject} is not reproducible{only}: {outcome.digest}, then {outcome.again}.")
+
+
+def _build(made_from: image.Recipe, place: Path, surroundings: Surroundings, cache: bool) -> image.Image:
+    """Build into an archive in the folder `place`."""
+    place.mkdir(parents=True, exist_ok=True)
+    to = place / "image.tar"
+    with image.arguments(made_from, place) as words:
+        if not cache:
+            words.append("--no-cache")
+        environment = {
+            "LC_ALL": surroundings.locale,
+            "TZ": surroundings.timezone,
+            "DOCKER_HOST": engine.look().host,
+        }
+        process: dict[str, Any] = {"umask": surroundings.umask, "cwd": place}
+        if surroundings.user is not None:
+            environment |= {"HOME": str(place), "DOCKER_CONFIG": str(place / "docker-config")}
+            process |= {
+                "user": surroundings.user,
+                "group": surroundings.user,
+                "extra_groups": _engine_groups(),
+            }
+            _give(place, surroundings.user)
+        image.write(
+            to, "ossec-log-server:again", words, made_from.release.source.commit_date,
+            environment=environment, **process,
+        )  # fmt: skip
+    return image.inspect(to, "ossec-log-server:again")
+
+
+def _engine_groups() -> list[int]:
+    """The group that may use the engine's socket."""
+    socket = Path(engine.look().host.removeprefix("unix://"))
+    return [socket.stat().st_gid] if socket.exists() else []
+
+
+def _give(place: Path, user: int) -> None:
+    """Give the folder to the user, and let it be reached."""
+    for path in [place, *place.rglob("*")]:
+        os.chown(path, user, user, follow_symlinks=False)
+    for parent in place.parents:
+        if parent == Path(tempfile.gettempdir()):
+            break
+        parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)

@@ -1,0 +1,156 @@
+"""What is really in an image, looked up in its own layers: Debian's packages, OSSEC, and what OSSEC carries with it."""
+
+import re
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from packageurl import PackageURL
+
+from pipeline.errors import UserError
+from pipeline.image import content
+from pipeline.image.content import Content
+from pipeline.release import Release
+
+STATUS = "var/lib/dpkg/status"
+OS_RELEASE = "usr/lib/os-release"
+PROGRAMS = "var/ossec/bin"
+MAKER = "Debian"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of software in an image: its names for people and for scanners, and where it came from.
+
+    `licence` is an SPDX expression; it and the rest are empty where nothing is known.
+    """
+
+    name: str
+    version: str
+    purl: str
+    licence: str = ""
+    supplier: str = ""
+    url: str = ""
+    sha256: str = ""
+    cpe: str = ""
+
+
+@dataclass(frozen=True)
+class _Vendored:
+    """A library in OSSEC's src/external: the file that says its version, how, and what shows that it is linked in.
+
+    `mark` is text that its code leaves in a program, with {} for the version; empty where it always is.
+    """
+
+    header: str
+    says: str
+    mark: str
+    licence: str
+    url: str
+    cpe: str = ""
+
+
+_NUMBERS = r"_MAJOR\s+\"?(\d+).*?_MINOR\s+\"?(\d+).*?"
+_VENDORED = {
+    "cJSON": _Vendored(
+        "cJSON.h", rf"CJSON_VERSION{_NUMBERS}_PATCH\s+(\d+)", "%1.15g", "MIT",
+        "https://github.com/DaveGamble/cJSON", "davegamble:cjson",
+    ),
+    "compat": _Vendored(  # OpenBSD's imsg, which upstream links into ossec-maild
+        "imsg.c", r"\$OpenBSD: imsg\.c,v (\d+)\.(\d+)", "", "ISC", "https://cvsweb.openbsd.org/src/lib/libutil",
+    ),
+    "lua": _Vendored(
+        "src/lua.h", rf"LUA_VERSION{_NUMBERS}_RELEASE\s+\"(\d+)", "$LuaVersion: Lua {}", "MIT",
+        "https://www.lua.org", "lua:lua",
+    ),
+    "pcre2": _Vendored(
+        "src/pcre2.h", rf"PCRE2{_NUMBERS}", "\0{} 20", "BSD-3-Clause",
+        "https://github.com/PCRE2Project/pcre2", "pcre:pcre2",
+    ),
+    "zlib": _Vendored(
+        "zlib.h", r"ZLIB_VERSION \"(\d+)\.(\d+)(?:\.(\d+))?", "inflate {} Copyright", "Zlib",
+        "https://zlib.net", "zlib:zlib",
+    ),
+}  # fmt: skip
+
+
+def debian(image: Content) -> tuple[Part, ...]:
+    """The Debian packages of an image, by its own dpkg's record. Raises UserError when it has none."""
+    return _debian(image, content.files(image, {STATUS, OS_RELEASE}.__contains__))
+
+
+def inventory(image: Content, release: Release, tarball: Path) -> tuple[Part, ...]:
+    """Everything in an image: Debian's packages, OSSEC as its tarball has it, and the libraries linked into OSSEC.
+
+    Raises UserError when the tarball carries a library that is not known here.
+    """
+    found = content.files(
+        image, lambda path: path in (STATUS, OS_RELEASE) or str(PurePosixPath(path).parent) == PROGRAMS
+    )
+    programs = [data for path, data in found.items() if path.startswith(f"{PROGRAMS}/")]
+    version = str(release.version)
+    ossec = Part(
+        "ossec-hids",
+        version,
+        PackageURL("github", "ossec", "ossec-hids", version).to_string(),
+        "GPL-2.0-only",
+        "OSSEC project",
+        release.source.url,
+        release.source.sha256,
+        f"cpe:2.3:a:ossec:ossec:{version}:*:*:*:*:*:*:*",
+    )
+    return (*_debian(image, found), ossec, *linked(tarball, programs))
+
+
+def linked(tarball: Path, programs: list[bytes]) -> tuple[Part, ...]:
+    """The libraries that OSSEC's tarball carries and that are in one of the programs.
+
+    Raises UserError when the tarball carries one that is not known here, or that does not say its version.
+    """
+    parts = []
+    with tarfile.open(tarball) as tar:
+        members = {member.name: member for member in tar.getmembers()}
+        folders = sorted({m[1] for name in members if (m := re.match(r"([^/]+/src/external/[^/]+)/", name))})
+        for folder in folders:
+            known = _VENDORED.get(name := PurePosixPath(folder).name.partition("-")[0])
+            if known is None:
+                raise UserError(
+                    f"OSSEC's {folder} is a library that pipeline/registry/inventory.py does not know: add it."
+                )
+            file = tar.extractfile(members[f"{folder}/{known.header}"])
+            assert file is not None
+            says = re.search(known.says, file.read().decode(errors="replace"), re.DOTALL)
+            if says is None:
+                raise UserError(
+                    f"{folder}/{known.header} does not say its version as pipeline/registry/inventory.py expects."
+                )
+            version = ".".join(number for number in says.groups() if number)
+            if any(known.mark.format(version).encode() in program for program in programs):
+                parts.append(_part(name, version, known))
+    return tuple(parts)
+
+
+def _debian(image: Content, found: dict[str, bytes]) -> tuple[Part, ...]:
+    if STATUS not in found:
+        raise UserError(f"The image {image.digest} has no {STATUS}, so its packages are unknown.")
+    of_system = dict(re.findall(r'^(\w+)="?([^"\n]*)', found.get(OS_RELEASE, b"").decode(), re.MULTILINE))
+    distro = f"{of_system.get('ID', 'debian')}-{of_system.get('VERSION_ID', 'unknown')}"
+    parts = []
+    for stanza in found[STATUS].decode().strip().split("\n\n"):
+        fields = dict(re.findall(r"^([A-Za-z-]+): (.*)$", stanza, re.MULTILINE))
+        if not fields.get("Status", "").endswith(" installed"):
+            continue
+        source, _, of_source = fields.get("Source", "").partition(" ")
+        more = {"arch": fields["Architecture"], "distro": distro}
+        if source:  # security notices go by the source package
+            more["upstream"] = source + (f"@{of_source.strip('()')}" if of_source else "")
+        purl = PackageURL("deb", "debian", fields["Package"], fields["Version"], more)
+        parts.append(Part(fields["Package"], fields["Version"], purl.to_string(), supplier=MAKER))
+    return tuple(sorted(parts, key=lambda part: part.name))
+
+
+def _part(name: str, version: str, known: _Vendored) -> Part:
+    name = "imsg" if name == "compat" else name
+    cpe = f"cpe:2.3:a:{known.cpe}:{version}:*:*:*:*:*:*:*" if known.cpe else ""
+    purl = PackageURL("generic", None, name, version, {"download_url": known.url}).to_string()
+    return Part(name, version, purl, known.licence, url=known.url, cpe=cpe)

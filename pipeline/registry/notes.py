@@ -1,0 +1,75 @@
+"""What is told of a release: its digests, what changed, how to verify it, and its SBOMs as files."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import project, registry, source
+from pipeline.errors import UserError
+from pipeline.image import content
+from pipeline.image.content import Content
+from pipeline.registry import Manifest, attest
+from pipeline.release import Release
+
+SUFFIXES = {attest.SPDX: "spdx", attest.CYCLONEDX: "cdx"}
+
+
+def write(release: Release, name: str, folder: Path) -> None:
+    """Write notes.md, digests.txt and each platform's SBOMs, of what the registry has as `name`, into the folder.
+
+    It is made if need be. Raises UserError when the release is not published there.
+    """
+    repository, tag = registry.parse(f"{name}:{release.immutable_tag}")
+    top = repository.manifest(tag)
+    if top is None:
+        raise UserError(f"There is no {name}:{tag}: publish it first.")
+    images = content.published(repository, top)
+    tarball = source.fetch(release)
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in images:
+        for kind, said in attest.statements(one, release, tarball).items():
+            if kind in SUFFIXES:
+                file = f"{tag}-{one.platform['architecture']}.{SUFFIXES[kind]}.json"
+                (folder / file).write_text(json.dumps(said, indent=2) + "\n")
+    (folder / "digests.txt").write_text(digests(f"{name}:{tag}", top, images))
+    (folder / "notes.md").write_text(notes(release, name, top, images, changes(release)))
+
+
+def digests(reference: str, top: Manifest, images: Sequence[Content]) -> str:
+    """A line for what the tag points at, and one for each platform's image."""
+    lines = [f"{top.digest} {reference}"]
+    lines += [f"{one.digest} {one.platform['os']}/{one.platform['architecture']}" for one in images]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def notes(
+    release: Release, name: str, top: Manifest, images: Sequence[Content], changed: Sequence[str]
+) -> str:
+    """The text of the release, in Markdown."""
+    tag = release.immutable_tag
+    parts = [
+        f"OSSEC {release.version} on {release.base.image}, revision {release.revision} of the image.",
+        f"    docker pull {name}:{tag}@{top.digest}",
+        "\n".join(
+            f"- `{one.platform['os']}/{one.platform['architecture']}`: `{one.digest}`" for one in images
+        ),
+        f"Signed and attested. In a clone of this repository, `./dev verify {name}:{tag}` checks the signature, where "
+        f"it comes from and what is in it; `./dev reproduce --against {name}:{tag}` builds it again and compares.",
+    ]
+    if changed:
+        parts.append(
+            "Changes to the image since the last release:\n\n" + "\n".join(f"- {line}" for line in changed)
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def changes(release: Release, root: Path | None = None) -> list[str]:
+    """The subjects of the commits since the last released tag that changed the image, the newest first."""
+
+    def git(*words: str) -> list[str]:
+        return project.git_says(*words, root=root).splitlines()
+
+    last = git("describe", "--tags", "--abbrev=0", "--match=*-r[0-9]*", f"--exclude={release.immutable_tag}")
+    if not last:
+        return []
+    return git("log", "--format=%s", f"{last[0]}..HEAD", "--", "docker", f"versions/{release.version}.toml")

@@ -1,0 +1,101 @@
+"""A published image and what its labels say: made again from that, and compared."""
+
+import io
+import re
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+from semver import Version
+
+from pipeline import image, project, registry, release, source
+from pipeline.errors import UserError
+from pipeline.image import content, reproduce
+from pipeline.image.content import Content
+from pipeline.machine import emulation, engine
+
+OCI = "org.opencontainers.image"
+
+
+def find(reference: str, platform: str) -> Content:
+    """The image of that platform which a registry has as `NAME:TAG` or `NAME@sha256:…`. Raises UserError if none."""
+    repository, name = registry.parse(reference)
+    top = repository.manifest(name)
+    found = content.published(repository, top) if top else ()
+    for one in found:
+        if _platform(one) == platform:
+            return one
+    there = ", ".join(_platform(one) for one in found)
+    raise UserError(
+        f"{reference} is there for {there}, but not for {platform}." if found else f"There is no {reference}."
+    )
+
+
+def against(published: Content, cache: bool = False) -> reproduce.Outcome:
+    """Build again what a published image says it was made from, and compare the two.
+
+    Raises UserError where that can't be had here: its commit, its base, or its day of Debian's archive.
+    """
+
+    def blobs(digest: str) -> IO[bytes]:
+        return io.BytesIO(published.manifest.raw) if digest == published.digest else published.open(digest)
+
+    engine.ensure()
+    emulation.ensure(_platform(published))
+    with recipe(published) as made_from:
+        return reproduce.rebuild(made_from, published.digest, blobs, cache)
+
+
+@contextmanager
+def recipe(published: Content) -> Iterator[image.Recipe]:
+    """What a published image says that it was made from; the files of its commit are there until the end.
+
+    Raises UserError as `against` does.
+    """
+    said = published.labels
+    tag, commit = said.get(f"{OCI}.version", ""), said.get(f"{OCI}.revision", "")
+    version = tag.rpartition("-r")[0]
+    # What a stranger's image says goes to git and into a path.
+    if not Version.is_valid(version) or not re.fullmatch("[0-9a-f]{40}", commit):
+        raise UserError(
+            f"The image says that it is {tag!r} of the commit {commit!r}, which can't be built again."
+        )
+    with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
+        _check_out(commit, version, Path(folder))
+        made_of = release.load(Path(folder, "versions", f"{version}.toml"))
+        if made_of.immutable_tag != tag:
+            raise UserError(
+                f"The image says that it is {tag}, but its commit {commit} says {made_of.immutable_tag}."
+            )
+        if said.get(image.SNAPSHOT_LABEL) == image.NO_SNAPSHOT:
+            made_of = replace(made_of, base=replace(made_of.base, snapshot=""))
+        tarball = source.fetch(made_of)
+        platform, docker = _platform(published), Path(folder, "docker")
+        made_from = image.recipe(made_of, tarball, platform=platform, docker=docker, revision=commit)
+        for label in (f"{OCI}.base.name", f"{OCI}.base.digest", image.SNAPSHOT_LABEL):
+            if said.get(label) != made_from.labels[label]:
+                raise UserError(
+                    f"{tag} can't be built again here: it says {label} {said.get(label)}, and here that is "
+                    f"{made_from.labels[label]}."
+                )
+        yield made_from
+
+
+def _check_out(commit: str, version: str, folder: Path) -> None:
+    """Put what an image of the version is made from into the folder, as that commit has it."""
+    done = project.git("archive", "--format=tar", commit, "docker", f"versions/{version}.toml")
+    if done.returncode:
+        raise UserError(
+            f"The image was made from the commit {commit}, and this repository does not have it with a "
+            f"versions/{version}.toml: fetch it (git fetch --unshallow), or look at the image's labels."
+        )
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+        tar.extractall(folder, filter="data")
+
+
+def _platform(one: Content) -> str:
+    return f"{one.platform['os']}/{one.platform['architecture']}"

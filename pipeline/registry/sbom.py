@@ -1,0 +1,140 @@
+"""The list of what is in an image, in the two forms that scanners read: SPDX 2.3 and CycloneDX 1.6.
+
+The same image gives the same bytes: every date is the image's own, every identifier is made from its digest.
+"""
+
+import io
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.contact import OrganizationalEntity
+from cyclonedx.model.license import LicenseExpression
+from cyclonedx.output.json import JsonV1Dot6
+from license_expression import get_spdx_licensing  # type: ignore[import-untyped]
+from packageurl import PackageURL
+from spdx_tools.spdx.model.actor import Actor, ActorType
+from spdx_tools.spdx.model.checksum import Checksum, ChecksumAlgorithm
+from spdx_tools.spdx.model.document import CreationInfo, Document
+from spdx_tools.spdx.model.package import ExternalPackageRef, ExternalPackageRefCategory, Package
+from spdx_tools.spdx.model.relationship import Relationship, RelationshipType
+from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
+from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
+
+from pipeline.image.content import Content
+from pipeline.registry.inventory import Part
+
+NAME = "ossec-log-server"
+VERSION_LABEL = "org.opencontainers.image.version"
+
+
+def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
+    """The parts of an image as an SPDX document, validated."""
+    root = Package("SPDXRef-image", NAME, SpdxNoAssertion(), version=image.labels[VERSION_LABEL])
+    root.checksums = [Checksum(ChecksumAlgorithm.SHA256, _hex(image))]
+    root.external_references = [_reference("purl", _purl(image).to_string())]
+    packages, relationships = (
+        [root],
+        [_relation("SPDXRef-DOCUMENT", RelationshipType.DESCRIBES, root.spdx_id)],
+    )
+    for number, part in enumerate(parts):
+        package = Package(f"SPDXRef-{number}", part.name, part.url or SpdxNoAssertion(), version=part.version)
+        package.external_references = [_reference("purl", part.purl)]
+        if part.cpe:
+            package.external_references.append(_reference("cpe23Type", part.cpe))
+        if part.supplier:
+            package.supplier = Actor(ActorType.ORGANIZATION, part.supplier)
+        if part.licence:
+            package.license_declared = get_spdx_licensing().parse(part.licence)
+        if part.sha256:
+            package.checksums = [Checksum(ChecksumAlgorithm.SHA256, part.sha256)]
+        packages.append(package)
+        relationships.append(_relation(root.spdx_id, RelationshipType.CONTAINS, package.spdx_id))
+    for package in packages:
+        package.files_analyzed = False
+    about = CreationInfo(
+        "SPDX-2.3",
+        "SPDXRef-DOCUMENT",
+        f"{NAME}-{image.labels[VERSION_LABEL]}",
+        f"https://spdx.org/spdxdocs/{NAME}-{_hex(image)}",
+        creators=[Actor(ActorType.TOOL, NAME)],
+        created=_created(image),
+    )
+    stream = io.StringIO()
+    write_document_to_stream(Document(about, packages, relationships=relationships), stream, validate=True)
+    document: dict[str, Any] = json.loads(stream.getvalue())
+    return document
+
+
+def cyclonedx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
+    """The parts of an image as a CycloneDX document."""
+    bom = Bom(serial_number=uuid5(NAMESPACE_URL, image.digest))
+    bom.metadata.timestamp = _created(image)
+    root = Component(
+        name=NAME,
+        version=image.labels[VERSION_LABEL],
+        type=ComponentType.CONTAINER,
+        bom_ref=image.digest,
+        purl=_purl(image),
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=_hex(image))],
+    )
+    bom.metadata.component = root
+    for part in parts:
+        component = Component(
+            name=part.name,
+            version=part.version,
+            type=ComponentType.APPLICATION if part.sha256 else ComponentType.LIBRARY,
+            bom_ref=part.purl,
+            purl=PackageURL.from_string(part.purl),
+            cpe=part.cpe or None,
+            licenses=[LicenseExpression(part.licence)] if part.licence else None,
+            supplier=OrganizationalEntity(name=part.supplier) if part.supplier else None,
+        )
+        if part.url:
+            hashes = [HashType(alg=HashAlgorithm.SHA_256, content=part.sha256)] if part.sha256 else None
+            kind = ExternalReferenceType.SOURCE_DISTRIBUTION if hashes else ExternalReferenceType.WEBSITE
+            component.external_references.add(
+                ExternalReference(type=kind, url=XsUri(part.url), hashes=hashes)
+            )
+        bom.components.add(component)
+    bom.register_dependency(root, bom.components)
+    document: dict[str, Any] = json.loads(JsonV1Dot6(bom).output_as_string())
+    return document
+
+
+def purls(document: dict[str, Any]) -> set[str]:
+    """The parts that an SBOM of either form lists, by their package URLs, without the image itself."""
+    if "spdxVersion" in document:
+        packages = [one for one in document["packages"] if one["SPDXID"] != "SPDXRef-image"]
+        references = [reference for one in packages for reference in one.get("externalRefs", [])]
+        return {one["referenceLocator"] for one in references if one["referenceType"] == "purl"}
+    return {component["purl"] for component in document.get("components", [])}
+
+
+def _reference(kind: str, locator: str) -> ExternalPackageRef:
+    category = ExternalPackageRefCategory
+    return ExternalPackageRef(
+        category.PACKAGE_MANAGER if kind == "purl" else category.SECURITY, kind, locator
+    )
+
+
+def _relation(one: str, kind: RelationshipType, other: str) -> Relationship:
+    return Relationship(one, kind, other)
+
+
+def _purl(image: Content) -> PackageURL:
+    architecture = {"arch": image.platform["architecture"]}
+    return PackageURL("oci", None, NAME, image.digest, architecture)
+
+
+def _hex(image: Content) -> str:
+    return image.digest.removeprefix("sha256:")
+
+
+def _created(image: Content) -> datetime:
+    return datetime.fromisoformat(image.config["created"]).replace(microsecond=0)

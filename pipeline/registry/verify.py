@@ -1,0 +1,214 @@
+"""What a stranger can find out about a published tag, and what that proves, in plain words."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import image, project, source
+from pipeline.console import out
+from pipeline.errors import UserError
+from pipeline.image import content, platforms
+from pipeline.image.content import Content
+from pipeline.registry import Manifest, Repository, attest, inventory, parse, provenance, published
+from pipeline.registry.cosign import Trust
+from pipeline.registry.plan import rank
+from pipeline.release import Release
+
+
+class NotProven(UserError):
+    """A check failed; the message says in one sentence what is not as it must be."""
+
+
+class NotKnown(UserError):
+    """A check could not be made here; the message says why. It speaks neither for nor against the image."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is verified: where it lies, its tag or digest, what lies there, the images of that, their version file."""
+
+    repository: Repository
+    name: str
+    top: Manifest
+    images: Sequence[Content]
+    release: Release
+
+
+def trust(key: str, repository: str) -> Trust:
+    """Whose signature counts: the key, or the GitHub repository OWNER/NAME, or else the one this clone is of.
+
+    Raises UserError where none of them is known.
+    """
+    if key:
+        if "://" not in key and not Path(key).is_file():
+            raise UserError(f"There is no public key {key}.")
+        return Trust(key=key)
+    if not repository:
+        origin = project.git_says("remote", "get-url", "origin")
+        match = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", origin)
+        repository = match[1] if match else ""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise UserError(
+            "Whose signature is it to be? Give --key FILE, or --repository OWNER/NAME of the one on GitHub."
+        )
+    return Trust(repository=repository)
+
+
+def verify(reference: str, trusted: Trust, releases: Iterable[Release], rebuild: bool = True) -> None:
+    """Check everything about a published `NAME:TAG` or `NAME@sha256:…`, and say what each check proved.
+
+    `releases` are those of the version files here. Without `rebuild` it is not built again. Raises UserError at the
+    end if a check failed, or at once if the image is not there.
+    """
+    subject = find(reference, releases)
+    platforms = ", ".join("/".join(one.platform.values()) for one in subject.images)
+    out.print(f"{reference} is {subject.top.digest}, for {platforms}.", highlight=False, soft_wrap=True)
+    checks: tuple[tuple[str, Callable[[Subject, Trust], str]], ...] = (
+        ("tag", is_what_it_is_called),
+        ("signature", signature),
+        ("provenance", comes_from),
+        ("SBOM", lists_what_is_there),
+        ("reproducibility", can_be_built_again if rebuild else not_asked_for),
+    )
+    failed = []
+    for name, check in checks:
+        try:
+            said, sign = check(subject, trusted), f"[green]✓ {name}:[/]"
+        except NotKnown as problem:
+            said, sign = f"not checked: {problem}", f"– {name}:"
+        except UserError as problem:
+            said, sign = str(problem), f"[red]✗ {name}:[/]"
+            failed.append(name)
+        out.print(sign, end=" ")
+        out.print(said, markup=False, highlight=False, soft_wrap=True)
+    if failed:
+        raise UserError(
+            f"{reference} is not proven to be what it says, by its {' and '.join(failed)}: don't use it."
+        )
+
+
+def find(reference: str, releases: Iterable[Release]) -> Subject:
+    """What lies there. Raises UserError when nothing does, or nothing of ours."""
+    repository, name = parse(reference)
+    top = repository.manifest(name)
+    if top is None:
+        raise UserError(f"There is no {reference}.")
+    images = content.published(repository, top)
+    said = rank(images[0].labels)
+    if said is None:
+        raise UserError(f"{reference} is no image of ossec-log-server: it does not say its version.")
+    release = next((one for one in releases if one.version == said[0]), None)
+    if release is None:
+        raise UserError(
+            f"{reference} is OSSEC {said[0]}, and there is no version file of that here: pull it."
+        )
+    return Subject(repository, name, top, images, release)
+
+
+def is_what_it_is_called(subject: Subject, trusted: Trust) -> str:
+    """Compare the tag with the version that each image says it is: an older image is well signed, too."""
+    for one in subject.images:
+        version, revision = rank(one.labels) or (None, 0)
+        if version is None or version != subject.release.version:
+            raise NotProven(f"{one.digest} is another version than the others under it.")
+        said = f"{version}-r{revision}"
+        fitting = (said, f"{version}", f"{version.major}.{version.minor}", f"{version.major}", "latest")
+        if subject.name not in fitting and subject.name != subject.top.digest:
+            raise NotProven(f"under {subject.name} lies {said}.")
+    if subject.name in (said, subject.top.digest):
+        return f"it is {said}, and always will be."
+    return f"it is {said} today; that nothing newer is out, only the registry says."
+
+
+def signature(subject: Subject, trusted: Trust) -> str:
+    """Check the signature of the tag's digest and of each image under it."""
+    for digest in {subject.top.digest, *(one.digest for one in subject.images)}:
+        trusted.signature(subject.repository, digest)
+    return f"{trusted} signed this digest, so no byte has changed since."
+
+
+def comes_from(subject: Subject, trusted: Trust) -> str:
+    """Compare what is attested of each image's origin with its labels and with this folder's version file."""
+    builders = set()
+    for one in subject.images:
+        found = trusted.attestations(subject.repository, one.digest, provenance.TYPE)
+        wanted = {entry["name"]: entry["digest"] for entry in provenance.dependencies(one, subject.release)}
+        fitting = [said for said in found if provenance.digests(said) == wanted]
+        if not fitting:
+            raise NotProven(
+                f"what is attested of the origin of {one.digest} is not what its labels and "
+                f"versions/{subject.release.version}.toml say."
+            )
+        _require_base(one, subject.release)
+        builders |= {said["runDetails"]["builder"]["id"] for said in fitting}
+    labels = subject.images[0].labels
+    return (
+        f"{trusted} states that {' and '.join(sorted(builders))} built it from commit "
+        f"{labels[f'{provenance.OCI}.revision']:.12}, from OSSEC {subject.release.version}'s tarball with the SHA-256 "
+        f"{subject.release.source.sha256:.12}…, which is the one in this folder's version file, and on "
+        f"{labels[f'{provenance.OCI}.base.name']}."
+    )
+
+
+def lists_what_is_there(subject: Subject, trusted: Trust) -> str:
+    """Compare both SBOMs of each image with what its layers, fetched for this, really hold."""
+    from pipeline.registry import sbom  # here, as its libraries take longer to load than all others
+
+    said = []
+    for one in subject.images:
+        try:
+            parts = inventory.inventory(one, subject.release, source.fetch(subject.release))
+            all_of_it = True
+        except source.SourceUnreachable:
+            parts, all_of_it = inventory.debian(one), False
+        there = {part.purl for part in parts}
+        for kind in (attest.SPDX, attest.CYCLONEDX):
+            listed = [
+                sbom.purls(found) for found in trusted.attestations(subject.repository, one.digest, kind)
+            ]
+            if not all_of_it:
+                listed = [{purl for purl in purls if purl.startswith("pkg:deb/")} for purls in listed]
+            if there not in listed:
+                odd = sorted(there.symmetric_difference(listed[0]))
+                raise NotProven(
+                    f"the SBOM {kind} of {one.digest} and its layers differ by {', '.join(odd[:5])}."
+                )
+        ours = [f"{part.name} {part.version}" for part in parts if not part.purl.startswith("pkg:deb/")]
+        rest = ", ".join(ours) or "OSSEC's own parts, which were not compared as its source can't be fetched"
+        said.append(f"{len(parts) - len(ours)} Debian packages, and {rest}")
+    return f"both, SPDX and CycloneDX, list just what the layers hold: {'; '.join(sorted(set(said)))}."
+
+
+def can_be_built_again(subject: Subject, trusted: Trust) -> str:
+    """Build the image of this machine's platform again, from the commit that it names, and compare bit for bit."""
+    here = [one for one in subject.images if "/".join(one.platform.values()) == platforms.NATIVE]
+    if not here:
+        raise NotKnown(f"it has no image for {platforms.NATIVE}, which this machine builds.")
+    try:
+        outcome = published.against(here[0])
+    except UserError as problem:
+        raise NotKnown(str(problem)) from problem
+    if not outcome.same_files:
+        differences = "; ".join(map(str, outcome.differences[:5]))
+        raise NotProven(f"built again, {outcome.subject} differs: {differences}.")
+    day = f"packages of {outcome.snapshot}" if outcome.snapshot else "today's packages"
+    how = "is the same bit for bit" if outcome.equal else "has the same files, packed otherwise"
+    return f"built again from its commit, with {day}, {outcome.subject} {how}."
+
+
+def not_asked_for(subject: Subject, trusted: Trust) -> str:
+    """What takes the place of `can_be_built_again` where that is not wanted."""
+    raise NotKnown("as asked.")
+
+
+def _require_base(one: Content, release: Release) -> None:
+    """Raise NotProven unless the image's base is the official one that its version file names."""
+    if stand_in := one.labels.get(image.STAND_IN_LABEL):
+        raise NotProven(f"the {stand_in} of {one.digest} is a stand-in.")
+    base = one.labels.get(f"{provenance.OCI}.base.digest")
+    # The file here may be of another revision of ours, with another base.
+    if rank(one.labels) == (release.version, release.revision) and base != release.base.digest:
+        raise NotProven(
+            f"{one.digest} is built on the base {base}, and versions/{release.version}.toml says {release.base.digest}."
+        )

@@ -1,0 +1,1 @@
+"""What the rules notice: measured on a corpus, and written down for users in docs/rules.md."""

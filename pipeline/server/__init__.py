@@ -1,0 +1,176 @@
+"""A running server: the image started as a careful person starts it, and what can be seen of it from outside."""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+from docker.models.networks import Network
+
+from pipeline import project
+from pipeline.wait import wait_until
+
+LABEL = "ossec-log-server.run"
+# What the image may ask the kernel for. The engine wants the profile itself, not its file's name.
+SECCOMP = project.ROOT / "docker" / "seccomp.json"
+# As `docker run` would have it: nothing that the image does not need. A tmpfs takes its mode from the image.
+HARDENED: Mapping[str, Any] = {
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges", f"seccomp={SECCOMP.read_text()}"],
+    "tmpfs": {"/run": "", "/tmp": ""},
+}
+GRACE = 10  # seconds, what `docker stop` gives
+START = 90  # seconds in which a server is expected to listen, on a slow and busy machine or an emulated one
+
+
+class Server:
+    """A container of the image. Its ports are published on this machine's loopback only."""
+
+    def __init__(self, container: Container) -> None:
+        self.container = container
+
+    @property
+    def udp(self) -> tuple[str, int]:
+        """Where on this machine its 514/udp is reached."""
+        return published(self.container, "514/udp")
+
+    @property
+    def tcp(self) -> tuple[str, int]:
+        """Where on this machine its 514/tcp is reached."""
+        return published(self.container, "514/tcp")
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts on its standard output, the oldest first. Raises ValueError if a line is no JSON object."""
+        alerts = [json.loads(line) for line in self.container.logs(stdout=True, stderr=False).splitlines()]
+        if not all(isinstance(alert, dict) for alert in alerts):
+            raise ValueError("a line on standard output is JSON, but no object")
+        return alerts
+
+    def log(self) -> str:
+        """What it said on standard error."""
+        return self.container.logs(stdout=False, stderr=True).decode(errors="replace")
+
+    def run(self, *command: str) -> str:
+        """The output of a command in the container. Raises RuntimeError, with the output, if it fails."""
+        code, output = self.container.exec_run(list(command))
+        text = bytes(output).decode(errors="replace")  # type: ignore[arg-type] # not a stream: none was asked for
+        if code:
+            raise RuntimeError(f"{' '.join(command)} in the container ended with {code}: {text}")
+        return text
+
+    def wait_listening(self) -> None:
+        """Return once the receiver and the engine are up. Raises WaitTimeout, or RuntimeError if it ended."""
+
+        def listening() -> bool:
+            if not self.running():
+                raise RuntimeError(
+                    f"the server ended with {self.exit_code()} while it started:\n{self.log()}"
+                )
+            return self.container.exec_run(["ossec-log-server", "ready"]).exit_code == 0
+
+        wait_until(listening, START, what="the server to be ready", ignoring=(APIError,))
+
+    def running(self) -> bool:
+        """Whether the container runs."""
+        self.container.reload()
+        return self.container.status == "running"
+
+    def stop(self) -> int:
+        """`docker stop`: SIGTERM, and SIGKILL after ten seconds. Returns the exit code: 137 if it took SIGKILL."""
+        self.container.stop(timeout=GRACE)
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        """The exit code of a container that has ended, or is about to. Raises on one that goes on for 30 s."""
+        return int(self.container.wait(timeout=30)["StatusCode"])
+
+    def counters(self) -> dict[str, int]:
+        """What the server counts: messages received, refused, cut, sent to the engine, and so on, by name."""
+        rows = (line.split() for line in self.run("ossec-log-server", "counters").splitlines())
+        return {name: int(number) for name, number in rows}
+
+    def processes(self) -> dict[str, int]:
+        """The daemons by the names that the server uses in its messages, with their PIDs inside the container."""
+        found: dict[str, int] = {}
+        script = "for p in /proc/[0-9]*; do echo ${p#/proc/} $(tr '\\0' ' ' < $p/cmdline); done 2>/dev/null"
+        for line in self.run("bash", "-c", script).splitlines():
+            number, _, command = line.partition(" ")
+            name = command.split(" ")[0].rpartition("/")[2]
+            found.setdefault("ossec-forward" if "/queue/forward/" in command else name, int(number))
+        return found
+
+    def kill(self, name: str, signal: str = "KILL") -> None:
+        """Send a signal to one daemon inside the container."""
+        self.run("bash", "-c", f"kill -{signal} {self.processes()[name]}")
+
+
+def published(container: Container, port: str) -> tuple[str, int]:
+    """Where on this machine's loopback a running container's port, such as "514/udp", is reached."""
+    found = container.ports.get(port)
+    assert found, f"{container.name} publishes no {port}"
+    return "127.0.0.1", int(found[0]["HostPort"])
+
+
+def address(container: Container, on: Network) -> str:
+    """A running container's own address in that network, which this machine reaches if it is Linux."""
+    container.reload()
+    return str(container.attrs["NetworkSettings"]["Networks"][on.name]["IPAddress"])
+
+
+@contextmanager
+def network(client: docker.DockerClient) -> Iterator[Network]:
+    """A bridge network of our own, gone at the end."""
+    made = client.networks.create(_name(), driver="bridge", labels={LABEL: "network"})
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def gateway(of: Network) -> str:
+    """The address that this machine's packets have inside that network."""
+    of.reload()
+    return str(of.attrs["IPAM"]["Config"][0]["Gateway"])
+
+
+@contextmanager
+def container(client: docker.DockerClient, image: str, **options: Any) -> Iterator[Container]:
+    """Any container, detached; removed at the end, with its anonymous volumes, whatever happens in between."""
+    # Created first and started inside `try`: a start that fails or is interrupted leaves a container, too.
+    made = client.containers.create(image, name=_name(), labels={LABEL: "container"}, **options)
+    try:
+        made.start()
+        made.reload()
+        yield made
+    finally:
+        with suppress(NotFound):
+            made.remove(force=True, v=True)
+
+
+@contextmanager
+def server(
+    client: docker.DockerClient,
+    image: str,
+    environment: Mapping[str, str] | None = None,
+    command: Sequence[str] = (),
+    **options: Any,
+) -> Iterator[Server]:
+    """The image, hardened, with these variables, and any further option of the Docker SDK's `create`."""
+    with container(
+        client,
+        image,
+        environment=dict(environment or {}),
+        command=list(command),
+        ports={"514/udp": ("127.0.0.1", None), "514/tcp": ("127.0.0.1", None)},
+        **{**HARDENED, **options},
+    ) as made:
+        yield Server(made)
+
+
+def _name() -> str:
+    return f"ossec-log-server-{uuid.uuid4().hex[:12]}"

@@ -1,0 +1,52 @@
+"""Which shell scripts the project has: files of its folders, and the steps of its workflows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from pipeline.project import ROOT
+
+FOLDERS = ("docker", "examples", "pipeline/bench", ".github")
+ALONE = ("dev", ".ci/run")
+WORKFLOWS = ROOT / ".github" / "workflows"
+
+
+def shell() -> list[str]:
+    """The shell scripts, relative to the project's folder: files whose first line names a shell."""
+    files = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file())
+    return [*ALONE, *(str(path.relative_to(ROOT)) for path in files if _names_a_shell(path))]
+
+
+def start_up() -> list[str]:
+    """The scripts that run in the image, the start-up path first."""
+    folder = ROOT / "docker/rootfs/usr/local"
+    library = sorted((folder / "lib/ossec-log-server").rglob("*.bash"))
+    return [str(path.relative_to(ROOT)) for path in (folder / "bin/ossec-log-server", *library)]
+
+
+def workflows() -> list[str]:
+    """GitHub's workflows."""
+    return sorted(str(path.relative_to(ROOT)) for path in WORKFLOWS.glob("*.yml"))
+
+
+@contextmanager
+def of_workflows() -> Iterator[list[str]]:
+    """The shell in each step of the workflows, each as a file that exists inside of the `with` block."""
+    with TemporaryDirectory() as folder:
+        files = []
+        for workflow in sorted(WORKFLOWS.glob("*.yml")):
+            for job, declared in yaml.safe_load(workflow.read_text())["jobs"].items():
+                for number, step in enumerate(declared.get("steps", []), start=1):
+                    if "run" in step:
+                        file = Path(folder, f"{workflow.stem}-{job}-step-{number}.sh")
+                        file.write_text(f"set -eo pipefail # as the runner does\n{step['run']}")
+                        files.append(str(file))
+        yield files
+
+
+def _names_a_shell(path: Path) -> bool:
+    first = path.read_bytes().partition(b"\n")[0]
+    return first.startswith(b"#!") and first.endswith(b"sh")

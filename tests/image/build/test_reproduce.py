@@ -1,0 +1,117 @@
+"""The same image for everybody: whoever builds it, where and when; and what differs is named."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import docker
+import pytest
+
+from pipeline import image, release, source, standin
+from pipeline.image import content, layers, reproduce
+from pipeline.registry import published
+from tests.image.support.ledger import fake_clock
+
+LATER = f"{image.REPOSITORY}-two-days-later:base"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="ONLY ROOT CAN BUILD AS ANOTHER USER")
+def test_a_build_without_cache_in_other_surroundings_gives_the_same_image(ossec_image: image.Image) -> None:
+    wanted = release.find(ossec_image.labels["org.opencontainers.image.version"].rpartition("-r")[0])
+    with layers.archive(ossec_image.archive) as blobs:
+        outcome = reproduce.rebuild(image.recipe(wanted, source.fetch(wanted)), ossec_image.digest, blobs)
+    assert [str(each) for each in outcome.differences] == []
+    assert outcome.equal
+    assert outcome.again == ossec_image.digest
+
+
+def test_a_published_image_is_built_again_from_what_it_says(ossec_image: image.Image) -> None:
+    revision = ossec_image.labels["org.opencontainers.image.revision"]
+    if not re.fullmatch("[0-9a-f]{40}", revision):
+        pytest.skip(f"NOT BUILT AGAIN: the image is of no commit, but of {revision}")
+    outcome = published.against(content.read(ossec_image.archive), cache=True)
+    assert [str(each) for each in outcome.differences] == []
+    assert outcome.equal
+
+
+@pytest.fixture
+def recipe(standin_image: image.Image, tmp_path: Path) -> image.Recipe:
+    """What the stand-in release's image was made from."""
+    return image.recipe(*standin.fetch(tmp_path), standin.REPOSITORY)
+
+
+@pytest.fixture
+def base_of_another_day(client: docker.DockerClient, recipe: image.Recipe, tmp_path: Path) -> Iterator[str]:
+    """The base, with a clock that is two days ahead."""
+    folder = tmp_path / "later"
+    folder.mkdir()
+    fake_clock(folder)
+    (folder / "Dockerfile").write_text(
+        f"FROM {recipe.under.reference}\nCOPY libfaketimeMT.so.1 /lib/faketime.so\n"
+        "RUN echo +2d > /etc/faketimerc && echo /lib/faketime.so > /etc/ld.so.preload\n"
+    )
+    client.images.build(path=str(folder), tag=LATER, rm=True)
+    yield LATER
+    client.images.remove(LATER, force=True)
+
+
+def test_a_build_of_another_day_gives_the_same_layers(
+    standin_image: image.Image, recipe: image.Recipe, base_of_another_day: str, tmp_path: Path
+) -> None:
+    later = replace(recipe, under=replace(recipe.under, reference=base_of_another_day))
+    ours = sum(not layer.of_base for layer in standin_image.layers)
+    digests = []
+    for one in (standin_image, build(later, tmp_path)):
+        with layers.archive(one.archive) as blobs:
+            digests.append([layer["digest"] for layer in json.load(blobs(one.digest))["layers"][-ours:]])
+    assert digests[0] == digests[1]
+
+
+def build(made_from: image.Recipe, folder: Path) -> image.Image:
+    """Build the recipe, with cache, into an archive in the folder."""
+    to = folder / "image.tar"
+    with image.arguments(made_from) as words:
+        image.write(to, "ossec-log-server:again", words, made_from.release.source.commit_date)
+    return image.inspect(to, "ossec-log-server:again")
+
+
+def differences(first: image.Image, second: image.Image) -> list[str]:
+    with layers.archive(first.archive) as blobs, layers.archive(second.archive) as other_blobs:
+        return [str(each) for each in layers.compare(first.digest, blobs, second.digest, other_blobs)]
+
+
+@pytest.fixture
+def checkout(recipe: image.Recipe, tmp_path: Path) -> image.Recipe:
+    """The recipe with the Dockerfile's folder as somebody else has checked it out."""
+    return replace(recipe, docker=reproduce.checked_out(recipe.docker, tmp_path / "docker", umask=0o077))
+
+
+def test_who_checked_the_files_out_and_when_is_not_seen(
+    standin_image: image.Image, checkout: image.Recipe, tmp_path: Path
+) -> None:
+    assert differences(standin_image, build(checkout, tmp_path)) == []
+
+
+def test_a_changed_byte_is_named_by_its_file(
+    standin_image: image.Image, checkout: image.Recipe, tmp_path: Path
+) -> None:
+    script = checkout.docker / "rootfs" / "usr" / "local" / "lib" / "ossec-log-server" / "counters"
+    script.write_bytes(script.read_bytes()[:-1] + b" ")
+    [found] = differences(standin_image, build(checkout, tmp_path))
+    place = script.stat().st_size - 1
+    assert found.startswith(
+        "layer 4 (COPY rootfs/ / # buildkit): /usr/local/lib/ossec-log-server/counters: "
+        f"content differs in 1 bytes, from byte {place} on: "
+    )
+
+
+def test_a_changed_mode_is_named_by_its_file(
+    standin_image: image.Image, checkout: image.Recipe, tmp_path: Path
+) -> None:
+    (checkout.docker / "rootfs" / "usr" / "local" / "bin" / "ossec-log-server").chmod(0o600)
+    assert differences(standin_image, build(checkout, tmp_path)) == [
+        "layer 4 (COPY rootfs/ / # buildkit): /usr/local/bin/ossec-log-server: mode 0755 and 0644"
+    ]

@@ -1,0 +1,179 @@
+"""How it is run: compose.yaml, a Podman unit and Kubernetes' objects, each as far as it can be here."""
+
+import hashlib
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+from pipeline import image, release
+from pipeline.machine import engine
+from pipeline.project import ROOT, cache_dir
+from pipeline.server import SECCOMP, Server, container, gateway, syslog
+from pipeline.server.mailbox import EmbeddedMailbox
+from pipeline.wait import wait_until
+from tests import loopback
+from tests.image.support.compose import compose
+
+EXAMPLES = ROOT / "examples"
+ATTACK = "Failed password for root from 203.0.113.9 port 22 ssh2"
+# Others may use this machine's 514.
+OTHER_PORTS = 'services: {ossec: {ports: !override ["127.0.0.1::514/udp", "127.0.0.1::514/tcp"]}}'
+
+
+def test_the_compose_file_runs_as_readme_says(
+    client: docker.DockerClient, ossec_image: image.Image, project: str, tmp_path: Path
+) -> None:
+    [line] = [
+        line
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if line.startswith("    docker compose ")
+    ]
+    ports = tmp_path / "ports.yaml"
+    ports.write_text(OTHER_PORTS)
+    command, _, follow = line.strip().removeprefix("docker compose ").partition(" && docker compose ")
+    settings = {"COMPOSE_PROJECT_NAME": project, "OSSEC_IMAGE": ossec_image.name}
+    files = (ROOT / "compose.yaml", ports)
+    before = time.monotonic()
+    compose(*files, command=command.split(), **settings)
+    print(f"healthy after {time.monotonic() - before:.1f} s")
+    [made] = client.containers.list(filters={"label": f"com.docker.compose.project={project}"})
+    host = made.attrs["HostConfig"]
+    assert made.health == "healthy"
+    assert host["ReadonlyRootfs"]
+    assert host["CapDrop"] == ["ALL"]
+    no_new_privileges, profile = host["SecurityOpt"]
+    assert no_new_privileges == "no-new-privileges:true"
+    assert json.loads(profile.removeprefix("seccomp=")) == json.loads(SECCOMP.read_text())
+    assert (host["Memory"], host["PidsLimit"]) == (512 << 20, 256)
+    assert set(host["Tmpfs"]) == {"/run", "/tmp"}
+    syslog.send_udp(*Server(made).udp, [syslog.message(ATTACK)])
+    assert follow == "logs -f"
+    wait_until(lambda: ATTACK in compose(*files, command=["logs"], **settings), 30, what="the alert")
+
+
+@contextmanager
+def relay(host: str, certificates: Path) -> Iterator[EmbeddedMailbox]:
+    """The relay that compose.mail.yaml is for: with STARTTLS, and the password that the example writes."""
+
+    def judge(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=data == LoginPassword(b"ossec", b"the password"), handled=False)
+
+    loopback.certificates(certificates, relay="mail.example.org")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates / "relay.crt", certificates / "relay.key")
+    options: dict[str, Any] = {
+        "tls_context": context,
+        "require_starttls": True,
+        "authenticator": judge,
+        "auth_required": True,
+    }
+    with EmbeddedMailbox(host, **options) as mailbox:
+        yield mailbox
+
+
+def test_with_mail_and_its_secrets(
+    client: docker.DockerClient, ossec_image: image.Image, project: str, tmp_path: Path
+) -> None:
+    example = EXAMPLES / "compose.mail.yaml"
+    for command in re.findall(r"^#   ((?:mkdir|echo) .*)$", example.read_text(), re.MULTILINE):
+        subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    host = gateway(client.networks.get("bridge"))
+    with relay(host, tmp_path) as mailbox:
+        more = tmp_path / "more.json"  # a file of JSON is one of YAML
+        files = {name: {"file": str(tmp_path / "secrets" / name)} for name in ("email_to", "smtp_password")}
+        service = {
+            "environment": {"OSSEC_SMTP_SERVER": f"mail.example.org:{mailbox.address[1]}"},
+            "extra_hosts": {"mail.example.org": host},
+            "volumes": [f"{tmp_path / 'ca.crt'}:/etc/ossec-log-server/smtp/ca.crt:ro"],
+        }
+        more.write_text(json.dumps({"services": {"ossec": service}, "secrets": files}))
+        ports = tmp_path / "ports.yaml"
+        ports.write_text(OTHER_PORTS)
+        settings = {"COMPOSE_PROJECT_NAME": project, "OSSEC_IMAGE": ossec_image.name}
+        command = ["up", "--detach", "--wait"]
+        compose(ROOT / "compose.yaml", example, more, ports, command=command, **settings)
+        [made] = client.containers.list(filters={"label": f"com.docker.compose.project={project}"})
+        syslog.send_tcp(*Server(made).tcp, [syslog.message("FAILED SU (to root) mallory on pts/1", tag="su")])
+        mail = wait_until(
+            lambda: next((one for one in mailbox.messages() if "mallory" in one.body), None),
+            60,
+            what="the mail",
+        )
+    assert (mail.sender, mail.recipients) == ("ossec@example.org", ("admin@example.org",))
+
+
+@pytest.mark.parametrize("file", ["docker-log-driver.yaml", "logspout.yaml"])
+def test_compose_takes_the_file(file: str) -> None:
+    engine.ensure(compose=True)
+    compose(EXAMPLES / file, command=["config", "--quiet"])
+
+
+def test_podman_makes_a_service_of_its_unit(client: docker.DockerClient, senders: str) -> None:
+    options = {"entrypoint": ["quadlet", "-dryrun"], "environment": {"QUADLET_UNIT_DIRS": "/units"}}
+    with container(client, senders, **options, volumes=[f"{EXAMPLES}:/units:ro"]) as made:
+        assert made.wait(timeout=30)["StatusCode"] == 0, made.logs()
+        [start] = [line for line in made.logs().decode().splitlines() if line.startswith("ExecStart=")]
+    for option in ("--read-only", "--cap-drop all", "--security-opt=no-new-privileges", "--pids-limit 256"):
+        assert f" {option} " in start
+
+
+@pytest.fixture(scope="module")
+def kubernetes_validate() -> Path:
+    """The folder that the validator is installed in: the cache."""
+    locked = Path(__file__).with_name("kubernetes.txt")
+    folder = cache_dir() / f"kubernetes-validate-{hashlib.sha256(locked.read_bytes()).hexdigest()[:12]}"
+    if not folder.exists():
+        part = folder.with_suffix(f".{os.getpid()}.part")
+        options = ["--quiet", "--require-hashes", "--only-binary", ":all:", "--target", str(part)]
+        pip = [sys.executable, "-m", "pip", "install", *options, "--requirement", str(locked)]
+        done = subprocess.run(pip, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(
+                f"KUBERNETES' SCHEMA NOT ASKED: kubernetes-validate can't be installed: {done.stderr[-500:]}"
+            )
+        part.rename(folder)
+    return folder
+
+
+def test_kubernetes_schema_takes_the_file_and_no_other(kubernetes_validate: Path, tmp_path: Path) -> None:
+    file = EXAMPLES / "kubernetes.yaml"
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(file.read_text().replace("readOnlyRootFilesystem", "readonlyRootFilesystem"))
+    validate = [sys.executable, "-m", "kubernetes_validate", "--strict", "--kubernetes-version"]
+    environment = {**os.environ, "PYTHONPATH": str(kubernetes_validate)}
+    for version in ("1.27", "1.37"):
+        command = [*validate, version]
+        done = subprocess.run([*command, str(file)], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert subprocess.run([*command, str(wrong)], env=environment, capture_output=True).returncode != 0
+
+
+def test_what_restarts_an_unhealthy_server_asks_for_what_a_restart_mends() -> None:
+    kubernetes = (EXAMPLES / "kubernetes.yaml").read_text()
+    assert "enableServiceLinks: false" in kubernetes
+    assert "[ossec-log-server, health, --own]" in kubernetes
+    podman = (EXAMPLES / "ossec-log-server.container").read_text()
+    assert "HealthCmd=ossec-log-server health --own\nHealthInterval" in podman
+
+
+def test_the_examples_run_the_newest_image() -> None:
+    name = f"ossec-log-server:{release.find().immutable_tag}"
+    for file in (
+        ROOT / "compose.yaml",
+        EXAMPLES / "kubernetes.yaml",
+        EXAMPLES / "ossec-log-server.container",
+    ):
+        assert name in file.read_text()

@@ -1,0 +1,177 @@
+"""The pages in docs/ about a server that runs: each command works, and prints what the page says; each test that a
+page names is there.
+"""
+
+import re
+import subprocess
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import docker
+import pytest
+from docker.errors import NotFound
+
+from pipeline import image
+from pipeline.project import ROOT
+from pipeline.server import Server
+from pipeline.server import server as run_server
+from pipeline.wait import wait_until
+from tests.image.conftest import FROM_HERE
+from tests.image.support import documentation
+
+DOCS = ROOT / "docs"
+SERVER = "192.0.2.10"  # as the pages write its address
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+
+
+def translated(client: docker.DockerClient, command: str, name: str, image_name: str) -> str:
+    """A page's command for the container of that name, where the page says `ossec`."""
+    command = documentation.RELEASED.sub(image_name, command)
+    command = re.sub(
+        r"(\bdocker (?:exec|logs|restart|inspect|stop|rm|volume rm)\b[^|]*?|--name) ossec\b",
+        rf"\1 {name}",
+        command,
+    )
+    command = command.replace("-v ossec:", f"-v {name}:")
+    command = re.sub(r"-p \S+ ", "", command)  # others may use this machine's ports
+    if SERVER in command:
+        networks = client.containers.get(name).attrs["NetworkSettings"]["Networks"]
+        command = command.replace(SERVER, networks["bridge"]["IPAddress"])
+    return command
+
+
+def check(command: str, folder: Path, wanted: list[str]) -> bool:
+    """Run a command in `folder`. Raises AssertionError if it prints a wanted line not, or, where none is, fails."""
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    good = set(wanted) <= set(done.stdout.splitlines()) if wanted else done.returncode == 0
+    assert good, f"it ended with {done.returncode} and printed {done.stdout!r}, not {wanted}"
+    return True
+
+
+def try_out(client: docker.DockerClient, page: str, name: str, image_name: str, folder: Path) -> None:
+    """Do in `folder` what the page says, from its beginning to its end."""
+    for example in documentation.examples(DOCS / page):
+        example.write(folder)
+        for written, wanted in example.commands:
+            command = translated(client, written, name, image_name)
+            wait_until(
+                partial(check, command, folder, wanted),
+                timeout=20 if wanted else 0,  # what is to be seen may take a moment to come
+                what=f"`{written}` of {page}",
+                ignoring=(AssertionError,),
+            )
+
+
+@pytest.mark.parametrize("page", ["scaling.md", "troubleshooting.md"])
+def test_what_a_page_says_of_a_running_server(
+    client: docker.DockerClient, ossec_image: image.Image, page: str, tmp_path: Path
+) -> None:
+    with run_server(client, ossec_image.name, FROM_HERE) as running:
+        running.wait_listening()
+        try_out(client, page, str(running.container.name), ossec_image.name, tmp_path)
+
+
+@pytest.fixture
+def name(client: docker.DockerClient) -> Iterator[str]:
+    """A name for the container and the volume that a page makes; both are gone at the end."""
+    made = f"ossec-log-server-{uuid.uuid4().hex[:12]}"
+    yield made
+    for kind in (client.containers, client.volumes):
+        try:
+            kind.get(made).remove(force=True)
+        except NotFound:
+            continue
+
+
+def test_tls_is_set_up_as_its_page_says(
+    client: docker.DockerClient, ossec_image: image.Image, name: str, tmp_path: Path
+) -> None:
+    try_out(client, "tls.md", name, ossec_image.name, tmp_path)
+
+
+def test_retention_is_set_as_its_page_says(
+    client: docker.DockerClient, ossec_image: image.Image, name: str, tmp_path: Path
+) -> None:
+    try_out(client, "retention.md", name, ossec_image.name, tmp_path)
+    running = Server(client.containers.get(name))
+    running.wait_listening()
+    assert "/housekeeping\x0090\x0010737418240\x00" in running.run(
+        "bash", "-c", "cat /proc/[0-9]*/cmdline || true"
+    )
+    assert running.run("date", "+%Z").strip() in ("CET", "CEST")
+
+
+def test_readme_s_commands_work_on_a_server_that_is_started_as_it_says(
+    client: docker.DockerClient, ossec_image: image.Image, name: str, tmp_path: Path
+) -> None:
+    shown = (ROOT / "README.md").read_text().replace("\\\n", "").splitlines()
+    [start] = [line.strip() for line in shown if line.startswith("    docker run -d --name ossec ")]
+    inside = [line.strip() for line in shown if line.startswith(("    docker exec ossec ", "    logger "))]
+    assert len(inside) >= 3
+    check(translated(client, start, name, ossec_image.name), tmp_path, [])
+    ready = translated(client, "docker exec ossec ossec-log-server ready", name, ossec_image.name)
+    wait_until(partial(check, ready, tmp_path, []), 30, what="the server", ignoring=(AssertionError,))
+    for command in inside:
+        check(translated(client, command, name, ossec_image.name), tmp_path, [])
+
+
+def test_the_tests_that_the_security_model_names_are_there() -> None:
+    named = TEST.findall((DOCS / "security.md").read_text())
+    assert len(named) > 20
+    for file, function in named:
+        assert f"\ndef {function}(" in (ROOT / file).read_text(), f"{file} has no {function}"
+
+
+@pytest.mark.parametrize("page", [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "examples" / "README.md"])
+def test_no_link_to_a_file_is_dead(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / link).exists(), link
+
+
+NAMES = ("ossec", "full", "old")  # of the containers and volumes on the page
+
+
+@pytest.fixture
+def names(client: docker.DockerClient) -> Iterator[dict[str, str]]:
+    """Names of this test's own for those of the page. What has them is gone at the end."""
+    made = {name: f"ossec-log-server-{uuid.uuid4().hex[:12]}" for name in NAMES}
+    yield made
+    for name in made.values():
+        for kind in (client.containers, client.volumes):
+            try:
+                kind.get(name).remove(force=True)
+            except NotFound:
+                continue
+
+
+def test_each_first_mistake_prints_the_line_of_its_page(
+    client: docker.DockerClient, ossec_image: image.Image, names: dict[str, str], tmp_path: Path
+) -> None:
+    sections = documentation.examples(DOCS / "first-mistakes.md")
+    assert [section.title.partition(".")[0] for section in sections] == [str(n) for n in range(1, 11)]
+    for section in sections:
+        assert any("exit " in line for _, wanted in section.commands for line in wanted)
+        section.write(tmp_path)
+        for written, wanted in section.commands:
+            command = documentation.RELEASED.sub(ossec_image.name, written)
+            for name, own in names.items():
+                command = re.sub(
+                    rf"((?:-v|--name|exec|container:|size=512k) ?){name}\b", rf"\1{own}", command
+                )
+                wanted = [re.sub(rf"(volume |-v ){name}\b", rf"\1{own}", line) for line in wanted]
+            wait_until(
+                partial(check, command, tmp_path, wanted),
+                timeout=30 if " ready" in command else 0,
+                what=f"`{written}`",
+                ignoring=(AssertionError,) if " ready" in command else (),
+            )

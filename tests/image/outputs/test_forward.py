@@ -1,0 +1,267 @@
+"""Alerts to a forward target: each way and form, and whom they are not given to; metrics."""
+
+import json
+import re
+import ssl
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from pipeline import image
+from pipeline.server import Server, gateway, network
+from pipeline.server import server as run_server
+from pipeline.wait import wait_until
+from tests import loopback
+from tests.image.conftest import FROM_HERE
+from tests.image.support.alerts import attack, numbers_in, printed, to, wait_for
+from tests.image.support.collector import Collector
+from tests.image.support.ledger import DATA, address, numbered, send
+
+FOLDER = "/etc/ossec-log-server/forward"
+RFC_5424 = re.compile(r"<132>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (\S+) ossec-log-server - alert - (\{.*\})")
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = loopback.certificates(tmp_path_factory.mktemp("tls"), receiver="localhost", client="localhost")
+    loopback.certificate(folder, "stranger")
+    return folder
+
+
+def tls_context(certificates: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "receiver.crt", certificates / "receiver.key")
+    context.load_verify_locations(certificates / "ca.crt")
+    context.verify_mode = ssl.CERT_REQUIRED  # which the client's is shown to
+    return context
+
+
+def mounted(certificates: Path, **files: str) -> list[str]:
+    return [f"{certificates / file}:{FOLDER}/{name.replace('_', '.')}:ro" for name, file in files.items()]
+
+
+OWN = {"tls_crt": "client.crt", "tls_key": "client.key"}
+
+
+@pytest.mark.parametrize(
+    ("way", "form"),
+    [("tcp", "syslog"), ("tcp", "json"), ("tls", "syslog"), ("tls", "json"), ("relp", "syslog")],
+)
+def test_each_way_and_form_is_what_a_target_expects(
+    client: docker.DockerClient, built: image.Image, certificates: Path, way: str, form: str
+) -> None:
+    with network(client) as net:
+        tls = tls_context(certificates) if way == "tls" else None
+        with Collector(gateway(net), tls, way == "relp") as collector:
+            settings = to(collector, way, OSSEC_FORWARD_FORMAT=form)
+            settings["OSSEC_FORWARD"] = settings["OSSEC_FORWARD"].replace(gateway(net), "localhost")
+            options: dict[str, Any] = {"network": net.name, "extra_hosts": {"localhost": gateway(net)}}
+            volumes = mounted(certificates, ca_crt="ca.crt", **OWN) if tls else []
+            with run_server(client, built.name, settings, volumes=volumes, **options) as server:
+                server.wait_listening()
+                attack(server, "form", range(20))
+                count = len(wait_for("stdout", lambda: printed(server), "form", 20))
+                assert server.stop() == 0  # which hands on what is left
+                assert count == 20
+            got = collector.frames if (way, form) == ("tls", "syslog") else collector.lines
+    assert sorted(numbers_in(got, "form")) == list(range(20))
+    for line in got:
+        if form == "syslog":
+            found = RFC_5424.fullmatch(line)
+            assert found, line
+            assert found[2] == server.container.id[:12] if server.container.id else None
+            assert json.loads(found[3])["rule"]["level"] > 0
+        else:
+            assert json.loads(line)["rule"]["level"] > 0
+
+
+@pytest.mark.parametrize(
+    ("files", "host", "why"),
+    [
+        ({"ca_crt": "stranger.crt"}, "localhost", "self-signed certificate|unable to get local issuer"),
+        ({}, "localhost", "self-signed certificate|unable to get local issuer"),  # of the public CAs, none
+        ({"ca_crt": "ca.crt"}, "receiver.example", "hostname mismatch"),
+    ],
+)
+def test_a_target_that_is_not_the_one_gets_no_alert(
+    client: docker.DockerClient,
+    standin_image: image.Image,
+    certificates: Path,
+    files: dict[str, str],
+    host: str,
+    why: str,
+) -> None:
+    with network(client) as net, Collector(gateway(net), tls_context(certificates)) as collector:
+        settings = {**FROM_HERE, "OSSEC_FORWARD": f"tls://{host}:{collector.address[1]}"}
+        options: dict[str, Any] = {"network": net.name, "extra_hosts": {host: gateway(net)}}
+        volumes = mounted(certificates, **OWN, **files)
+        with run_server(client, standin_image.name, settings, volumes=volumes, **options) as server:
+            server.wait_listening()
+            attack(server, "secret", range(1))
+            wait_until(
+                lambda: re.search(f"takes no alerts, so they wait: TLS: .*({why})", server.log()),
+                20,
+                what="the reason",
+            )
+        assert not collector.received
+
+
+@pytest.mark.parametrize("way", ["relp", "tls"])
+def test_another_server_of_this_image_takes_them(
+    client: docker.DockerClient, built: image.Image, certificates: Path, way: str
+) -> None:
+    """What one sends by RELP and TLS, another takes."""
+    inbound = [
+        f"{certificates / file}:/etc/ossec-log-server/tls/{name}:ro"
+        for name, file in (("tls.crt", "receiver.crt"), ("tls.key", "receiver.key"), ("ca.crt", "ca.crt"))
+    ]
+    with network(client) as net:
+        taking = {"OSSEC_RELP": "yes", **FROM_HERE}
+        with run_server(client, built.name, taking, network=net.name, volumes=inbound) as second:
+            second.wait_listening()
+            port = 2514 if way == "relp" else 6514
+            first_settings = {**FROM_HERE, "OSSEC_FORWARD": f"{way}://localhost:{port}"}
+            options: dict[str, Any] = {"network": net.name, "extra_hosts": {"localhost": address(second)}}
+            outbound = mounted(certificates, ca_crt="ca.crt", **OWN)
+            with run_server(client, built.name, first_settings, volumes=outbound, **options) as first:
+                first.wait_listening()
+                attack(first, "chain", range(200))
+                archive = (
+                    f"grep -oaE 'chain[0-9]{{6}} from' {DATA}/logs/archives/archives.log | sort -u | wc -l"
+                )
+                wait_until(
+                    lambda: second.run("bash", "-c", archive).strip() == "200", 30, what="200 alerts there"
+                )
+                host = first.run("hostname").strip()
+                line = second.run("bash", "-c", f"grep -m1 chain000000 {DATA}/logs/archives/archives.log")
+                assert f" {host} ossec-log-server: {{" in line
+
+
+WRONG: list[tuple[str, str, dict[str, str]]] = [
+    ("OSSEC_ALERTS_STDOUT", "perhaps", {}),
+    ("OSSEC_FORWARD", "192.0.2.1:514", {}),
+    ("OSSEC_FORWARD", "udp://192.0.2.1:514", {}),
+    ("OSSEC_FORWARD", "tcp://192.0.2.1", {}),
+    ("OSSEC_FORWARD", "tcp://192.0.2.1:0", {}),
+    ("OSSEC_FORWARD", "relp://2001:db8::1:2514", {}),
+    ("OSSEC_FORWARD", 'tcp://host";evil:514', {}),
+    ("OSSEC_FORWARD_FORMAT", "xml", {}),
+    ("OSSEC_METRICS_PORT", "metrics", {}),
+    ("OSSEC_METRICS_PORT", "65536", {}),
+    ("OSSEC_METRICS_PORT", "6514", {}),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "others"), WRONG)
+def test_a_wrong_setting_is_one_line_and_exit_78(
+    client: docker.DockerClient, standin_image: image.Image, variable: str, value: str, others: dict[str, str]
+) -> None:
+    with run_server(client, standin_image.name, {**others, variable: value}) as server:
+        assert server.exit_code() == 78
+        [line] = server.log().splitlines()
+        assert line.startswith(f"ossec-log-server: {variable}: ")
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        ({"ca_crt": "client.key"}, f"{FOLDER}/ca.crt: it holds no CERTIFICATE in PEM form"),
+        ({"ca_crt": "ca.crt", "tls_crt": "client.crt"}, f"{FOLDER}/tls.key: there is no such file"),
+    ],
+)
+def test_a_wrong_certificate_is_one_line_and_exit_78(
+    client: docker.DockerClient,
+    standin_image: image.Image,
+    certificates: Path,
+    files: dict[str, str],
+    complaint: str,
+) -> None:
+    volumes = mounted(certificates, **files)
+    with run_server(
+        client, standin_image.name, {"OSSEC_FORWARD": "tls://logs:6514"}, volumes=volumes
+    ) as server:
+        assert server.exit_code() == 78
+        [line] = server.log().splitlines()
+        assert complaint in line
+
+
+@pytest.mark.parametrize("daemon", ["ossec-forward", "mini_httpd"])
+def test_a_killed_daemon_ends_the_container(
+    client: docker.DockerClient, standin_image: image.Image, daemon: str
+) -> None:
+    settings = {"OSSEC_FORWARD": "tcp://192.0.2.1:514", "OSSEC_METRICS_PORT": "9514"}
+    with run_server(client, standin_image.name, settings) as server:
+        server.wait_listening()
+        server.kill(daemon)
+        assert server.exit_code() == 137
+        assert f"ossec-log-server: {daemon} (PID " in server.log()
+
+
+SAMPLE = re.compile(r"(ossec_log_server_[a-z_]+)(?:\{([a-z]+)=\"([^\"\\]*)\"\})? (\d+)")
+
+
+def parsed(text: str) -> dict[tuple[str, str], int]:
+    """Prometheus' text format, strictly: each metric has its HELP and TYPE before all its samples, once."""
+    samples: dict[tuple[str, str], int] = {}
+    metric = ""
+    seen: set[str] = set()
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            _, _, metric, help_text = line.split(" ", 3)
+            assert metric not in seen, line
+            assert help_text
+            seen.add(metric)
+        elif line.startswith("# TYPE "):
+            assert line == f"# TYPE {metric} {'counter' if metric.endswith('_total') else 'gauge'}"
+        else:
+            found = SAMPLE.fullmatch(line)
+            assert found, line
+            assert found[1] == metric, line
+            assert (metric, found[3] or "") not in samples, line
+            samples[metric, found[3] or ""] = int(found[4])
+    return samples
+
+
+def test_metrics_are_the_counters_as_prometheus_reads_them(
+    client: docker.DockerClient, built: image.Image
+) -> None:
+    with run_server(client, built.name, {**FROM_HERE, "OSSEC_METRICS_PORT": "9514"}) as server:
+        server.wait_listening()
+        attack(server, "count", range(30))
+        send(address(server), numbered("more", range(20)))
+
+        def get(path: str) -> tuple[str, str]:
+            with urllib.request.urlopen(f"http://{address(server)}:9514{path}", timeout=20) as answer:
+                return answer.headers["Content-Type"], answer.read().decode()
+
+        def scrape() -> dict[str, int]:
+            kind, text = get("/metrics")
+            assert kind == "text/plain; version=0.0.4; charset=utf-8"
+            assert re.search(r'^ossec_log_server_info\{version="\d+\.\d+\.\d+"\} 1$', text, re.MULTILINE)
+            return {
+                f"{name.removeprefix('ossec_log_server_')} {label}".strip(): n
+                for (name, label), n in parsed(text).items()
+            }
+
+        def counted() -> dict[str, int] | None:
+            found = scrape()
+            return (
+                found
+                if found["received_total tcp"] >= 50 and found["output_alerts_total stdout"] >= 30
+                else None
+            )
+
+        found = wait_until(counted, 30, what="the counts")
+        counters = server.counters()
+        assert len(found) == len(counters) + 2  # the version and the time of the start
+        assert (found["alerts_total"], found["udp_lost_total"]) == (counters["alerts"], 0)
+        assert "/metrics" in get("/")[1]
+        text = server.run("ossec-log-server", "counters", "--prometheus")
+        assert {name for name, _ in parsed(text)} == {name for name, _ in parsed(get("/metrics")[1])}
+
+
+def test_no_port_is_open_for_metrics_unless_asked_for(server: Server) -> None:
+    assert "mini_httpd" not in server.processes()

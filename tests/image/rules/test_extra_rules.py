@@ -1,0 +1,73 @@
+"""The image's own decoders and rules: a table of lines for each kind of application, and what they add up to."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import image
+from pipeline.rules import detect
+
+TABLES = {
+    path.stem: tomllib.loads(path.read_text())
+    for path in Path(__file__).with_name("applications").glob("*.toml")
+}
+NEAR = "Nov 26 06:00:00 web1 app[812]: "
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_each_line_gets_its_rule_and_the_right_one_is_blamed(ossec_image: image.Image, name: str) -> None:
+    rows: list[dict[str, Any]] = TABLES[name]["alerts"]
+    quiet: list[str] = TABLES[name]["quiet"]
+    found = detect.logtest(ossec_image.name, [*(row["line"] for row in rows), *quiet])
+    got = [
+        {
+            "rule": one.rule,
+            "level": one.level,
+            **({"user": one.user} if one.user else {}),
+            "source": one.source,
+            "line": row["line"],
+        }
+        for one, row in zip(found, rows, strict=False)
+    ]
+    assert got == rows
+    assert [line for one, line in zip(found[len(rows) :], quiet, strict=True) if one.noticed] == []
+
+
+def test_what_repeats_is_more_than_its_parts(ossec_image: image.Image) -> None:
+    def rules(lines: list[str]) -> list[int]:
+        return [one.rule for one in detect.logtest(ossec_image.name, [NEAR + line for line in lines])]
+
+    one_source = [f"bad password for user u{n}, ip=203.0.113.9" for n in range(8)]
+    assert rules(one_source).count(110110) == 1
+    one_user = [f"bad password for user dave, ip=203.0.113.{n}" for n in range(12)]
+    assert rules(one_user).count(110111) == 1
+    many = [f"bad password for user u{n}, ip=203.0.113.{n}" for n in range(12)]
+    assert not {110110, 110111} & set(rules(many))
+    success = "user dave successfully logged in from "
+    assert rules([*one_source, f"{success}203.0.113.9"])[-1] == 110510
+    assert rules([*one_source, f"{success}192.0.2.20"])[-1] == 110500
+
+
+def test_a_login_that_pam_and_sshd_both_tell_of_counts_once(ossec_image: image.Image) -> None:
+    pam = (
+        "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9"
+    )
+    sshd = "Failed password for root from 203.0.113.9 port {} ssh2"
+    lines = [
+        f"Nov 26 06:00:00 web1 sshd[{n}]: {text}" for n in range(5) for text in (pam, sshd.format(40000 + n))
+    ]
+    assert {one.level for one in detect.logtest(ossec_image.name, lines)} == {3, 5}
+
+
+def test_without_the_layer_it_is_upstreams_engine(ossec_image: image.Image) -> None:
+    lines = [row["line"] for row in TABLES["families"]["alerts"]]
+    found = detect.logtest(ossec_image.name, lines, ["-e", "OSSEC_EXTRA_RULES=no"])
+    assert {one.source for one in found} == {None}
+    assert not [one for one in found if 110000 <= one.rule < 120000]
+    # Nor is a web server's log behind a syslog header decoded.
+    [web] = detect.logtest(
+        ossec_image.name, [TABLES["nginx"]["alerts"][-1]["line"]], ["-e", "OSSEC_EXTRA_RULES=no"]
+    )
+    assert web.decoder in (None, "(null)")  # before 4.2.0 it says nothing of none

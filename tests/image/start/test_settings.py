@@ -1,0 +1,271 @@
+"""Settings as people write them: sizes, files of other systems, networks, certificates. What `check` passes, starts."""
+
+import subprocess
+from pathlib import Path
+
+import docker
+import pytest
+
+from pipeline import image
+from pipeline.server import server as run_server
+from tests.image.conftest import FROM_HERE
+from tests.image.start.test_awkward import QUIET, refused, works
+from tests.image.start.test_configuration import mounted
+
+SIZES = [
+    ("OSSEC_QUEUE_DISK", "17179869184g", "'17179869184g' is more than 1024t; write for example 500m or 2g"),
+    ("OSSEC_QUEUE_DISK", "99999999999999999999", "is not a size; write for example"),
+    ("OSSEC_QUEUE_DISK", "1k", "'1k' is less than 1.0M; write for example 500m or 2g"),
+    ("OSSEC_QUEUE_DISK", "0", "is less than"),
+    ("OSSEC_QUEUE_DISK", "-5m", "is not a size"),
+    ("OSSEC_RETENTION_BYTES", "999999999999g", "is more than 1024t; write for example 10g"),
+    ("OSSEC_RETENTION_BYTES", "8 589934592 g", "is more than 1024t"),
+    ("OSSEC_RETENTION_DAYS", "100000", "is not a number of days; write for example 90"),
+    ("OSSEC_METRICS_PORT", "99999", "is not a port; write a number from 1 to 65535"),
+    ("OSSEC_METRICS_PORT", "18446744073709551617", "is not a port"),
+    ("OSSEC_SYSLOG_PORT", "0", "is not a port"),
+    ("OSSEC_LOG_ALERT_LEVEL", "07", "is not an alert level; write a number from 0 to 16"),
+    ("TZ", "Middle/Earth", "is not a time zone; write one of the tz database, such as Europe/Berlin"),
+    ("TZ", "Europe", "is not a time zone"),
+    ("OSSEC_RELP", "true", "is not one of its values; write one of: yes no"),
+    ("OSSEC_FORWARD", "https://example.org", "is not where alerts can be sent; write tcp://host:port"),
+    ("OSSEC_FORWARD", "tcp://example.org:0", "is not a port"),
+    ("OSSEC_ALLOWED_IPS", " ", "write"),
+    ("OSSEC_ALLOWED_IPS", "10.0.0.0/8,,192.0.2.1", "write"),
+    ("OSSEC_ALLOWED_IPS", "syslog.example.org", "write"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "words"), SIZES)
+@pytest.mark.parametrize("command", [[], ["check"]], ids=["server", "check"])
+def test_a_value_out_of_bounds_is_one_line(
+    client: docker.DockerClient,
+    ossec_image: image.Image,
+    variable: str,
+    value: str,
+    words: str,
+    command: list[str],
+) -> None:
+    with run_server(client, ossec_image.name, {variable: value}, command) as server:
+        assert refused(server, 78, words).startswith(f"ossec-log-server: {variable}: ")
+
+
+def test_sizes_with_any_suffix_are_taken(client: docker.DockerClient, ossec_image: image.Image) -> None:
+    for value in ("500M", "1GB", "64MiB", "1t", "1073741824"):
+        settings = {"OSSEC_QUEUE_DISK": value, "OSSEC_RETENTION_BYTES": value}
+        with run_server(client, ossec_image.name, settings, ["check"]) as server:
+            assert server.exit_code() == 0, server.log()
+
+
+BOM, UTF_16 = "\ufeff".encode(), "utf-16-le"
+FILES = [
+    (BOM + b"3\n", 0, "begins with a byte order mark, which is left out; save it as UTF-8 without one"),
+    (b"3\r\n", 0, "ends in CR LF, and the CR is left out; save it with the line ends of Unix"),
+    ("\ufeff3\n".encode(UTF_16), 78, "holds a NUL byte, as UTF-16 does; save it as plain UTF-8"),
+    ("\ufeff\u4e09".encode(UTF_16), 78, "is UTF-16; save it as plain UTF-8"),
+    (b"3\0\n", 78, "holds a NUL byte"),
+    (b"3" * ((4 << 20) + 1), 78, "is larger than 4 MiB; name the right file"),
+    (b"3", 0, ""),
+    (b"3\n", 0, ""),
+]
+
+
+@pytest.mark.parametrize(("content", "code", "words"), FILES)
+def test_a_value_s_file_of_another_system_is_told_of(
+    client: docker.DockerClient,
+    ossec_image: image.Image,
+    tmp_path: Path,
+    content: bytes,
+    code: int,
+    words: str,
+) -> None:
+    file = tmp_path / "level"
+    file.write_bytes(content)
+    settings = {"OSSEC_LOG_ALERT_LEVEL_FILE": "/etc/level"}
+    volumes = {str(file): {"bind": "/etc/level", "mode": "ro"}}
+    with run_server(client, ossec_image.name, settings, ["check"], volumes=volumes) as server:
+        assert server.exit_code() == code, server.log()
+        own = [line for line in server.log().splitlines() if "OSSEC_LOG_ALERT_LEVEL_FILE: " in line]
+        assert len(own) == bool(words)
+        assert all(f"OSSEC_LOG_ALERT_LEVEL_FILE: /etc/level {words}" in line for line in own)
+
+
+def test_ten_thousand_networks_from_a_file(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path
+) -> None:
+    networks = [f"10.{n >> 8}.{n & 255}.0/24" for n in range(10_000)]
+    here = FROM_HERE["OSSEC_ALLOWED_IPS"]
+    volumes = mounted(
+        tmp_path, {"/etc/networks.txt": "\n".join([*networks, here.replace(",", " , ")]) + "\n"}
+    )
+    settings = {"OSSEC_ALLOWED_IPS_FILE": "/etc/networks.txt"}
+    with run_server(client, ossec_image.name, settings, volumes=volumes, healthcheck=QUIET) as server:
+        works(server)
+        assert len(server.run("cat", "/run/ossec/networks").split()) >= 10_003
+
+
+OWN = "/etc/ossec-log-server"
+RULES = (
+    '<group name="local,">\n<rule id="100001" level="5"><if_sid>5716</if_sid>'
+    "<description>Mine.</description></rule>\n</group>\n"
+)
+# A file of the user's, and what is said of it; nothing where it is harmless.
+FOREIGN = {
+    "a list with a mark": ("lists/own", BOM + b"192.0.2.7:x\n", "line 1: it begins with a byte order mark; save it"),
+    "a list of UTF-16": ("lists/own", "192.0.2.7:x\n".encode(UTF_16), ": it holds a NUL byte, as UTF-16 does; save it"),
+    "a list with CR LF": ("lists/own", b"192.0.2.7:x\r\n198.51.100.:y\r\n", None),
+    "rules with a mark": ("local_rules.xml", BOM + RULES.encode(), "line 1: it begins with a byte order mark"),
+    "rules of UTF-16": ("local_rules.xml", ("\ufeff" + RULES).encode(UTF_16), ": it holds a NUL byte, as"),
+    "rules with CR LF": ("local_rules.xml", RULES.replace("\n", "\r\n").encode(), None),
+    "a fragment with CR LF": ("conf.d/a.conf", b"<alerts>\r\n<log_alert_level>3</log_alert_level></alerts>\r\n", None),
+    "options with CR LF": ("local_internal_options.conf", b"# mine\r\nmaild.full_subject=1\r\n", None),
+    "options with a mark": ("local_internal_options.conf", BOM + b"maild.full_subject=1\n", "line 1: it begins with a"),
+    "an empty certificate": ("forward/tls.crt", b"", ": it holds no CERTIFICATE in PEM form; mount one that does"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_file_of_another_system_is_taken_or_named(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path, what: str
+) -> None:
+    name, content, words = FOREIGN[what]
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    volumes = {str(file): {"bind": f"{OWN}/{name}", "mode": "ro"}}
+    settings = {**FROM_HERE, "OSSEC_FORWARD": "tls://192.0.2.1:6514"}
+    with run_server(client, ossec_image.name, settings, volumes=volumes, healthcheck=QUIET) as server:
+        if words:
+            refused(server, 78, f"{OWN}/{name}{'' if words[0] == ':' else ' '}{words}")
+        else:
+            works(server)
+
+
+def test_a_list_with_cr_lf_is_looked_up_without_the_cr(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path
+) -> None:
+    rule = (
+        '<group name="local,"><rule id="100200" level="9"><if_sid>5716</if_sid>'
+        '<list field="srcip" lookup="address_match_key">lists/own</list><description>x</description></rule></group>'
+    )
+    volumes = mounted(tmp_path, {f"{OWN}/lists/own": "192.0.2.7:\r\n", f"{OWN}/local_rules.xml": rule})
+    line = "Nov 23 04:50:00 web sshd[1]: Failed password for bob from 192.0.2.7 port 22 ssh2"
+    with run_server(client, ossec_image.name, {}, ["logtest", line], volumes=volumes) as server:
+        assert server.exit_code() == 0
+        assert b"Rule id: '100200'" in server.container.logs()
+
+
+def openssl(folder: Path, *words: str) -> None:
+    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two certificates and their keys, one of them encrypted, and one that has expired."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for name in ("a", "b"):
+        new = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-days", "30"]
+        openssl(folder, *new, "-keyout", f"{name}.key", "-out", f"{name}.crt")
+    openssl(folder, "pkey", "-in", "a.key", "-aes128", "-passout", "pass:x", "-out", "encrypted.key")
+    openssl(folder, "rsa", "-in", "a.key", "-aes128", "-passout", "pass:x", "-traditional", "-out", "old.key")
+    openssl(folder, "x509", "-in", "a.crt", "-outform", "DER", "-out", "der.crt")
+    text = (folder / "a.crt").read_text()
+    (folder / "broken.crt").write_text(text.replace("\nMII", "\nAAA"))
+    (folder / "mark.crt").write_text("\ufeff" + text)
+    (folder / "crlf.crt").write_text(text.replace("\n", "\r\n"))
+    (folder / "crlf.key").write_text((folder / "a.key").read_text().replace("\n", "\r\n"))
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    return folder
+
+
+PAIRS = [
+    ("a.crt", "a.key", ""),
+    ("crlf.crt", "crlf.key", ""),
+    ("a.crt", "b.key", "tls.key: it is not the key of /etc/ossec-log-server/forward/tls.crt; mount the two"),
+    ("a.crt", "encrypted.key", "tls.key: the key is encrypted"),
+    ("a.crt", "old.key", "tls.key: the key is encrypted"),
+    ("a.crt", "a.crt", "tls.key: it holds no PRIVATE KEY in PEM form"),
+    ("a.key", "a.key", "tls.crt: it holds no CERTIFICATE in PEM form"),
+    ("broken.crt", "a.key", "tls.crt: its CERTIFICATE cannot be read by OpenSSL"),
+    ("der.crt", "a.key", "tls.crt: it is not text in PEM form; if it is DER, convert it"),
+]
+
+
+@pytest.mark.parametrize(("certificate", "key", "words"), PAIRS)
+def test_a_certificate_and_a_key_that_do_not_serve_are_named(
+    client: docker.DockerClient, ossec_image: image.Image, pairs: Path, certificate: str, key: str, words: str
+) -> None:
+    files = {certificate: "tls.crt", key: "tls.key"} if certificate != key else {}
+    volumes = [f"{pairs / name}:{OWN}/forward/{place}:ro" for name, place in files.items()]
+    if not files:  # one file at two places
+        volumes = [f"{pairs / key}:{OWN}/forward/{place}:ro" for place in ("tls.crt", "tls.key")]
+    settings = {"OSSEC_FORWARD": "tls://192.0.2.1:6514"}
+    for command in ([], ["check"]):
+        with run_server(
+            client, ossec_image.name, settings, command, volumes=volumes, healthcheck=QUIET
+        ) as server:
+            if words:
+                refused(server, 78, words)
+            elif command:
+                assert server.exit_code() == 0, server.log()
+            else:
+                server.wait_listening()
+
+
+@pytest.mark.parametrize(
+    ("folder", "settings", "words"),
+    [
+        ("tls", {}, "tls/tls.crt: is not there; TLS needs it"),
+        (
+            "forward",
+            {"OSSEC_FORWARD": "tls://192.0.2.1:6514"},
+            "ca.crt: it is a link to '/nowhere', where",
+        ),
+    ],
+)
+def test_a_link_to_nothing_is_no_missing_file(
+    client: docker.DockerClient,
+    ossec_image: image.Image,
+    tmp_path: Path,
+    folder: str,
+    settings: dict[str, str],
+    words: str,
+) -> None:
+    own = tmp_path / "own"
+    (own / folder).mkdir(parents=True)
+    (own / folder / "ca.crt").symlink_to("/nowhere")
+    volumes = {str(own): {"bind": OWN, "mode": "ro"}}
+    with run_server(client, ossec_image.name, settings, ["check"], volumes=volumes) as server:
+        refused(server, 78, words)
+
+
+@pytest.mark.parametrize("folder", ["tls", "smtp", "forward", "conf.d", "rules", "lists"])
+def test_a_folder_that_cannot_be_searched_is_named(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path, folder: str
+) -> None:
+    own = tmp_path / "own"
+    (own / folder).mkdir(parents=True)
+    (own / folder).chmod(0o600)
+    volumes = {str(own): {"bind": OWN, "mode": "ro"}}
+    with run_server(client, ossec_image.name, {}, ["check"], volumes=volumes) as server:
+        refused(server, 78, f"{OWN}/{folder}", "cannot be", "UID 10514")
+
+
+def test_a_check_that_was_killed_says_so(client: docker.DockerClient, ossec_image: image.Image) -> None:
+    """As the kernel does where memory runs out."""
+    script = (
+        "(while :; do for p in /proc/[0-9]*; do read -r name < $p/comm && [[ $name == ossec-analysisd ]] && "
+        "kill -KILL ${p#/proc/} && exit; done; done) 2>/dev/null & exec ossec-log-server check"
+    )
+    with run_server(client, ossec_image.name, entrypoint=["bash", "-c", script]) as server:
+        refused(
+            server, 71, "ossec-analysisd: its check of the configuration was ended by signal 9 (KILL); give"
+        )
+
+
+@pytest.mark.parametrize("owner", ["root", "0:0", "10514", "99999999999:0", "1:1:1"])
+def test_upgrade_wants_numbers_of_a_user(
+    client: docker.DockerClient, ossec_image: image.Image, owner: str
+) -> None:
+    with run_server(client, ossec_image.name, {}, ["upgrade", owner], user="0", cap_drop=[]) as server:
+        refused(server, 64, f"upgrade: '{owner}' is not a user and a group; write numbers, such as 10514:0")

@@ -1,0 +1,144 @@
+"""How it starts: without rights, as anybody, and not at all where a setting is wrong."""
+
+import docker
+import pytest
+
+from pipeline import image
+from pipeline.server import Server, syslog
+from pipeline.server import server as run_server
+from pipeline.wait import wait_until
+from tests.image.conftest import FROM_HERE
+from tests.image.support.ledger import DATA
+
+
+def test_no_process_is_root_or_holds_a_capability(server: Server) -> None:
+    statuses = server.run("bash", "-c", "cat /proc/[0-9]*/status")
+    rows = [line.split() for line in statuses.splitlines()]
+    uids = {uid for row in rows if row and row[0] == "Uid:" for uid in row[1:]}
+    capabilities = {row[1] for row in rows if row and row[0] in ("CapEff:", "CapPrm:", "CapBnd:")}
+    assert uids == {"10514"}
+    assert capabilities == {"0000000000000000"}
+
+
+def test_the_daemons_are_direct_children_of_pid_1(server: Server) -> None:
+    processes = server.processes()
+    for name in ("ossec-intake", "ossec-output", "ossec-analysisd", "ossec-monitord"):
+        assert server.run("grep", "PPid", f"/proc/{processes[name]}/status").split() == ["PPid:", "1"], name
+
+
+@pytest.mark.parametrize("user", ["54321", "0:0"])
+def test_runs_as_any_uid(client: docker.DockerClient, built: image.Image, user: str) -> None:
+    # As root it needs the right to become somebody else, which Docker gives by default.
+    with run_server(
+        client, built.name, FROM_HERE, user=user, cap_drop=[] if user == "0:0" else ["ALL"]
+    ) as running:
+        running.wait_listening()
+        uids = running.run("bash", "-c", "grep -h ^Uid: /proc/1/status").split()
+        assert uids[1] == ("10514" if user == "0:0" else user)
+        syslog.send_tcp(*running.tcp, [syslog.message("Failed password for x from 203.0.113.1 port 2 ssh2")])
+        wait_until(lambda: [a for a in running.alerts() if a["rule"]["sidid"] == 5716], 20, what="the alert")
+        assert running.stop() == 0, running.log()
+
+
+def test_root_without_the_right_to_leave_is_refused(client: docker.DockerClient, built: image.Image) -> None:
+    with run_server(client, built.name, user="0") as running:
+        assert running.exit_code() == 77
+        assert "leave out --user 0" in running.log()
+
+
+def test_a_volume_that_cannot_be_written_is_named(client: docker.DockerClient, built: image.Image) -> None:
+    with run_server(client, built.name, user="54321:54321") as running:
+        assert running.exit_code() == 73
+        assert running.log().startswith("ossec-log-server: /var/ossec/data: cannot be written by UID 54321")
+
+
+MAIL = {
+    "OSSEC_EMAIL_NOTIFICATION": "yes",
+    "OSSEC_EMAIL_TO": "a@example.org",
+    "OSSEC_EMAIL_FROM": "b@example.org",
+    "OSSEC_SMTP_SERVER": "mail.example.org",
+}
+WRONG = [
+    ("OSSEC_EMAIL_NOTIFICATION", "maybe", {}),
+    ("OSSEC_SYSLOG_PROTOCOL", "sctp", {}),
+    ("OSSEC_SYSLOG_PORT", "0", {}),
+    ("OSSEC_SYSLOG_PORT", "65536", {}),
+    ("OSSEC_SYSLOG_PORT", "syslog", {}),
+    ("OSSEC_SYSLOG_PORT", "6514", {}),
+    ("OSSEC_MAX_CONNECTIONS", "0", {}),
+    ("OSSEC_MAX_CONNECTIONS", "many", {}),
+    ("OSSEC_MAX_CONNECTIONS_PER_SOURCE", "1000000", {}),
+    ("OSSEC_ALLOWED_IPS", "10.0.0.0/33", {}),
+    ("OSSEC_ALLOWED_IPS", "fe80::1%nothing", {}),
+    ("OSSEC_ALLOWED_IPS", "10.0.0.0/8,,192.0.2.1", {}),
+    ("OSSEC_ALLOWED_IPS", "2001:db8::/129", {}),
+    ("OSSEC_ALLOWED_IPS", "example.org", {}),
+    ("OSSEC_ALLOWED_IPS", "10.0.0.1\n$ModLoad evil", {}),
+    ("OSSEC_LOG_ALERT_LEVEL", "17", {}),
+    ("OSSEC_LOG_ALERT_LEVEL", "-1", {}),
+    ("OSSEC_EMAIL_ALERT_LEVEL", "seven", {}),
+    ("OSSEC_EMAIL_TO", "nobody", MAIL),
+    ("OSSEC_EMAIL_TO", "a@example.org;b@example.org", MAIL),
+    ("OSSEC_EMAIL_TO", "", MAIL),
+    ("OSSEC_EMAIL_FROM", "a@example.org,b@example.org", MAIL),
+    ("OSSEC_EMAIL_FROM", "$(touch /tmp/x)@example.org", MAIL),
+    ("OSSEC_SMTP_SERVER", "mail.example.org:0", MAIL),
+    ("OSSEC_SMTP_SERVER", "mail.example.org:smtp", MAIL),
+    ("OSSEC_SMTP_SERVER", "a b</smtp_server>", MAIL),
+    ("OSSEC_EMAIL_TO", "root@localhost", MAIL),
+    ("OSSEC_EMAIL_TO", f"{'a' * 90}@example.org", MAIL),
+    ("OSSEC_EMAIL_MAX_PER_HOUR", "0", {}),
+    ("OSSEC_SMTP_TLS", "ssl", {}),
+    ("OSSEC_SMTP_TLS_VERIFY", "maybe", {}),
+    ("OSSEC_SMTP_USER", "a\nb", {}),
+    ("OSSEC_SMTP_PASSWORD", "a\nb", {}),
+    ("OSSEC_SMTP_PASSWORD", "", {**MAIL, "OSSEC_SMTP_USER": "a"}),
+    ("OSSEC_SMTP_USER", "", {**MAIL, "OSSEC_SMTP_PASSWORD": "a"}),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "others"), WRONG)
+def test_a_wrong_setting_is_one_line_and_exit_78(
+    client: docker.DockerClient, standin_image: image.Image, variable: str, value: str, others: dict[str, str]
+) -> None:
+    with run_server(client, standin_image.name, {**others, variable: value}) as running:
+        assert running.exit_code() == 78
+        [line] = running.log().splitlines()
+        assert line.startswith(f"ossec-log-server: {variable}: ")
+
+
+def test_values_reach_the_configuration_escaped(client: docker.DockerClient, built: image.Image) -> None:
+    tricky = "a/b=c%d~e@example.org"
+    settings = {**MAIL, "OSSEC_EMAIL_TO": f" {tricky} , z@example.org ", "OSSEC_LOG_ALERT_LEVEL": ""}
+    with run_server(client, built.name, settings) as running:
+        running.wait_listening()
+        conf = running.run("cat", "/run/ossec/ossec.conf")
+        assert f"<email_to>{tricky}</email_to>\n<email_to>z@example.org</email_to>" in conf
+        assert "<log_alert_level>1</log_alert_level>" in conf
+
+
+def test_one_protocol_only(client: docker.DockerClient, built: image.Image) -> None:
+    with run_server(client, built.name, {**FROM_HERE, "OSSEC_SYSLOG_PROTOCOL": "tcp"}) as running:
+        running.wait_listening()
+        sockets = running.run("bash", "-c", "cat /proc/net/udp /proc/net/udp6")
+        assert ":0202 " not in sockets
+
+
+# Not on the stand-in, which remembers nobody.
+def test_what_was_seen_long_ago_is_forgotten_at_the_start(
+    client: docker.DockerClient, ossec_image: image.Image, volume: str
+) -> None:
+    mounts = {volume: {"bind": DATA, "mode": "rw"}}
+    seen = f"{DATA}/queue/fts/fts-queue"
+    with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts) as first:
+        first.wait_listening()
+        first.run(
+            "bash",
+            "-c",
+            f"seq -f 'sshd  user%.0f 10.9.8.7->x' 150000 > {seen}; : > {DATA}/queue/fts/ig-queue",
+        )
+        assert first.stop() == 0, first.log()
+        first.container.start()
+        first.wait_listening()
+        lines = first.run("cat", seen).splitlines()
+        assert (len(lines), lines[-1]) == (100_000, "sshd  user150000 10.9.8.7->x")

@@ -1,0 +1,40 @@
+"""Alerts by the number: lines that make them, and what came of each where they arrive."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from pipeline.server import Server, syslog
+from pipeline.wait import WaitTimeout, wait_until
+from tests.image.conftest import FROM_HERE
+from tests.image.support.collector import Collector
+from tests.image.support.ledger import address, send
+
+
+def attack(server: Server, mark: str, numbers: Iterable[int]) -> None:
+    """Send a line that alerts for each number."""
+    lines = [f"Failed password for {mark}{n:06d} from 203.0.113.9 port 22 ssh2" for n in numbers]
+    send(address(server), [syslog.message(line).encode() for line in lines])
+
+
+def numbers_in(lines: Iterable[str], mark: str) -> Counter[int]:
+    """How often each number of `attack` is in alerts as JSON lines, whatever stands before the object."""
+    logs = [json.loads(line[line.index("{") :])["full_log"] for line in lines]
+    return Counter(int(log.partition(mark)[2][:6]) for log in logs if mark in log)
+
+
+def printed(server: Server) -> list[str]:
+    return server.container.logs(stdout=True, stderr=False).decode().splitlines()
+
+
+def wait_for(what: str, lines: Callable[[], list[str]], mark: str, count: int) -> Counter[int]:
+    """The numbers, once there are so many different ones, or after a time."""
+    with suppress(WaitTimeout):
+        wait_until(lambda: len(numbers_in(lines(), mark)) >= count, 60, 0.5, what)
+    return numbers_in(lines(), mark)
+
+
+def to(collector: Collector, way: str, **more: str) -> dict[str, str]:
+    host, port = collector.address
+    return {**FROM_HERE, "OSSEC_FORWARD": f"{way}://{host}:{port}", **more}

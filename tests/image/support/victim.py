@@ -1,0 +1,172 @@
+"""A server that is meant to fall: started again when it has, with a look at what brought it down."""
+
+import re
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Literal
+
+import docker
+from docker.errors import APIError
+
+from pipeline.server import Server, server, syslog
+from pipeline.wait import WaitTimeout, wait_until
+from tests.image.conftest import FROM_HERE
+
+PATIENCE = 60  # seconds for what was sent to be analysed
+ALERTS = "/var/ossec/logs/alerts/alerts.json"
+# Every alert is mailed, so that ossec-maild, too, gets what the engine makes of each line. Nothing takes the mail. As
+# many as may be: beyond them it reads no further.
+ENVIRONMENT = {
+    **FROM_HERE,
+    "OSSEC_EMAIL_NOTIFICATION": "yes",
+    "OSSEC_EMAIL_TO": "a@example.org",
+    "OSSEC_EMAIL_FROM": "b@example.org",
+    "OSSEC_SMTP_SERVER": "127.0.0.1:2525",
+    "OSSEC_EMAIL_ALERT_LEVEL": "1",
+    "OSSEC_EMAIL_MAX_PER_HOUR": "9999",
+}
+# Prints how far ossec-maild has read the alerts, and how many bytes there are.
+MAILD_POSITION = """
+file=/var/ossec/logs/alerts/alerts.log
+for process in /proc/[0-9]*; do
+    [[ $(<"$process/comm") == ossec-maild ]] || continue
+    descriptor=$(find -L "$process/fd" -maxdepth 1 -samefile $file -print -quit)
+    read -r _ position < "$process/fdinfo/${descriptor##*/}"
+    echo $position $(stat -Lc %s $file)
+    exit
+done 2>/dev/null
+exit 1
+"""
+# Bytes of alerts that it reads at once. Of more it reads on as their mails are queued, 90 every 5 seconds.
+AT_ONCE = 20_000
+Way = Literal["udp", "lf", "octet-counting"]
+WAYS: tuple[Way, ...] = ("udp", "lf", "octet-counting")
+FALLEN = (WaitTimeout, RuntimeError, OSError, syslog.SendError)  # how it shows that the server is not well
+
+
+class Victim:
+    """A server that is replaced when it has ended."""
+
+    def __init__(self, client: docker.DockerClient, image: str, **environment: str) -> None:
+        self.client, self.image = client, image
+        self.environment = ENVIRONMENT | environment
+        self.marks = 0
+        self.fell = ""  # why it last did not survive
+        self._start()
+
+    def _start(self) -> None:
+        self._context = server(self.client, self.image, self.environment)
+        self.server = self._context.__enter__()
+        self.server.wait_listening()
+
+    def replace(self) -> None:
+        """A new one, with nothing in it."""
+        self.close()
+        self._start()
+
+    def close(self) -> None:
+        self._context.__exit__(None, None, None)
+
+    def survives(self, lines: Sequence[bytes], ways: Iterable[Way] = WAYS, mailed: bool = False) -> bool:
+        """Whether the server analyses, or also mails, a line after these. If not, a new one takes its place."""
+        try:
+            for way in ways:
+                self.send(way, lines)
+            self.wait_mailed() if mailed else self.wait_analysed()
+        except FALLEN as why:
+            self.fell = str(why)
+            self.replace()
+            return False
+        return True
+
+    def send(self, way: Way, lines: Iterable[bytes]) -> None:
+        """Send them, and return once they are received: then they are in order with what comes after them."""
+        received = self.server.counters()["received"]
+        count = send(self.server, way, lines)
+        self._wait_for(
+            lambda: self.server.counters()["received"] >= received + count,
+            PATIENCE,
+            what="the lines to be received",
+        )
+
+    def wait_analysed(self, timeout: float = PATIENCE) -> None:
+        """Return once the alert of a line that is sent now is written: engine and writer work in order. Raises
+        RuntimeError if the server ended instead.
+        """
+        self.marks += 1
+        mark = f"segfault at {self.marks} of {id(self)}"
+        syslog.send_tcp(*self.server.tcp, [syslog.message(mark, tag="kernel")])
+        self._wait_for(
+            lambda: self._true(f"tail -n 100000 {ALERTS} | grep -qaF '{mark}'"),
+            timeout,
+            what="the next line's alert",
+        )
+
+    def wait_mailed(self) -> None:
+        """Return once ossec-maild has dealt with the alerts so far, or, behind a flood of them, has gone on reading."""
+        for _ in range(2):  # what it had read before it came to the first mark, it is done with at the second
+            self.wait_analysed()
+            before, size = self._mailed()
+
+            def reads_on(before: int = before, flood: bool = size - before > AT_ONCE) -> bool:
+                position, size = self._mailed()
+                return position >= size or (flood and position > before)
+
+            self._wait_for(reads_on, 60, what="ossec-maild to read the alerts")
+
+    def _mailed(self) -> tuple[int, int]:
+        position, size = self.server.run("timeout", "10", "bash", "-c", MAILD_POSITION).split()
+        return int(position), int(size)
+
+    def _true(self, script: str) -> bool:
+        return self.server.container.exec_run(["timeout", "10", "bash", "-c", script]).exit_code == 0
+
+    def _wait_for(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
+        def over() -> bool:
+            if not self.server.running():
+                raise RuntimeError(f"the server ended with {self.server.exit_code()}")
+            return condition()
+
+        wait_until(over, timeout, what=what, ignoring=(APIError,))
+
+    def engine_memory(self) -> int:
+        """Bytes that the engine alone holds, without the journal."""
+        status = self.server.run("cat", f"/proc/{self.server.processes()['ossec-analysisd']}/status")
+        found = re.search(r"RssAnon:\s+(\d+) kB", status)
+        assert found, status
+        return int(found[1]) << 10
+
+    def memory(self) -> int:
+        """Bytes that the processes in the container hold; files that the kernel caches are not counted."""
+        statistics: dict[str, int] = self.server.container.stats(stream=False)["memory_stats"]["stats"]  # type: ignore[index]
+        return statistics["anon"] if "anon" in statistics else statistics["total_rss"]  # cgroup 2, or 1
+
+
+def frame(line: bytes, way: Way) -> bytes:
+    """The line as it goes over the wire. In a stream with newlines it has none of its own and says where it begins."""
+    if way == "octet-counting":
+        line = b"<38>" + line
+        return b"%d %b" % (len(line), line)
+    if way == "lf":
+        return b"<38>" + line.replace(b"\n", b" ") + b"\n"
+    return b"<38>" + line
+
+
+def send(to: Server, way: Way, lines: Iterable[bytes]) -> int:
+    """Send them as fast as they are taken; returns how many went."""
+    count = 0
+    if way == "udp":
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.connect(to.udp)
+            for line in lines:
+                sender.send(frame(line, way))
+                count += 1
+        return count
+    with socket.create_connection(to.tcp, 10) as sender:
+        sender.settimeout(PATIENCE)
+        rest = iter(lines)
+        while batch := [frame(line, way) for line in islice(rest, 200)]:
+            sender.sendall(b"".join(batch))
+            count += len(batch)
+    return count

@@ -1,0 +1,53 @@
+"""Debian's archive of a certain day: where it lies, whether it answers, and what is said where it does not."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from pipeline import standin
+from pipeline.errors import UserError
+from pipeline.image import snapshot
+
+DAY = "20261005T000000Z"
+
+
+def test_the_sources_are_those_of_a_debian_image_on_that_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(snapshot.VARIABLE, raising=False)
+    start = "deb [check-valid-until=no] http://snapshot.debian.org/archive"
+    assert snapshot.sources(DAY, "trixie") == [
+        f"{start}/debian/{DAY} trixie main",
+        f"{start}/debian/{DAY} trixie-updates main",
+        f"{start}/debian-security/{DAY} trixie-security main",
+    ]
+
+
+def test_a_mirror_may_take_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(snapshot.VARIABLE, "https://mirror.example/snapshots/")
+    assert f"https://mirror.example/snapshots/debian/{DAY} trixie main" in snapshot.sources(DAY, "trixie")[0]
+
+
+@pytest.mark.parametrize("wrong", ["mirror.example", "ftp://mirror.example", "http://a b"])
+def test_a_wrong_mirror_is_named(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    monkeypatch.setenv(snapshot.VARIABLE, wrong)
+    with pytest.raises(UserError, match=f"{snapshot.VARIABLE} must be .*{wrong}"):
+        snapshot.address()
+
+
+def test_an_archive_that_has_the_day_is_reachable_and_one_that_has_not_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = tmp_path / "debian" / DAY / "dists" / "trixie" / "InRelease"
+    release.parent.mkdir(parents=True)
+    release.touch()
+    with standin.serve(tmp_path) as url:
+        monkeypatch.setenv(snapshot.VARIABLE, url)
+        assert snapshot.reachable(DAY, "trixie")
+        assert not snapshot.reachable("20200101T000000Z", "trixie")
+
+
+def test_one_that_does_not_answer_is_not_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv(snapshot.VARIABLE, f"http://127.0.0.1:{port}")
+    assert not snapshot.reachable(DAY, "trixie")

@@ -1,0 +1,359 @@
+"""How ossec-intake starts, is held back, syncs, is asked for a sign of life, and ends."""
+
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from tests import loopback
+from tests.image.support.relp import RelpSender
+from tests.unit.programs.intake import Intake, eventually, free_port, running
+
+PLAIN = ("udp", "tcp", "relp")
+
+
+def line(text: object) -> bytes:
+    return f"<13>Nov 26 06:00:00 web1 app: {text}".encode()
+
+
+@pytest.fixture
+def intake(intake_program: Path, tmp_path: Path) -> Iterator[Intake]:
+    with running(intake_program, tmp_path, inputs=PLAIN) as one:
+        yield one
+
+
+def test_what_waits_beyond_the_limit_holds_all_inputs_back(intake_program: Path, tmp_path: Path) -> None:
+    with running(intake_program, tmp_path, "--limit", "20000", inputs=PLAIN) as intake:
+        for n in range(300):
+            intake.datagram(line(f"{n} " + "x" * 100))
+        eventually(lambda: intake.get("held") == 1, "it to be held")
+        taken = intake.received("udp")
+        assert taken < 300
+        with intake.connect("tcp") as sender:
+            sender.sendall(line("tcp") + b"\n")
+            before = intake.cpu()
+            time.sleep(1)
+            assert intake.cpu() - before < 0.1
+            assert (intake.received("udp"), intake.received("tcp")) == (taken, 0)
+            with intake.engine():
+                eventually(lambda: intake.received("tcp") == 1, "it to go on")
+                eventually(lambda: intake.received("udp") == 300, "the datagrams that waited")
+                eventually(lambda: intake.get("held") == 0, "nothing to be held")
+
+
+def test_held_back_it_ends_all_the_same_and_keeps_what_it_had_been_sent(
+    intake_program: Path, tmp_path: Path
+) -> None:
+    with running(intake_program, tmp_path, "--limit", "1", inputs=PLAIN) as intake, ExitStack() as stack:
+        intake.datagram(line("first"))
+        eventually(lambda: intake.get("held") == 1, "it to be held")
+        sender = stack.enter_context(intake.connect("tcp"))
+        sender.sendall(b"".join(line(n) + b"\n" for n in range(1000)))
+        intake.datagram(line("datagram"))
+        began = time.monotonic()
+        assert intake.stop() == 0
+        assert time.monotonic() - began < 2
+        assert sorted(intake.texts()) == sorted(["first", "datagram", *map(str, range(1000))])
+
+
+def test_a_full_volume_loses_nothing_and_it_goes_on_when_there_is_room(
+    intake_program: Path, tmp_path: Path
+) -> None:
+    volume = tmp_path / "journal"
+    volume.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(volume)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only root can mount a volume of 6 MiB")
+    try:
+        with running(intake_program, tmp_path, inputs=("tcp", "relp")) as intake:
+            acknowledged: set[int] = set()
+            with RelpSender("127.0.0.1", intake.ports["relp"]) as sender:
+                sender.send({n: line(n) for n in range(10)}, acknowledged)
+            ballast = volume / "ballast"
+            with suppress(OSError), ballast.open("wb", 0) as file:
+                while True:
+                    file.write(b"x" * 65536)
+            eventually(lambda: intake.get("held") == 1, "it to be held")
+            with intake.connect("tcp") as late:
+                late.sendall(line("late") + b"\n")
+                time.sleep(0.5)
+                assert intake.received("tcp") == 0
+                ballast.unlink()
+                intake.wait_lines(11)
+            assert intake.texts() == [*map(str, range(10)), "late"]
+    finally:
+        subprocess.run(["umount", "-l", str(volume)], check=True)
+
+
+def test_plain_lines_are_synced_within_about_a_second(intake: Intake) -> None:
+    intake.datagram(line("a"))
+    intake.wait_lines(1)
+    eventually(lambda: intake.get("synced") == intake.get("flushed") > 0, "the sync", seconds=3)
+
+
+def test_a_stop_takes_what_the_kernel_has_of_every_connection(intake: Intake) -> None:
+    with ExitStack() as stack:
+        senders = [stack.enter_context(intake.connect("tcp")) for _ in range(20)]
+        intake.process.send_signal(signal.SIGSTOP)
+        for n, sender in enumerate(senders):
+            sender.sendall(b"".join(line(f"{n}-{m}") + b"\n" for m in range(500)))
+        backlog = stack.enter_context(intake.connect("tcp"))
+        backlog.sendall(line("in the backlog") + b"\n")
+        for n in range(50):
+            intake.datagram(line(f"udp-{n}"))
+        intake.process.send_signal(signal.SIGTERM)
+        intake.process.send_signal(signal.SIGCONT)
+        assert intake.process.wait(10) == 0
+    texts = intake.texts()
+    assert len(texts) == len(set(texts)) == 20 * 500 + 50 + 1
+    assert "in the backlog" in texts
+
+
+def test_a_stop_waits_a_moment_for_a_line_that_is_on_its_way_and_takes_no_half_of_one(intake: Intake) -> None:
+    with intake.connect("tcp") as soon, intake.connect("tcp") as never:
+        soon.sendall(line("whole")[:-2])
+        never.sendall(line("half of one"))
+        eventually(lambda: intake.get("connections") == 2, "the connections")
+        began = time.monotonic()
+        intake.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        soon.sendall(line("whole")[-2:] + b"\n")
+        assert intake.process.wait(10) == 0
+        assert time.monotonic() - began < 2
+    assert intake.texts() == ["whole"]
+
+
+def test_idle_senders_delay_no_stop(intake: Intake) -> None:
+    with ExitStack() as stack:
+        for name in ("tcp", "relp") * 50:
+            stack.enter_context(intake.connect(name))
+        eventually(lambda: intake.get("connections") == 100, "the connections")
+        began = time.monotonic()
+        assert intake.stop() == 0
+        assert time.monotonic() - began < 0.5
+
+
+@pytest.mark.parametrize("moment", [0, 0.005, 0.02, 0.05, 0.1])
+def test_sigterm_works_from_the_first_moment(intake_program: Path, tmp_path: Path, moment: float) -> None:
+    intake = Intake(intake_program, tmp_path, networks="10.0.0.0/8\n", ports={"tcp": free_port()})
+    time.sleep(moment)
+    intake.process.send_signal(signal.SIGTERM)
+    assert intake.process.wait(5) in (0, -signal.SIGTERM)  # the latter before main
+
+
+def test_lines_go_on_in_the_journal_after_a_restart(intake_program: Path, tmp_path: Path) -> None:
+    for n in range(3):
+        with running(intake_program, tmp_path, inputs=("udp",)) as intake:
+            intake.datagram(line(n))
+            intake.wait_lines(n + 1)
+            assert intake.received("udp") == 1
+    assert intake.texts() == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("kind", ["udp", "tcp"])
+def test_a_port_of_somebody_elses_is_one_line(intake_program: Path, tmp_path: Path, kind: str) -> None:
+    port = free_port()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM) as other:
+        other.bind(("127.0.0.1", port))
+        if kind == "tcp":
+            other.listen()
+        for mode in ([], ["--check"]):
+            (tmp_path / "networks").write_text("10.0.0.0/8\n")
+            command = [
+                str(intake_program),
+                *mode,
+                "--journal",
+                "j",
+                "--networks",
+                "networks",
+                "--limit",
+                "9",
+                f"--{kind}",
+            ]
+            done = subprocess.run(
+                [*command, str(port)], cwd=tmp_path, capture_output=True, text=True, timeout=20
+            )
+            assert done.returncode == 73
+            assert done.stderr.count("\n") == 1
+            assert (
+                f"ossec-log-server: port {port}/{kind} is in use by another process of this network"
+                in done.stderr
+            )
+
+
+def test_a_port_that_needs_a_right_names_the_remedies(intake_program: Path, tmp_path: Path) -> None:
+    unshare = ["unshare", "--user", "--map-user=1000", "--net"]
+    if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no network of its own can be made here")
+    (tmp_path / "networks").write_text("10.0.0.0/8\n")
+    command = [*unshare, "setpriv", "--bounding-set=-all", "--inh-caps=-all", str(intake_program)]
+    command += ["--check", "--networks", "networks", "--tcp", "514"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    if done.returncode == 0 or "setpriv" in done.stderr:
+        pytest.skip("every port is open to everybody here")
+    assert done.returncode == 73
+    assert "port 514/tcp cannot be opened by UID" in done.stderr
+    assert "--sysctl net.ipv4.ip_unprivileged_port_start=0" in done.stderr
+    assert "OSSEC_SYSLOG_PORT" in done.stderr
+
+
+@pytest.mark.parametrize("ipv6", ["off", "on"])
+def test_it_starts_with_and_without_ipv6(intake_program: Path, tmp_path: Path, ipv6: str) -> None:
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("only root can make a network without IPv6")
+    (tmp_path / "networks").write_text("127.0.0.0/8\n::1\n")
+    disable = "1" if ipv6 == "off" else "0"
+    script = f"""
+        echo {disable} > /proc/sys/net/ipv6/conf/all/disable_ipv6
+        echo {disable} > /proc/sys/net/ipv6/conf/default/disable_ipv6
+        ip link set lo up
+        {intake_program} --journal j --networks networks --limit 1000000 --udp 514 --tcp 514 --relp 2514 &
+        for _ in $(seq 100); do {intake_program} --status >/dev/null 2>&1 && break; sleep 0.1; done
+        {intake_program} --probe
+        kill $!
+        wait $!
+        echo "ended $?"
+    """
+    done = subprocess.run(
+        ["unshare", "--net", "bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "ended 0\n", done.stderr
+    [said] = done.stderr.splitlines()  # every input answered; there is no engine here
+    assert "ossec-analysisd does not get on" in said
+
+
+def probe(program: Path, folder: Path) -> tuple[int, str]:
+    done = subprocess.run([program, "--probe"], cwd=folder, capture_output=True, text=True, timeout=20)
+    return done.returncode, done.stderr
+
+
+@pytest.fixture
+def everything(intake_program: Path, tmp_path: Path) -> Iterator[Intake]:
+    loopback.certificates(tmp_path, server="localhost", client="localhost")
+    options = ["--certificate", "server.crt", "--key", "server.key", "--ca", "ca.crt"]
+    options += ["--max-connections", "12", "--max-per-source", "12"]
+    with running(intake_program, tmp_path, *options, inputs=("udp", "tcp", "tls", "relp")) as one:
+        yield one
+
+
+def test_a_probe_asks_every_input(everything: Intake, intake_program: Path) -> None:
+    before = [everything.received(name) for name in ("udp", "tcp", "tls", "relp")]
+    with everything.engine():
+        assert probe(intake_program, everything.folder) == (0, "")
+    eventually(lambda: everything.get("connections") == 0, "their end")
+    after = [everything.received(name) for name in ("udp", "tcp", "tls", "relp")]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [1, 1, 0, 0]
+    assert "failed" not in everything.log()
+    assert "broke" not in everything.log()
+
+
+@pytest.mark.parametrize("key", ["rsa:2048", "ec -pkeyopt ec_paramgen_curve:P-384", "ed25519"])
+def test_a_probe_is_answered_with_any_kind_of_certificate(
+    intake_program: Path, tmp_path: Path, key: str
+) -> None:
+    command = f"openssl req -x509 -newkey {key} -nodes -days 90 -subj /CN=x -keyout k.pem -out c.pem"
+    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
+    options = ("--certificate", "c.pem", "--key", "k.pem")
+    with running(intake_program, tmp_path, *options, inputs=("tls",)) as intake, intake.engine():
+        assert probe(intake_program, tmp_path) == (0, "")
+        eventually(lambda: intake.get("connections") == 0, "its end")
+        assert intake.log() == ""
+
+
+def test_a_probe_costs_little(everything: Intake, intake_program: Path) -> None:
+    with everything.engine():
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        for _ in range(5):
+            assert probe(intake_program, everything.folder) == (0, "")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # 10 ms each are promised; the sanitizers take their time at the start of a program.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5 * 0.1
+
+
+def test_a_probe_says_that_the_engine_does_not_move(everything: Intake, intake_program: Path) -> None:
+    status, said = probe(intake_program, everything.folder)
+    assert status == 69
+    assert "ossec-analysisd does not get on" in said
+
+
+def test_a_probe_says_that_nothing_moves(everything: Intake, intake_program: Path) -> None:
+    everything.process.send_signal(signal.SIGSTOP)
+    status, said = probe(intake_program, everything.folder)
+    everything.process.send_signal(signal.SIGCONT)
+    assert status == 69
+    ports = everything.ports
+    asked = ", ".join(f"{name} on port {ports[name]}" for name in ("udp", "tcp", "tls", "relp"))
+    assert said == f"ossec-log-server: {asked}: no answer within 3 s; ossec-intake does not move\n"
+
+
+def test_a_probe_says_which_input_takes_nobody(everything: Intake, intake_program: Path) -> None:
+    with ExitStack() as stack:
+        for _ in range(12):  # all places
+            one = stack.enter_context(everything.connect("tcp"))
+            one.sendall(b"<13>x\n")
+        everything.wait_lines(12)
+        status, said = probe(intake_program, everything.folder)
+    assert status == 69
+    ports = everything.ports
+    asked = ", ".join(f"{name} on port {ports[name]}" for name in ("tcp", "tls", "relp"))
+    assert said == f"ossec-log-server: {asked}: no answer within 3 s\n"
+
+
+def test_a_probe_of_none_and_of_one_that_is_held(intake_program: Path, tmp_path: Path) -> None:
+    assert probe(intake_program, tmp_path) == (69, "ossec-log-server: ossec-intake is not running\n")
+    with running(intake_program, tmp_path, "--limit", "1", inputs=("udp",)) as intake:
+        intake.datagram(line("a"))
+        eventually(lambda: intake.get("held") == 1, "it to be held")
+        status, said = probe(intake_program, tmp_path)
+        assert status == 69
+        assert (
+            "nothing is taken in: the journal has reached OSSEC_QUEUE_DISK, or the volume is nearly full"
+            in said
+        )
+        intake.process.kill()
+        intake.process.wait()
+    assert probe(intake_program, tmp_path) == (69, "ossec-log-server: ossec-intake is not running\n")
+
+
+def test_a_standard_error_that_nobody_reads_holds_nothing_up(intake_program: Path, tmp_path: Path) -> None:
+    (tmp_path / "networks").write_text("192.0.2.0/24\n")
+    reading, writing = os.pipe()
+    with suppress(BlockingIOError):
+        os.set_blocking(writing, False)
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    port = free_port(socket.SOCK_DGRAM)
+    command = [
+        str(intake_program),
+        "--journal",
+        "j",
+        "--networks",
+        "networks",
+        "--limit",
+        "1000000",
+        "--udp",
+        str(port),
+    ]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=writing) as process:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.bind(("127.0.0.2", 0))
+
+            def refused_and_taken() -> bool:
+                stranger.sendto(b"<13>x", ("127.0.0.1", port))
+                return any((tmp_path / "j").glob("0*")) and process.poll() is None
+
+            eventually(refused_and_taken, "its start")
+        time.sleep(0.3)
+        process.terminate()
+        assert process.wait(5) == 0
+    os.close(reading)
+    os.close(writing)
