@@ -23,6 +23,9 @@ DOCKERFILES = [
 ]
 
 
+SLOWEST = ("--durations=15", "--durations-min=5")
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and likely mistakes in Python, Dockerfiles, shell scripts, YAML and workflows."""
@@ -54,13 +57,19 @@ def types(session: nox.Session) -> None:
 @nox.session
 def unit(session: nox.Session) -> None:
     """The pipeline's own tests: no Docker, no network but loopback."""
-    session.run("pytest", "tests/unit", *session.posargs)
+    session.run("pytest", "tests/unit", *(session.posargs or ("--numprocesses=2", *SLOWEST)))
 
 
 @nox.session
 def image(session: nox.Session) -> None:
     """The image, built and attacked in a Docker engine."""
-    session.run("pytest", "tests/image", *session.posargs)
+    if session.posargs:
+        session.run("pytest", "tests/image", *session.posargs)
+        return
+    # Most tests wait for a container most of the time. Those that load or count the whole machine run after them.
+    together = ("--numprocesses=3", "--dist=loadgroup")
+    session.run("pytest", "tests/image", "-m", "not alone", *together, *SLOWEST)
+    session.run("pytest", "tests/image", "-m", "alone", *SLOWEST)
 
 
 @nox.session

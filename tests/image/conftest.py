@@ -5,19 +5,32 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import docker
 import pytest
+from filelock import FileLock
 
 from pipeline import image, release, source, standin
 from pipeline.machine import engine
-from pipeline.project import ROOT
+from pipeline.project import ROOT, cache_dir
 from pipeline.server import Server
 from pipeline.server import server as run_server
 from tests.image.support.compose import compose
 
 # What senders on this machine look like to a container behind a published port.
 FROM_HERE = {"OSSEC_ALLOWED_IPS": "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"}
+
+
+# Files of one group share a worker of pytest-xdist, so that they never run at the same time: what they use is one for
+# the whole machine. All other files are groups of their own, as their tests share a server.
+GROUPS = {"docs": "host ports"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(ROOT / "tests" / "image"):
+            item.add_marker(pytest.mark.xdist_group(GROUPS.get(item.path.parent.name, item.path.stem)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,7 +52,8 @@ def client() -> Iterator[docker.DockerClient]:
 @pytest.fixture(scope="session")
 def standin_image(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> image.Image:
     """The stand-in release's image, through every station: version file, download, verification, build."""
-    return standin.build(tmp_path_factory.mktemp("standin"))
+    with _one_at_a_time():
+        return standin.build(tmp_path_factory.mktemp("standin"))
 
 
 @pytest.fixture(scope="session")
@@ -47,14 +61,25 @@ def ossec_image(client: docker.DockerClient, request: pytest.FixtureRequest) -> 
     """OSSEC's image, of the newest version or the one that --release names. Skips where its source can't be had."""
     wanted = release.find(request.config.getoption("--release", default=None))
     try:
-        return image.build(wanted, source.fetch(wanted))
+        with _one_at_a_time():
+            return image.build(wanted, source.fetch(wanted))
     except source.SourceUnreachable as problem:
         pytest.skip(f"NOT RUN ON REAL OSSEC {wanted.version}: {problem}")
 
 
-@pytest.fixture(scope="session", params=["ossec", "standin"])
+@pytest.fixture(scope="session")
 def built(request: pytest.FixtureRequest) -> image.Image:
-    """Each of the two images in turn."""
+    """The image that most tests are about: OSSEC's, and where its source is not available, the stand-in's."""
+    try:
+        found: image.Image = request.getfixturevalue("ossec_image")
+    except pytest.skip.Exception:  # which the tests of `ossec_image` itself print, with the reason
+        found = request.getfixturevalue("standin_image")
+    return found
+
+
+@pytest.fixture(scope="session", params=["ossec", "standin"])
+def each_image(request: pytest.FixtureRequest) -> image.Image:
+    """Both images in turn, for the short suite that the stand-in has of its own."""
     found: image.Image = request.getfixturevalue(f"{request.param}_image")
     return found
 
@@ -81,15 +106,16 @@ def senders(
 ) -> str:
     """The name of an image with rsyslog, syslog-ng, journald, Python and Podman's generator."""
     name = f"{image.REPOSITORY}-senders"
-    image.buildx(
-        "--load",
-        f"--tag={name}",
-        f"--build-arg=BASE={ossec_image.labels['org.opencontainers.image.base.name']}",
-        f"--build-context=scripts={ROOT / 'docker' / 'build'}",
-        f"--file={ROOT / 'tests/image/support/senders.Dockerfile'}",
-        str(tmp_path_factory.mktemp("nothing")),
-        epoch=0,
-    )
+    with _one_at_a_time():
+        image.buildx(
+            "--load",
+            f"--tag={name}",
+            f"--build-arg=BASE={ossec_image.labels['org.opencontainers.image.base.name']}",
+            f"--build-context=scripts={ROOT / 'docker' / 'build'}",
+            f"--file={ROOT / 'tests/image/support/senders.Dockerfile'}",
+            str(tmp_path_factory.mktemp("nothing")),
+            epoch=0,
+        )
     return name
 
 
@@ -100,3 +126,12 @@ def project(client: docker.DockerClient) -> Iterator[str]:
     name = f"ossec-log-server-{uuid.uuid4().hex[:12]}"
     yield name
     compose(command=["--project-name", name, "down", "--volumes", "--remove-orphans", "--timeout", "1"])
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Held while an image is built: each worker of pytest-xdist builds for itself, and finds what another has built."""
+    folder = cache_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "images.lock"):
+        yield

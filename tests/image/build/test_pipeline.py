@@ -18,6 +18,8 @@ from pipeline.image import base
 from pipeline.project import CACHE_VARIABLE, ROOT
 from pipeline.server import LABEL, server, smoke, tested
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def mailhog(client: docker.DockerClient) -> None:
@@ -43,11 +45,11 @@ def nothing_left(client: docker.DockerClient) -> Iterator[set[str]]:
 
 
 @pytest.mark.usefixtures("mailhog", "nothing_left")
-def test_smoke_passes(built: image.Image) -> None:
-    passed = smoke.smoke(built.name, built.archive)
+def test_smoke_passes(each_image: image.Image) -> None:
+    passed = smoke.smoke(each_image.name, each_image.archive)
     assert passed is not None
-    assert passed.digest == built.digest
-    assert tested.find(built.digest) == passed
+    assert passed.digest == each_image.digest
+    assert tested.find(each_image.digest) == passed
 
 
 @pytest.mark.usefixtures("mailhog", "nothing_left")
@@ -65,7 +67,7 @@ def test_an_interrupted_smoke_test_leaves_nothing_behind(
     nothing_left: set[str],
     number: signal.Signals,
 ) -> None:
-    code = f"from pipeline import smoke; smoke.smoke({standin_image.name!r})"
+    code = f"from pipeline.server import smoke; smoke.smoke({standin_image.name!r})"
     running = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
     running.stderr.readline()  # the first step is passed: everything has been started
@@ -74,12 +76,14 @@ def test_an_interrupted_smoke_test_leaves_nothing_behind(
     assert running.wait(60) != 0
 
 
-def test_the_image_says_what_it_is(built: image.Image) -> None:
-    labels = {key.removeprefix("org.opencontainers.image."): value for key, value in built.labels.items()}
-    assert labels["version"] == built.name.partition(":")[2]
+def test_the_image_says_what_it_is(each_image: image.Image) -> None:
+    labels = {
+        key.removeprefix("org.opencontainers.image."): value for key, value in each_image.labels.items()
+    }
+    assert labels["version"] == each_image.name.partition(":")[2]
     assert labels["source"].endswith(".tar.gz")
     assert {"revision", "licenses", "base.name", "base.digest"} <= set(labels)
-    assert built.digest.startswith("sha256:")
+    assert each_image.digest.startswith("sha256:")
 
 
 def test_what_it_adds_to_its_base_is_small(ossec_image: image.Image) -> None:
@@ -88,7 +92,7 @@ def test_what_it_adds_to_its_base_is_small(ossec_image: image.Image) -> None:
     assert any(layer.of_base for layer in ossec_image.layers)
 
 
-def test_nothing_of_the_build_is_left(client: docker.DockerClient, built: image.Image) -> None:
+def test_nothing_of_the_build_is_left(client: docker.DockerClient, each_image: image.Image) -> None:
     script = """
         for program in gcc cc make ld; do command -v $program; done
         find / -xdev -type f -perm /6000
@@ -98,7 +102,7 @@ def test_nothing_of_the_build_is_left(client: docker.DockerClient, built: image.
     """
     entrypoint = ["bash", "-c"]
     with server(
-        client, built.name, command=[script + " 2>/dev/null"], entrypoint=entrypoint, user="0"
+        client, each_image.name, command=[script + " 2>/dev/null"], entrypoint=entrypoint, user="0"
     ) as running:
         assert running.exit_code() == 0
         assert running.container.logs(stdout=True, stderr=False).decode() == ""

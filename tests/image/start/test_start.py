@@ -27,10 +27,10 @@ def test_the_daemons_are_direct_children_of_pid_1(server: Server) -> None:
 
 
 @pytest.mark.parametrize("user", ["54321", "0:0"])
-def test_runs_as_any_uid(client: docker.DockerClient, built: image.Image, user: str) -> None:
+def test_runs_as_any_uid(client: docker.DockerClient, each_image: image.Image, user: str) -> None:
     # As root it needs the right to become somebody else, which Docker gives by default.
     with run_server(
-        client, built.name, FROM_HERE, user=user, cap_drop=[] if user == "0:0" else ["ALL"]
+        client, each_image.name, FROM_HERE, user=user, cap_drop=[] if user == "0:0" else ["ALL"]
     ) as running:
         running.wait_listening()
         uids = running.run("bash", "-c", "grep -h ^Uid: /proc/1/status").split()
@@ -40,8 +40,10 @@ def test_runs_as_any_uid(client: docker.DockerClient, built: image.Image, user: 
         assert running.stop() == 0, running.log()
 
 
-def test_root_without_the_right_to_leave_is_refused(client: docker.DockerClient, built: image.Image) -> None:
-    with run_server(client, built.name, user="0") as running:
+def test_root_without_the_right_to_leave_is_refused(
+    client: docker.DockerClient, each_image: image.Image
+) -> None:
+    with run_server(client, each_image.name, user="0") as running:
         assert running.exit_code() == 77
         assert "leave out --user 0" in running.log()
 
