@@ -4,7 +4,7 @@
  * the oldest.
  *
  * Here each alert carries, in its date, the position behind it: the day and the offset in that day's file. The program
- * that maild hands its mails to (lib/ossec-log-server/sendmail) takes them out and keeps the last one on the volume once
+ * that maild hands its mails to (lib/ossec-log-server/mail/sendmail) takes them out and keeps the last one on the volume once
  * the mail is in the queue; from there it goes on after a restart. While MOST alerts wait for their mail, the next
  * ones wait in the file. */
 #include <time.h>

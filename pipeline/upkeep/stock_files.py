@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-TABLE = Path("docker/rootfs/usr/local/lib/ossec-log-server/stock-files")
+TABLE = Path("docker/rootfs/usr/local/lib/ossec-log-server/volume/stock-files")
 FIRST, *LAST = "refs/tags/v2.8.0", "refs/tags/v2.8.3", "refs/tags/4.2.0"
 PATHS = (
     "etc/decoder.xml",

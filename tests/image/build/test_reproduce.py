@@ -98,12 +98,14 @@ def test_who_checked_the_files_out_and_when_is_not_seen(
 def test_a_changed_byte_is_named_by_its_file(
     standin_image: image.Image, checkout: image.Recipe, tmp_path: Path
 ) -> None:
-    script = checkout.docker / "rootfs" / "usr" / "local" / "lib" / "ossec-log-server" / "counters"
+    script = (
+        checkout.docker / "rootfs" / "usr" / "local" / "lib" / "ossec-log-server" / "metrics" / "counters"
+    )
     script.write_bytes(script.read_bytes()[:-1] + b" ")
     [found] = differences(standin_image, build(checkout, tmp_path))
     place = script.stat().st_size - 1
     assert found.startswith(
-        "layer 4 (COPY rootfs/ / # buildkit): /usr/local/lib/ossec-log-server/counters: "
+        "layer 4 (COPY rootfs/ / # buildkit): /usr/local/lib/ossec-log-server/metrics/counters: "
         f"content differs in 1 bytes, from byte {place} on: "
     )
 

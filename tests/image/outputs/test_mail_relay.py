@@ -420,7 +420,7 @@ def test_a_relay_that_hangs_is_given_up_for_a_while(start: Start, gateway: tuple
         EmbeddedMailbox(gateway[0], objection=hang) as mailbox,
         start(mailbox.address[1], {}) as running,
     ):
-        program = "/usr/local/lib/ossec-log-server/relay"
+        program = "/usr/local/lib/ossec-log-server/mail/relay"
         script = f"""
             sed 's/^limit=.*/limit=1/' {program} > /tmp/relay
             printf 'a@example.org\\nb@example.org\\n\\nSubject: x\\n\\nx\\n' > /tmp/mail

@@ -63,7 +63,9 @@ class Mail:
     def prepare(self) -> str:
         """Before the engine and ossec-maild start; what it says."""
         script = (
-            (LIBRARY / "mail-position").read_text().replace("/usr/local/lib/ossec-log-server", str(LIBRARY))
+            (LIBRARY / "mail" / "mail-position")
+            .read_text()
+            .replace("/usr/local/lib/ossec-log-server", str(LIBRARY))
         )
         done = subprocess.run(
             ["perl", "-", str(self.position), str(self.alerts)], input=script, text=True, capture_output=True
@@ -289,7 +291,7 @@ def test_the_position_is_written_durably(tmp_path: Path) -> None:
     )
     library = tmp_path / "trace.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, trace, "-ldl"], check=True)
-    script = f"require '{LIBRARY / 'durable.pl'}'; write_durably($ARGV[0], qq(text\\n)) or die $!"
+    script = f"require '{LIBRARY / 'mail' / 'durable.pl'}'; write_durably($ARGV[0], qq(text\\n)) or die $!"
     done = subprocess.run(
         ["perl", "-e", script, str(tmp_path / "position")],
         env={**os.environ, "LD_PRELOAD": str(library)},

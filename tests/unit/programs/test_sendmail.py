@@ -15,7 +15,7 @@ def queued(folder: Path, head: str) -> list[str]:
     queue = folder / "queue"
     queue.write_text(f"#!/bin/sh\nsed -n 2p >> {folder}/recipients\ncat > /dev/null\n")
     queue.chmod(0o755)
-    script = (LIBRARY / "sendmail").read_text()
+    script = (LIBRARY / "mail" / "sendmail").read_text()
     places = {
         "/usr/sbin/nullmailer-queue": str(queue),
         "/usr/local/lib/ossec-log-server": str(LIBRARY),

@@ -67,6 +67,6 @@ def test_it_says_where(tmp_path: Path) -> None:
 
 
 def test_the_start_up_scripts_have_none() -> None:
-    files = [SCRIPTS / "bin" / "ossec-log-server", *(SCRIPTS / "lib" / "ossec-log-server").glob("*.bash")]
+    files = [SCRIPTS / "bin" / "ossec-log-server", *(SCRIPTS / "lib" / "ossec-log-server").rglob("*.bash")]
     assert len(files) > 8
     assert [str(one) for one in shell_lint.find(files)] == []

@@ -25,7 +25,7 @@ check() {
 show_file() {
     echo
     echo "# $(readlink -f "$1")"
-    $lib/configuration mask < "$1" || fail 73 "$1: cannot be read by UID $(id -u); run this as the server's own user"
+    $lib/configuration/ossec-files mask < "$1" || fail 73 "$1: cannot be read by UID $(id -u); run this as the server's own user"
 }
 
 show_configuration() {

@@ -89,7 +89,7 @@ find_files() {
 # check_files KIND FILE...: where OSSEC would say nothing, or nothing clear.
 check_files() {
     local problem
-    problem=$($lib/configuration check "$@" 2>&1) || fail 78 "${problem:-$mounts: its check ended without a word; try again}"
+    problem=$($lib/configuration/ossec-files check "$@" 2>&1) || fail 78 "${problem:-$mounts: its check ended without a word; try again}"
 }
 
 # Variables that say what ossec.conf says. The others are not OSSEC's, and hold with any ossec.conf.
@@ -100,7 +100,7 @@ warn_of_overridden() {
         [[ -z ${!variable:-} || $variable == *_FILE || $variable == OSSEC_EMAIL_NOTIFICATION ]] || ignored+=("$variable")
     done
     [[ ${#ignored[@]} == 0 ]] || say "$native: it is used as it is, so these have no effect: ${ignored[*]}"
-    unused=$($lib/configuration unused "$native") || fail 78 "$native: it cannot be read again; try again"
+    unused=$($lib/configuration/ossec-files unused "$native") || fail 78 "$native: it cannot be read again; try again"
     [[ -z $unused ]] || say "$native: no daemon of this image reads $unused"
 }
 

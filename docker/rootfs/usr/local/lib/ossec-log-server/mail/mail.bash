@@ -108,7 +108,7 @@ quoted() { # TEXT
     echo "'${1//\'/\'\"\'\"\'}'"
 }
 
-# The relay, for lib/ossec-log-server/relay, and when it is tried: 10 s after it was away, then twice as long each
+# The relay, for mail/relay, and when it is tried: 10 s after it was away, then twice as long each
 # time, up to 5 minutes; a mail that nobody took for a week goes to failed/.
 write_mail_queue() {
     local words helo authorities=$debian_authorities queue=$run/nullmailer
@@ -145,5 +145,5 @@ prepare_mail() {
         on_volume "$mail_position" rm -f "$mail_position"
         return
     fi
-    $lib/mail-position "$mail_position" $alerts || exit $? # which has said why
+    $lib/mail/mail-position "$mail_position" $alerts || exit $? # which has said why
 }

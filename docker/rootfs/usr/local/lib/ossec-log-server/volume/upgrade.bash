@@ -3,7 +3,7 @@
 # Both folders are set aside as they are, in a folder of the volume, and what is local in them is copied to where this
 # image reads it; everything else comes from the image.
 
-stock_files=$lib/stock-files # sums of what OSSEC shipped, by pipeline/upkeep/stock_files.py
+stock_files=$lib/volume/stock-files # sums of what OSSEC shipped, by pipeline/upkeep/stock_files.py
 
 # An upgrade that was interrupted left .upgrade, which says what its folder is called.
 to_upgrade() {

@@ -41,7 +41,7 @@ write_rules() {
         echo "<list>lists/${file##*/}</list>"
     done
     for file in "${fragments[@]}"; do
-        $lib/configuration rules "$file"
+        $lib/configuration/ossec-files rules "$file"
     done
     echo "</rules>"
 }
@@ -57,7 +57,7 @@ write_ossec_conf() {
     write_rules
     echo "<rootcheck><disabled>yes</disabled></rootcheck><active-response><disabled>yes</disabled></active-response>"
     for file in "${fragments[@]}"; do
-        $lib/configuration sections "$file"
+        $lib/configuration/ossec-files sections "$file"
     done
     echo "</ossec_config>"
 }
@@ -100,7 +100,7 @@ write_configuration() {
 }
 
 # says NAME: what the configuration, whoever wrote it, says in its <global>.
-says() { $lib/configuration value "$1" $run/ossec.conf || fail 70 "$run/ossec.conf: cannot be read again; try again"; }
+says() { $lib/configuration/ossec-files value "$1" $run/ossec.conf || fail 70 "$run/ossec.conf: cannot be read again; try again"; }
 
 # check_daemon NAME: by the daemon itself, whose words become one line with the user's file in it.
 check_daemon() {
@@ -109,7 +109,7 @@ check_daemon() {
     ((status != 0)) || return 0
     ((status <= 128)) || fail 71 "$1: its check of the configuration was ended by $(signal_of "$status");" \
         "give the container more memory, or look into the host's log"
-    output=$($lib/configuration explain ${native:+"$native"} "${fragments[@]}" ${local_rules:+"$local_rules"} "${rules[@]}" \
+    output=$($lib/configuration/ossec-files explain ${native:+"$native"} "${fragments[@]}" ${local_rules:+"$local_rules"} "${rules[@]}" \
         ${local_decoders:+"$local_decoders"} <<< "$output") || output="$run/ossec.conf: OSSEC says: ${output//$'\n'/ }"
     fail 78 "$output"
 }
@@ -121,7 +121,7 @@ check_agreement() {
         "the recovery after a crash read the archive"
     [[ $(says jsonout_output) == yes ]] || say "$place: it does not say <jsonout_output>yes</jsonout_output> in its <global>," \
         "so no alert comes on standard output"
-    problem=$($lib/configuration lists $run/ossec.conf ${local_rules:+"$local_rules"} "${rules[@]}" 2>&1) || fail 78 "$problem"
+    problem=$($lib/configuration/ossec-files lists $run/ossec.conf ${local_rules:+"$local_rules"} "${rules[@]}" 2>&1) || fail 78 "$problem"
     mail_daemon=$(says email_notification)
     if [[ $mail_daemon == yes ]]; then
         for name in email_to email_from smtp_server; do

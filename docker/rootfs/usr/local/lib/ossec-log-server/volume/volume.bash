@@ -181,7 +181,7 @@ check_room_to_start() {
     local size=0 free=0
     read -r size free < <(room) || return 0
     if ((free < nearly_full && retention_bytes > 0)); then
-        $lib/housekeeping "$retention_days" "$retention_bytes" once >&2 || true
+        $lib/volume/housekeeping "$retention_days" "$retention_bytes" once >&2 || true
         read -r size free < <(room) || return 0
     fi
     ((free >= least_room)) || fail 73 "$data: the volume is full ($(numfmt --to=iec "$free") are free); make room on it, or set" \

@@ -181,11 +181,11 @@ size() {
 # release's, so it is told of. Kubernetes sets a Service's address in variables that begin with the Service's name.
 check_names() {
     local name known distance closest
-    known=$(grep -oh '\<OSSEC_[A-Z_]*[A-Z]\>' $lib/*.bash | sort -u) || known="" # each that is read is named there
+    known=$(grep -oh '\<OSSEC_[A-Z_]*[A-Z]\>' $lib/*/*.bash | sort -u) || known="" # each that is read is named there
     for name in "${!OSSEC_@}"; do
         [[ -z ${file_of[$name]-} ]] || continue # NAME_FILE, which it comes from, is there too
         ! is_service_link "$name" || continue
-        read -r distance closest < <($lib/closest "${name%_FILE}" <<< "$known") || distance=0
+        read -r distance closest < <($lib/settings/closest "${name%_FILE}" <<< "$known") || distance=0
         if ((distance > 0 && distance <= 3)); then
             fail 78 "$name: unknown variable; did you mean $closest?"
         elif ((distance > 0)); then
