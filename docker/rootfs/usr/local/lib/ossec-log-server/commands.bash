@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server, after configure.bash
+# shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server
 # What looks at the configuration and runs no server: check, config, logtest.
 
 # Whether a server runs in this container, whose configuration may not be written anew.
@@ -29,12 +29,10 @@ show_file() {
 }
 
 show_configuration() {
-    local variable file
+    local file
     server_runs || configure_alone
-    echo "# Variables"
-    for variable in "${!OSSEC_@}"; do
-        [[ $variable == *_FILE || -z ${!variable} ]] || echo "$variable=$(shown "$variable")"
-    done
+    echo "# Settings; behind a # those that have their default"
+    show_settings
     for file in "$run"/{ossec.conf,local_internal_options.conf,local_rules.xml,local_decoder.xml}; do
         [[ ! -e $file ]] || show_file "$file"
     done

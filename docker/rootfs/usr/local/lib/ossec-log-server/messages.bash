@@ -88,6 +88,3 @@ watch_commands() {
     set -eE
     trap 'unexpected $? "${BASH_SOURCE[0]##*/} line $LINENO" "$BASH_COMMAND"' ERR
 }
-
-watch_commands
-trap 'ended $?' EXIT

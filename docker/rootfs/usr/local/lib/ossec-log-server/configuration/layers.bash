@@ -92,12 +92,12 @@ check_files() {
     problem=$($lib/configuration/ossec-files check "$@" 2>&1) || fail 78 "${problem:-$mounts: its check ended without a word; try again}"
 }
 
-# Variables that say what ossec.conf says. The others are not OSSEC's, and hold with any ossec.conf.
+# Settings that are written to ossec.conf. The others hold with any ossec.conf.
 warn_of_overridden() {
-    local variable unused
+    local name unused
     local -a ignored=()
-    for variable in OSSEC_LOG_ALERT_LEVEL OSSEC_EXTRA_RULES "${!OSSEC_EMAIL_@}"; do
-        [[ -z ${!variable:-} || $variable == *_FILE || $variable == OSSEC_EMAIL_NOTIFICATION ]] || ignored+=("$variable")
+    for name in "${settings[@]}"; do
+        [[ ${about[$name.written_to]-} != ossec.conf || -z ${!name-} ]] || ignored+=("$name")
     done
     [[ ${#ignored[@]} == 0 ]] || say "$native: it is used as it is, so these have no effect: ${ignored[*]}"
     unused=$($lib/configuration/ossec-files unused "$native") || fail 78 "$native: it cannot be read again; try again"

@@ -1,87 +1,21 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced by ossec-log-server, after settings.bash
 # Mail: what the environment says of it, and what ossec-maild and the mail queue (nullmailer) read.
 
-label='[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?'
-# shellcheck disable=SC2016 # characters that RFC 5321 allows before the @, outside of quotes
-word='[A-Za-z0-9!#$%&'"'"'*+/=?^_`{|}~-]+'
-address_pattern="$word(\.$word)*@($label\.)+$label"
 mail_position=$data/queue/mail/position
 debian_authorities=/etc/ssl/certs/ca-certificates.crt
 own_authority=/etc/ossec-log-server/smtp/ca.crt
 
-# not_an_address VARIABLE ADDRESS: says why.
-not_an_address() {
-    case $2 in
-        *\"*) wrong "$1" "is not an email address that OSSEC takes, as a part of it is in quotes; write one without" ;;
-        *@*.*) wrong "$1" "is not an email address; write name@example.org, several with commas between them" ;;
-        *?@?*) wrong "$1" "holds '$2', whose domain has no dot; write the whole domain, such as name@mail.example.org" ;;
-        *) wrong "$1" "is not an email address; write name@example.org, several with commas between them" ;;
-    esac
-}
-
-# addresses VARIABLE VALUE
-addresses() {
-    local address list=()
-    IFS=, read -ra list <<< "$2" || true
-    [[ $2 != ,* && $2 != *, && $2 != *,,* ]] || not_an_address "$1" ""
-    for address in "${list[@]}"; do
-        [[ $address =~ ^$address_pattern$ ]] || not_an_address "$1" "$address"
-        # ossec-maild cuts a header where it would be longer than 128.
-        ((${#address} <= 100)) || wrong "$1" "holds an address that is longer than 100 characters; write a shorter one"
-        [[ $1 != OSSEC_EMAIL_TO || $address == *[A-Za-z0-9_-]@* ]] ||
-            wrong "$1" "holds '$address', and OSSEC takes letters, digits, '-' and '_' only just before the @; write another address"
-    done
-}
-
-# secret_text VARIABLE VALUE: what can be one line of the queue's configuration.
-secret_text() { [[ $2 != *[[:cntrl:]]* ]] || wrong "$1" "which holds a control character, such as a second line"; }
-
-email_notification=$(without_spaces "${OSSEC_EMAIL_NOTIFICATION:-no}")
-email_to=$(without_spaces "${OSSEC_EMAIL_TO:-}")
-email_from=$(without_spaces "${OSSEC_EMAIL_FROM:-}")
-email_alert_level=$(without_spaces "${OSSEC_EMAIL_ALERT_LEVEL:-7}")
-email_max_per_hour=$(without_spaces "${OSSEC_EMAIL_MAX_PER_HOUR:-60}")
-smtp_server=$(without_spaces "${OSSEC_SMTP_SERVER:-}")
-smtp_user=${OSSEC_SMTP_USER:-}
-smtp_user=${smtp_user%$'\n'} # a file's last line has one
-smtp_password=${OSSEC_SMTP_PASSWORD:-}
-smtp_password=${smtp_password%$'\n'}
-# A password goes over the net in the clear only where that is asked for.
-smtp_tls=$(without_spaces "${OSSEC_SMTP_TLS:-$([[ -n $smtp_user ]] && echo starttls || echo none)}")
-smtp_tls_verify=$(without_spaces "${OSSEC_SMTP_TLS_VERIFY:-yes}")
-
-one_of OSSEC_EMAIL_NOTIFICATION "$email_notification" yes no
-one_of OSSEC_SMTP_TLS "$smtp_tls" none starttls implicit
-one_of OSSEC_SMTP_TLS_VERIFY "$smtp_tls_verify" yes no
-level OSSEC_EMAIL_ALERT_LEVEL "$email_alert_level"
-[[ $email_max_per_hour =~ ^[1-9][0-9]{0,3}$ ]] ||
-    wrong OSSEC_EMAIL_MAX_PER_HOUR "which is no number of mails; write one from 1 to 9999"
-secret_text OSSEC_SMTP_USER "$smtp_user"
-secret_text OSSEC_SMTP_PASSWORD "$smtp_password"
-
-if [[ $email_notification == yes ]]; then
-    for variable in OSSEC_EMAIL_TO OSSEC_EMAIL_FROM OSSEC_SMTP_SERVER; do
-        [[ -n ${!variable:-} ]] || fail 78 "$variable: is empty; OSSEC_EMAIL_NOTIFICATION=yes needs it"
-    done
-    addresses OSSEC_EMAIL_TO "$email_to"
-    addresses OSSEC_EMAIL_FROM "$email_from"
-    [[ $email_from != *,* ]] || wrong OSSEC_EMAIL_FROM "which are several addresses; write one"
-    [[ $smtp_server =~ ^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:([0-9]{1,5}))?$ ]] ||
-        wrong OSSEC_SMTP_SERVER "which is no server; write host, host:port or [IPv6 address]:port"
-    smtp_host=${BASH_REMATCH[1]//[\[\]]/}
-    smtp_port=${BASH_REMATCH[3]}
-    case $smtp_tls in
-        none) smtp_port=${smtp_port:-25} ;;
-        starttls) smtp_port=${smtp_port:-587} ;;
-        implicit) smtp_port=${smtp_port:-465} ;;
-    esac
-    port OSSEC_SMTP_SERVER "$smtp_port"
-    [[ -z $smtp_user || -n $smtp_password ]] || fail 78 "OSSEC_SMTP_PASSWORD: is empty, and OSSEC_SMTP_USER is set; set both or none"
-    [[ -n $smtp_user || -z $smtp_password ]] || fail 78 "OSSEC_SMTP_USER: is empty, and OSSEC_SMTP_PASSWORD is set; set both or none"
+# What the table of settings can't say of mail.
+check_mail_settings() {
+    [[ $email_notification == yes ]] || return 0
+    [[ -z $smtp_user || -n $smtp_password ]] ||
+        fail 78 "OSSEC_SMTP_PASSWORD: it is empty, and OSSEC_SMTP_USER is set; set both or none"
+    [[ -n $smtp_user || -z $smtp_password ]] ||
+        fail 78 "OSSEC_SMTP_USER: it is empty, and OSSEC_SMTP_PASSWORD is set; set both or none"
     if [[ $smtp_tls != none ]] && there $own_authority; then
         pem $own_authority CERTIFICATE OSSEC_SMTP_TLS
     fi
-fi
+}
 
 # As one word of a shell's, without a backslash, which OSSEC's XML would read as its own.
 shell_word() { # TEXT
@@ -115,10 +49,11 @@ write_mail_queue() {
     to_file $run/mailname hostname
     [[ $email_notification == yes ]] || return 0
     ! there $own_authority || authorities=$own_authority
-    words="$(quoted "$smtp_host") relay --port=$smtp_port"
+    words="$(quoted "$smtp_server_host") relay"
     case $smtp_tls in
-        starttls) words+=" --starttls" ;;
-        implicit) words+=" --ssl" ;;
+        none) words+=" --port=${smtp_server_port:-25}" ;;
+        starttls) words+=" --port=${smtp_server_port:-587} --starttls" ;;
+        implicit) words+=" --port=${smtp_server_port:-465} --ssl" ;;
     esac
     if [[ $smtp_tls != none ]]; then
         # Without a file nullmailer would not look at the certificate at all.

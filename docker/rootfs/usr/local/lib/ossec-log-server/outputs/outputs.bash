@@ -1,35 +1,16 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced by ossec-log-server, after settings.bash
 # Outputs besides mail: alerts on standard output and to a forward target, and metrics.
 
-alerts_stdout=$(without_spaces "${OSSEC_ALERTS_STDOUT:-yes}")
-forward=$(without_spaces "${OSSEC_FORWARD:-}")
-forward_format=$(without_spaces "${OSSEC_FORWARD_FORMAT:-syslog}")
-metrics_port=$(without_spaces "${OSSEC_METRICS_PORT:-}")
-
-one_of OSSEC_ALERTS_STDOUT "$alerts_stdout" yes no
-one_of OSSEC_FORWARD_FORMAT "$forward_format" syslog json
-
-if [[ -n $metrics_port ]]; then
-    port OSSEC_METRICS_PORT "$metrics_port"
-    [[ ! $metrics_port =~ ^(514|2514|6514)$ ]] ||
-        wrong OSSEC_METRICS_PORT "is a port that syslog comes in at; write another, such as 9514"
-fi
-
 forward_folder=/etc/ossec-log-server/forward
-if [[ -n $forward ]]; then
-    [[ $forward =~ ^(tcp|tls|relp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]+)$ ]] ||
-        wrong OSSEC_FORWARD "is not where alerts can be sent; write tcp://host:port, tls://host:port or relp://host:port"
-    forward_way=${BASH_REMATCH[1]}
-    forward_host=${BASH_REMATCH[2]//[\[\]]/}
-    forward_port=${BASH_REMATCH[3]}
-    port OSSEC_FORWARD "$forward_port"
-    if [[ $forward_way == tls ]]; then
-        ! there $forward_folder/ca.crt || pem $forward_folder/ca.crt CERTIFICATE OSSEC_FORWARD
-        if there $forward_folder/tls.crt || there $forward_folder/tls.key; then
-            pem_pair $forward_folder/tls.crt $forward_folder/tls.key OSSEC_FORWARD
-        fi
+
+# What the table of settings can't say of the outputs.
+check_output_settings() {
+    [[ -n $forward && $forward_way == tls ]] || return 0
+    ! there $forward_folder/ca.crt || pem $forward_folder/ca.crt CERTIFICATE OSSEC_FORWARD
+    if there $forward_folder/tls.crt || there $forward_folder/tls.key; then
+        pem_pair $forward_folder/tls.crt $forward_folder/tls.key OSSEC_FORWARD
     fi
-fi
+}
 
 # port_state PORT: "free ::" where the metrics can have it, "free 0.0.0.0" where the kernel has no IPv6; else the reason.
 port_state() {

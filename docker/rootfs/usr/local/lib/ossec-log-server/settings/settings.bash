@@ -1,22 +1,57 @@
-# shellcheck shell=bash disable=SC2034 # sourced by ossec-log-server, which uses the values
-# Reads the environment. An empty variable means its default; a wrong one ends the container with 78 (EX_CONFIG)
-# and one line that names it.
+# shellcheck shell=bash # sourced by ossec-log-server
+# From the environment to checked values, by the table settings.ini. An empty variable means its default; a wrong one
+# ends the container with 78 (EX_CONFIG) and one line that names it.
 
-declare -A file_of=() # variable -> the file that its value came from
+settings=()            # their names, in the order of the table
+declare -gA about=()    # NAME.FIELD -> what the table says of it
+declare -gA file_of=()  # NAME -> the file that its value came from
 largest_value=$((4 << 20)) # bytes of a file that holds one
-asked=${1-} # the command, or nothing for the server itself
 
-# notice MESSAGE...: what is no mistake, told of by the server and by `check`, and not by each health check.
+# notice MESSAGE...: what is no mistake, told of by the server and by `check` only.
 notice() {
-    case $asked in
+    case $command in
         "" | check) say "$@" ;;
     esac
 }
 
-# is_text FILE: whether it holds no NUL, as every file of UTF-16 does.
-is_text() {
-    local all without
-    all=$(wc -c < "$1") && without=$(tr -d '\0' < "$1" | wc -c) && ((all == without))
+# read_table FILE NAMES FIELDS: reads an INI file into an array of its sections and one of their fields.
+read_table() {
+    local -n names=$2 fields=$3
+    local key value
+    { while read -r key _ value; do
+        case $key in
+            "" | "#"*) ;;
+            "["*) names+=("${key//[][]/}") ;;
+            *) fields[${names[-1]}.$key]=$value ;;
+        esac
+    done } < "$1" || fail 70 "$1: cannot be read; this is a fault of the image"
+}
+
+# read_settings: sets $some_name for each OSSEC_SOME_NAME.
+read_settings() {
+    local name
+    read_table $lib/settings/settings.ini settings about
+    for name in "${settings[@]}"; do
+        take_from_file "$name"
+        forget_service_link "$name"
+        read_setting "$name"
+    done
+    # shellcheck disable=SC2154 # the name that it has as a setting
+    [[ -z ${TZ-} ]] || export TZ=$tz
+    # No daemon's environment holds a secret.
+    [[ -z ${!OSSEC_@} ]] || export -n "${!OSSEC_@}"
+}
+
+# take_from_file NAME: the value is in the file that NAME_FILE names, as secrets are mounted.
+take_from_file() {
+    local from=$1_FILE value
+    [[ -n ${!from-} ]] || return 0
+    [[ -z ${!1-} ]] || fail 78 "$1: it is set, and $from, too; leave one of the two out"
+    # Somebody may have written the secret itself there.
+    [[ ${!from} == /* ]] || fail 78 "$from: it is not the path of a file; write one that starts with /"
+    read_value "$from" "${!from}"
+    file_of[$1]=${!from}
+    printf -v "$1" %s "$value"
 }
 
 # read_value VARIABLE FILE: sets $value to what the file holds, without the end of its last line.
@@ -38,45 +73,66 @@ read_value() {
     fi
 }
 
-# NAME_FILE: the value of NAME is in that file, as secrets are mounted. Not exported, so that no daemon's environment
-# holds one.
-for variable in "${!OSSEC_@}"; do
-    [[ $variable == *_FILE && -n ${!variable} ]] || continue
-    name=${variable%_FILE}
-    [[ -z ${!name:-} ]] || fail 78 "$name: it is set, and $variable, too; leave one of the two out"
-    # Somebody may have written the secret itself there.
-    [[ ${!variable} == /* ]] || fail 78 "$variable: it is not the path of a file; write one that starts with /"
-    read_value "$variable" "${!variable}"
-    file_of[$name]=${!variable}
-    printf -v "$name" %s "$value"
-done
-[[ -z ${!OSSEC_@} ]] || export -n "${!OSSEC_@}"
-
 # is_service_link VARIABLE: whether Kubernetes has set it, as it does for each Service whose name begins with "ossec-", such as
 # OSSEC_METRICS_PORT=tcp://10.0.0.1:9514.
 is_service_link() {
     [[ $1 =~ _SERVICE_(HOST|PORT(_.*)?)$ || $1 =~ _PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$ ||
-        $1 == *_PORT && ${!1} =~ ^(tcp|udp|sctp):// ]]
+        $1 == *_PORT && ${!1-} =~ ^(tcp|udp|sctp):// ]]
 }
 
-# Two of them have the names of variables of ours; there they count as not set.
-for variable in "${!OSSEC_@}"; do
-    is_service_link "$variable" || continue
-    case $variable in
-        OSSEC_METRICS_PORT | OSSEC_SYSLOG_PORT | OSSEC_TLS_PORT | OSSEC_RELP_PORT)
-            notice "$variable: '${!variable}' is Kubernetes' address of a Service, so it counts as not set; set" \
-                "enableServiceLinks: false in the pod, or give the Service another name"
-            unset "$variable"
-            ;;
+# forget_service_link NAME: some have the name of a setting of ours; there they count as not set.
+forget_service_link() {
+    is_service_link "$1" || return 0
+    notice "$1: '${!1}' is Kubernetes' address of a Service, so it counts as not set; set" \
+        "enableServiceLinks: false in the pod, or give the Service another name"
+    unset "$1"
+}
+
+# value_of NAME: sets $found to the checked value, which is in $some_name.
+value_of() {
+    local variable=${1#OSSEC_}
+    variable=${variable,,}
+    found=${!variable-}
+}
+
+# is_used NAME: whether it counts, by its field used_with.
+is_used() {
+    local with=${about[$1.used_with]-} found
+    [[ -n $with ]] || return 0
+    value_of "${with% *}"
+    [[ $found == "${with#* }" ]]
+}
+
+# default_of NAME: sets $value to its default.
+default_of() {
+    local with=${about[$1.default_with]-} found=""
+    value=${about[$1.default]-}
+    [[ -z $with ]] || value_of "${with% *}"
+    [[ -z $found ]] || value=${with#* }
+}
+
+read_setting() { # NAME
+    local variable=${1#OSSEC_} value=${!1-}
+    case ${about[$1.kind]} in
+        networks) ;; # white space may stand between them
+        text | secret) value=${value%$'\n'} ;;
+        *) value=${value//[[:space:]]/} ;;
     esac
-done
+    [[ -n $value ]] || default_of "$1"
+    if is_used "$1"; then
+        [[ -n $value || -z ${about[$1.used_with]-} ]] ||
+            fail 78 "$1: it is empty, and ${about[$1.used_with]/ /=} needs it; write ${about[$1.help]//\`}"
+        [[ -z $value ]] || "kind_${about[$1.kind]}" "$1" || fail 70 "$1: it cannot be checked; this is a fault of the image"
+    fi
+    printf -v "${variable,,}" %s "$value"
+}
 
 # A secret is not shown: a password, or what came from a file.
-shown() { # VARIABLE
-    local value=${!1}
+shown() { # NAME
+    local value=${!1-}
     if [[ -n ${file_of[$1]-} ]]; then
         echo "what ${file_of[$1]} holds"
-    elif [[ $1 == *PASSWORD* ]]; then
+    elif [[ ${about[$1.kind]} == secret ]]; then
         echo "a value that is not shown"
     elif ((${#value} > 200)); then
         echo "'${value:0:200}...'"
@@ -85,107 +141,18 @@ shown() { # VARIABLE
     fi
 }
 
-# wrong VARIABLE WORDS: "is not a port; write ..."
-wrong() { fail 78 "$1: $(shown "$1") ${2#which }"; }
+# wrong NAME WORDS: "is not a port; write ..."
+wrong() { fail 78 "$1: $(shown "$1") $2"; }
 
-# one_of VARIABLE VALUE WORD...
-one_of() {
-    local variable=$1 value=$2 word
-    shift 2
-    for word in "$@"; do
-        [[ $value == "$word" ]] && return
-    done
-    wrong "$variable" "is not one of its values; write one of: $*"
-}
-
-level() { # VARIABLE VALUE
-    [[ $2 =~ ^([0-9]|1[0-6])$ ]] || wrong "$1" "is not an alert level; write a number from 0 to 16"
-}
-
-# networks VARIABLE VALUE: sets $allowed_ips; addresses and CIDR networks, IPv4 and IPv6, with commas or white space between
-# them. There may be more of them than fit into an argument.
-networks() {
-    local problem
-    allowed_ips=$(sed -Ez 's/^\s+|\s+$//g; s/\s*,\s*/,/g; s/\s+/,/g' <<< "$2") || allowed_ips=$2
-    problem=$(printf '%s\n' "${allowed_ips//,/$'\n'}" | ossec-intake --check-networks 2>&1) ||
-        fail 78 "$1: ${problem#ossec-log-server: }"
-}
-
-port() { # VARIABLE NUMBER
-    [[ $2 =~ ^[0-9]{1,5}$ ]] && ((10#$2 >= 1 && 10#$2 <= 65535)) && return
-    wrong "$1" "is not a port; write a number from 1 to 65535"
-}
-
-# there FILE: whether the user has mounted it; a link to nothing is a mistake, not a missing file.
-there() { [[ -e $1 || -L $1 ]]; }
-
-# can_be_read FILE USE
-can_be_read() {
-    [[ -e $1 || ! -L $1 ]] || fail 78 "$1: it is a link to '$(readlink "$1")', where there is nothing; mount that, too"
-    [[ -e $1 ]] || fail 78 "$1: there is no such file, and $2 needs it; mount it there"
-    [[ ! -d $1 ]] || fail 78 "$1: it is a folder; Docker makes one where the file that it was to mount does not exist"
-    [[ -r $1 ]] || fail 78 "$1: it cannot be read by UID $(id -u), and $2 needs it; make it readable for it"
-}
-
-# pem FILE KIND USE: whether a mounted file is what its use needs, a CERTIFICATE or a PRIVATE KEY.
-pem() {
-    can_be_read "$1" "$3"
-    is_text "$1" || fail 78 "$1: it is not text in PEM form; if it is DER, convert it with openssl x509 -inform DER"
-    grep -qsE -- "-----BEGIN ([A-Z]+ )*$2-----" "$1" || fail 78 "$1: it holds no $2 in PEM form; mount one that does"
-    case $2 in
-        CERTIFICATE)
-            openssl x509 -in "$1" -noout 2>/dev/null ||
-                fail 78 "$1: its CERTIFICATE cannot be read by OpenSSL; see openssl x509 -in ${1##*/} -text"
-            openssl x509 -in "$1" -noout -checkend 0 > /dev/null 2>&1 ||
-                notice "$1: its certificate has expired; renew it"
-            ;;
-        "PRIVATE KEY")
-            ! grep -qs "ENCRYPTED" "$1" ||
-                fail 78 "$1: the key is encrypted, and nobody is there to type its password; write it without one:" \
-                    "openssl pkey -in ${1##*/} -out plain.key"
-            openssl pkey -in "$1" -passin pass: -noout 2>/dev/null ||
-                fail 78 "$1: its PRIVATE KEY cannot be read by OpenSSL; see openssl pkey -in ${1##*/} -text"
-            ;;
-    esac
-}
-
-# pem_pair CERTIFICATE KEY USE
-pem_pair() {
-    local of_certificate of_key
-    pem "$1" CERTIFICATE "$3"
-    pem "$2" "PRIVATE KEY" "$3"
-    of_certificate=$(openssl x509 -in "$1" -noout -pubkey 2>/dev/null) || of_certificate=none
-    of_key=$(openssl pkey -in "$2" -pubout 2>/dev/null) || of_key=no
-    [[ $of_certificate == "$of_key" ]] || fail 78 "$2: it is not the key of $1; mount the two that belong together"
-}
-
-# size VARIABLE VALUE LEAST EXAMPLE: in bytes, from "500m" or "2g".
-size() {
-    local most=$((1 << 50)) shift number
-    [[ ${2,,} =~ ^([0-9]{1,16})([kmgt]?)(i?b)?$ ]] || wrong "$1" "is not a size; write for example $4"
-    number=$((10#${BASH_REMATCH[1]}))
-    case ${BASH_REMATCH[2]} in
-        k) shift=10 ;;
-        m) shift=20 ;;
-        g) shift=30 ;;
-        t) shift=40 ;;
-        *) shift=0 ;;
-    esac
-    ((number <= most >> shift)) || wrong "$1" "is more than 1024t; write for example $4"
-    ((number << shift >= $3)) || wrong "$1" "is less than $(numfmt --to=iec "$3"); write for example $4"
-    echo $((number << shift))
-}
-
-# A variable that nothing here reads is an error where it looks like one misspelt, since the server would else run without
-# what was asked of it. Another may be somebody else's (an environment shared by several containers) or a later
-# release's, so it is told of. Kubernetes sets a Service's address in variables that begin with the Service's name.
+# check_names: a variable that is not in the table is an error where it looks like one misspelt, since the server would run
+# without what was asked of it. Another may be somebody else's (an environment shared by several containers) or a later
+# release's, so it gets a line in the log.
 check_names() {
-    local name known distance closest
-    known=$(grep -oh '\<OSSEC_[A-Z_]*[A-Z]\>' $lib/*/*.bash | sort -u) || known="" # each that is read is named there
+    local name distance closest
     for name in "${!OSSEC_@}"; do
-        [[ -z ${file_of[$name]-} ]] || continue # NAME_FILE, which it comes from, is there too
+        [[ -z ${about[$name.kind]-}${about[${name%_FILE}.kind]-} ]] || continue
         ! is_service_link "$name" || continue
-        read -r distance closest < <($lib/settings/closest "${name%_FILE}" <<< "$known") || distance=0
+        read -r distance closest < <(printf '%s\n' "${settings[@]}" | $lib/settings/closest "${name%_FILE}") || distance=0
         if ((distance > 0 && distance <= 3)); then
             fail 78 "$name: unknown variable; did you mean $closest?"
         elif ((distance > 0)); then
@@ -194,25 +161,15 @@ check_names() {
     done
 }
 
-without_spaces() { echo "${1//[[:space:]]/}"; }
-
-syslog_protocol=$(without_spaces "${OSSEC_SYSLOG_PROTOCOL:-udp,tcp}")
-log_alert_level=$(without_spaces "${OSSEC_LOG_ALERT_LEVEL:-1}")
-extra_rules=$(without_spaces "${OSSEC_EXTRA_RULES:-yes}")
-relp=$(without_spaces "${OSSEC_RELP:-no}")
-queue_disk=$(without_spaces "${OSSEC_QUEUE_DISK:-1g}")
-
-retention_days=$(without_spaces "${OSSEC_RETENTION_DAYS:-0}")
-retention_bytes=$(without_spaces "${OSSEC_RETENTION_BYTES:-0}")
-
-one_of OSSEC_SYSLOG_PROTOCOL "$syslog_protocol" udp tcp udp,tcp tcp,udp
-one_of OSSEC_EXTRA_RULES "$extra_rules" yes no
-one_of OSSEC_RELP "$relp" yes no
-queue_disk=$(size OSSEC_QUEUE_DISK "$queue_disk" $((1 << 20)) "500m or 2g")
-[[ $retention_days =~ ^(0|[1-9][0-9]{0,4})$ ]] || wrong OSSEC_RETENTION_DAYS "is not a number of days; write for example 90"
-retention_bytes=$(size OSSEC_RETENTION_BYTES "$retention_bytes" 0 "10g")
-# The C library takes one that it does not know for UTC, without a word.
-[[ -z ${TZ:-} || $TZ =~ ^[A-Za-z0-9_+/-]+$ && $(head -c 4 "/usr/share/zoneinfo/$TZ" 2>/dev/null) == TZif ]] ||
-    wrong TZ "is not a time zone; write one of the tz database, such as Europe/Berlin"
-networks OSSEC_ALLOWED_IPS "${OSSEC_ALLOWED_IPS:-10.0.0.0/8}"
-level OSSEC_LOG_ALERT_LEVEL "$log_alert_level"
+# show_settings: what each is, with a "#" before those that have their default.
+show_settings() {
+    local name value
+    for name in "${settings[@]}"; do
+        if [[ -n ${!name-} ]]; then
+            echo "$name=$(shown "$name")"
+        else
+            default_of "$name"
+            echo "# $name='$value'"
+        fi
+    done
+}

@@ -1,0 +1,112 @@
+# shellcheck shell=bash # sourced by ossec-log-server, after settings.bash
+# The kinds of settings, as the table names them. kind_KIND NAME ends with one line where $value is not of that kind, and may
+# put it into the form that the scripts use.
+
+label='[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?'
+# shellcheck disable=SC2016 # characters that RFC 5321 allows before the @, outside of quotes
+word='[A-Za-z0-9!#$%&'"'"'*+/=?^_`{|}~-]+'
+address_pattern="$word(\.$word)*@($label\.)+$label"
+host_pattern='\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+'
+
+kind_choice() {
+    local values=${about[$1.values]}
+    [[ " $values " == *" $value "* ]] || wrong "$1" "is not one of its values; write one of: $values"
+}
+
+kind_number() {
+    local least=${about[$1.least]} most=${about[$1.most]} of=${about[$1.of]}
+    [[ $value =~ ^(0|[1-9][0-9]{0,8})$ ]] && ((value >= least && value <= most)) && return
+    [[ $of == an\ * ]] || of="a number of $of"
+    wrong "$1" "is not $of; write a number from $least to $most"
+}
+
+kind_port() {
+    is_port "$value" || wrong "$1" "is not a port; write a number from 1 to 65535"
+    value=$((10#$value))
+}
+
+is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && ((10#$1 >= 1 && 10#$1 <= 65535)); }
+
+# From "500m" or "2g" to bytes.
+kind_size() {
+    local most=$((1 << 50)) least=${about[$1.least]} for="write for example ${about[$1.example]}" shift number
+    [[ ${value,,} =~ ^([0-9]{1,16})([kmgt]?)(i?b)?$ ]] || wrong "$1" "is not a size; $for"
+    number=$((10#${BASH_REMATCH[1]}))
+    case ${BASH_REMATCH[2]} in
+        k) shift=10 ;;
+        m) shift=20 ;;
+        g) shift=30 ;;
+        t) shift=40 ;;
+        *) shift=0 ;;
+    esac
+    ((number <= most >> shift)) || wrong "$1" "is more than 1024t; $for"
+    value=$((number << shift))
+    ((value >= least)) || wrong "$1" "is less than $(numfmt --to=iec "$least"); $for"
+}
+
+# To one form with commas. There may be more of them than fit into an argument.
+kind_networks() {
+    local problem raw=$value
+    value=$(sed -Ez 's/^\s+|\s+$//g; s/\s*,\s*/,/g; s/\s+/,/g' <<< "$raw") || value=$raw
+    problem=$(printf '%s\n' "${value//,/$'\n'}" | ossec-intake --check-networks 2>&1) ||
+        fail 78 "$1: ${problem#ossec-log-server: }"
+}
+
+# The C library takes one that it does not know for UTC, without a word.
+kind_time_zone() {
+    [[ $value =~ ^[A-Za-z0-9_+/-]+$ && $(head -c 4 "/usr/share/zoneinfo/$value" 2>/dev/null) == TZif ]] ||
+        wrong "$1" "is not a time zone; write one of the tz database, such as Europe/Berlin"
+}
+
+# not_an_address NAME ADDRESS: says why.
+not_an_address() {
+    case $2 in
+        *\"*) wrong "$1" "is not an email address that OSSEC takes, as a part of it is in quotes; write one without" ;;
+        *@*.*) ;;
+        *?@?*) wrong "$1" "holds '$2', whose domain has no dot; write the whole domain, such as name@mail.example.org" ;;
+    esac
+    wrong "$1" "is not an email address; write name@example.org, several with commas between them"
+}
+
+kind_recipients() {
+    local address list=()
+    IFS=, read -ra list <<< "$value" || true
+    [[ $value != ,* && $value != *, && $value != *,,* ]] || not_an_address "$1" ""
+    for address in "${list[@]}"; do
+        [[ $address =~ ^$address_pattern$ ]] || not_an_address "$1" "$address"
+        # ossec-maild cuts a header where it would be longer than 128.
+        ((${#address} <= 100)) || wrong "$1" "holds an address that is longer than 100 characters; write a shorter one"
+        [[ ${about[$1.kind]} != recipients || $address == *[A-Za-z0-9_-]@* ]] ||
+            wrong "$1" "holds '$address', and OSSEC takes letters, digits, '-' and '_' only just before the @; write another address"
+    done
+}
+
+kind_address() {
+    [[ $value != *,* ]] || wrong "$1" "holds several addresses; write one"
+    kind_recipients "$1"
+}
+
+# parts_of NAME WAY HOST PORT: sets $some_name_way, _host and _port.
+parts_of() {
+    local variable=${1#OSSEC_}
+    [[ -z $4 ]] || is_port "$4" || wrong "$1" "holds '$4', which is not a port; write a number from 1 to 65535"
+    printf -v "${variable,,}_way" %s "$2"
+    printf -v "${variable,,}_host" %s "${3//[\[\]]/}"
+    printf -v "${variable,,}_port" %s "$4"
+}
+
+kind_server() {
+    [[ $value =~ ^($host_pattern)(:([0-9]+))?$ ]] || wrong "$1" "is not a server; write host, host:port or [IPv6 address]:port"
+    parts_of "$1" "" "${BASH_REMATCH[1]}" "${BASH_REMATCH[3]}"
+}
+
+kind_target() {
+    [[ $value =~ ^(tcp|tls|relp)://($host_pattern):([0-9]+)$ ]] ||
+        wrong "$1" "is not where alerts can be sent; write tcp://host:port, tls://host:port or relp://host:port"
+    parts_of "$1" "${BASH_REMATCH[@]:1:3}"
+}
+
+# What can be one line of the mail queue's configuration.
+kind_text() { [[ $value != *[[:cntrl:]]* ]] || wrong "$1" "holds a control character, such as a second line; write one line"; }
+
+kind_secret() { kind_text "$1"; }

@@ -1,0 +1,149 @@
+# shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server
+# The daemons, each a child of PID 1: their start, their end in the order in which lines go through them, and the end of the
+# container with the first of them.
+
+declare -gA daemon=() # PID -> name
+declare -gA pid=()    # name -> PID
+
+start() { # NAME COMMAND...
+    local name=$1
+    shift
+    "$@" &
+    daemon[$!]=$name
+    pid[$name]=$!
+}
+
+microseconds() { echo "${EPOCHREALTIME/[.,]/}"; }
+
+# until_true SECONDS COMMAND...: whether COMMAND came true in that time.
+until_true() {
+    local deadline=$(($(microseconds) + $1 * 1000000))
+    shift
+    until "$@"; do
+        (($(microseconds) < deadline)) || return 1
+        sleep 0.05
+    done
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+all_gone() { [[ -z $(jobs -pr) ]]; }
+
+# descriptor_of PID FILE: the path in /proc of the descriptor by which the process has the file open, if it has.
+# By inode, as OSSEC's alerts.log and alerts.json are second names of the day's files.
+descriptor_of() { find -L "/proc/$1/fd" -maxdepth 1 -samefile "$2" -print -quit 2>/dev/null; }
+
+# has_read NAME FILE: whether that daemon, if it runs, has read the file to its end.
+has_read() {
+    local descriptor position
+    [[ -n ${pid[$1]-} ]] || return 0
+    descriptor=$(descriptor_of "${pid[$1]}" "$2")
+    [[ -n $descriptor ]] || return 1
+    read -r _ position < "/proc/${pid[$1]}/fdinfo/${descriptor##*/}"
+    ((position >= $(stat -c %s "$2")))
+}
+
+# ask_to_end NAME [SIGNAL]
+ask_to_end() { [[ -n ${pid[$1]-} ]] && kill "-${2:-TERM}" "${pid[$1]}" 2>/dev/null; }
+
+# end NAME SECOND [SIGNAL]: asks a daemon to end, and makes it at that second of the stop.
+end() {
+    local id=${pid[$1]-}
+    ask_to_end "$1" "${3-}" || return 0
+    until_true $((stop_began + $2 - SECONDS)) gone "$id" && return 0 # in a trap, a bare return would give the status from before it
+    say "$1 did not end by itself and was killed"
+    kill -KILL "$id" 2>/dev/null || true
+    wait "$id" 2>/dev/null || true
+}
+
+# From the intake to the outputs, so that each gives what it has to the next before that one goes. What the engine does
+# not get done in time stays in the journal. Docker waits 10 s before it kills.
+stop() {
+    set +e # it goes on to its end, whatever is gone already
+    trap - ERR EXIT
+    stop_began=$SECONDS
+    say "stopping, as SIG$1 came"
+    trap 'say "stopped at once, as a second signal came"; kill -KILL "${!daemon[@]}" 2>/dev/null; exit 143' TERM INT HUP
+    end ossec-intake 3
+    ask_to_end ossec-analysisd && until_true 3 gone "${pid[ossec-analysisd]}"
+    end ossec-analysisd 7 INT
+    until_true 1 has_read ossec-maild $alerts/alerts.log
+    end ossec-maild 8
+    ask_to_end ossec-forward || true # together with the other: each hands on what is left
+    end ossec-output 9
+    end ossec-forward 9
+    end mini_httpd 9
+    end ossec-monitord 9
+    end nullmailer-send 9
+    exit 0
+}
+
+start_daemons() {
+    watch_what_is_on
+    [[ $alerts_stdout == no ]] || start_output output stdout - - json
+    [[ -z $forward ]] || start_output forward "$forward_way" "$forward_host" "$forward_port" "$forward_format" >&2
+    [[ -z $metrics_port ]] || start mini_httpd mini_httpd -D -p "$metrics_port" "${metrics_address[@]}" -d $lib/metrics/www -c metrics -i /dev/null >&2
+    prepare_mail
+    # What it would tell the sender by mail, that a mail was refused, goes to no queue: the relay would get that, too.
+    [[ $email_notification == no ]] || start nullmailer-send env NULLMAILER_QUEUE=/bin/cat nullmailer-send >&2
+    if [[ $mail_daemon == yes ]]; then
+        start ossec-maild /var/ossec/bin/ossec-maild -f >&2
+    fi
+    start_intake
+    start ossec-analysisd /var/ossec/bin/ossec-analysisd -f >&2
+    start housekeeping $lib/volume/housekeeping "$retention_days" "$retention_bytes" >&2
+}
+
+# Returns only by ending the container, when the first of the daemons has ended.
+supervise() {
+    local status=0 ended name
+    # wait -n forgets whom a signal killed as soon as the shell has waited for something else, such as at the start.
+    if one_has_ended; then
+        ended=$gone_id
+        wait "$ended" || status=$?
+    else
+        wait -n -p ended "${!daemon[@]}" || status=$?
+    fi
+    say "${daemon[$ended]} (PID $ended) ended with status $status, so the container ends$(killed_by "$status")"
+    said_why=yes
+    trap - ERR
+    unset "pid[${daemon[$ended]}]"
+    # What the intake holds goes into the journal first.
+    if ask_to_end ossec-intake; then
+        until_true 2 gone "${pid[ossec-intake]}" || true
+    fi
+    ask_to_end ossec-analysisd INT || true
+    for name in "${!pid[@]}"; do
+        [[ $name == ossec-analysisd ]] || ask_to_end "$name" || true
+    done
+    until_true 1 all_gone || kill -KILL "${pid[@]}" 2>/dev/null || true
+    wait 2>/dev/null || true
+    exit $((status == 0 ? 1 : status))
+}
+
+# Without a word: while it starts, this is asked again and again.
+ready() { ossec-intake --ready 2>/dev/null; }
+
+one_has_ended() { # its PID is $gone_id then
+    for gone_id in "${!daemon[@]}"; do
+        gone "$gone_id" && return 0
+    done
+    return 1
+}
+
+ready_or_broken() { ready || one_has_ended; }
+
+run_server() {
+    prepare_folders
+    to_file $run/pid echo $$
+    configure
+    trap 'stop TERM' TERM
+    trap 'stop INT' INT
+    trap 'stop HUP' HUP
+    start_daemons
+    until_true 60 ready_or_broken || fail 1 "not started within 60 s: $(ossec-intake --ready 2>&1 || true)"
+    # Last, as it gives up on an engine that takes its time over the rules.
+    one_has_ended || start ossec-monitord /var/ossec/bin/ossec-monitord -f >&2
+    to_file $run/started echo
+    supervise
+}
