@@ -10,9 +10,9 @@
 #include "connections.h"
 #include "tls.h"
 
-#define AT_ONCE (1u << 18)       /* bytes that are read with one call */
+#define AT_ONCE (1u << 14)       /* bytes that are read with one call; a line of two may make a record of 130 */
 #define LEFT_MAX (FRAME_LIMIT + 4096)
-#define ROUNDS 4                 /* reads of one connection before the others' turn */
+#define ROUNDS 64                /* reads of one connection before the others' turn */
 #define OUT_MOST (1u << 16)      /* bytes for a peer that does not read; it is not read from then */
 #define HANDSHAKE_MS 10000
 #define HANDSHAKES 8             /* steps of handshakes in a turn of the loop, as each takes up to a millisecond */
@@ -199,13 +199,14 @@ static void handshake(struct connection *c)
 void connection_read(struct connection *c)
 {
     static char buffer[LEFT_MAX + AT_ONCE];
+    _Static_assert(AT_ONCE / 2 * 130 < JOURNAL_ROOM, "what is read can be written");
 
     if (c->handshaking) {
         handshake(c);
     }
     for (ssize_t got = AT_ONCE, round = 0; !c->handshaking && !c->ended; round++) {
-        if (!c->again && (got != AT_ONCE || round == ROUNDS)) {
-            break;
+        if ((!c->again && (got != AT_ONCE || round == ROUNDS)) || !journal_make_room(journal)) {
+            break; /* what is read can be written */
         }
         got = c->transport->read(c, buffer + c->left_length, AT_ONCE);
 

@@ -1,5 +1,7 @@
 #include "connections.h"
 
+#include <sys/ioctl.h>
+
 #define SILENT_MS 10000 /* so long has been silent whose place another may have */
 
 static struct connection *oldest, *newest;
@@ -66,4 +68,20 @@ int connections_drain(void)
     unfinished = 0;
     connections_each(drain);
     return unfinished;
+}
+
+static size_t unread;
+
+static void count_unread(struct connection *c)
+{
+    int bytes = 0;
+
+    unread += c->watch.fd >= 0 && !c->ended && ioctl(c->watch.fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+size_t connections_unread(void)
+{
+    unread = 0;
+    connections_each(count_unread);
+    return unread;
 }

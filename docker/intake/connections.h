@@ -19,4 +19,7 @@ void connections_each(void (*what)(struct connection *c));
 /* Reads what has come of all of them; 1 when the last message of some is not whole. */
 int connections_drain(void);
 
+/* Of how many the kernel holds something that was not read. */
+size_t connections_unread(void);
+
 #endif

@@ -77,7 +77,7 @@ static int held(void)
 {
     static uint64_t looked;
     static int full;
-    int is = flush_failed || journal_waiting(journal) > settings.limit;
+    int is = flush_failed || !journal_make_room(journal) || journal_waiting(journal) > settings.limit;
 
     if (loop_now() - looked >= LOOK_MS) {
         looked = loop_now();
@@ -135,6 +135,20 @@ static void turn(void)
     }
 }
 
+/* Without room on the volume something may stay where it is. */
+static void tell_what_is_not_taken(void)
+{
+    size_t unread = journal_make_room(journal) ? 0 : connections_unread();
+
+    if (flush_failed) {
+        say("the last %llu bytes of lines could not be written to the journal",
+            (unsigned long long)(journal_appended(journal) - journal_flushed(journal)));
+    }
+    if (unread > 0) {
+        say("the volume is full, so what %zu connections sent last was not taken; make room on it", unread);
+    }
+}
+
 /* Takes what the kernel has of all connections, for at most a second where a message is not whole. */
 static void end_in_order(void)
 {
@@ -150,10 +164,7 @@ static void end_in_order(void)
         loop_look_at_clock();
     }
     flush();
-    if (flush_failed) {
-        say("the last %llu bytes of lines could not be written to the journal",
-            (unsigned long long)(journal_appended(journal) - journal_flushed(journal)));
-    }
+    tell_what_is_not_taken();
     commit_end();
     relp_answer_synced();
     relp_say_goodbye();

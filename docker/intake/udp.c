@@ -5,6 +5,7 @@
 #include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,7 +43,11 @@ static void take_datagram(int n)
 static int receive(void)
 {
     int got;
+    _Static_assert(BATCH * (JOURNAL_RECORD_MAX + 16) < JOURNAL_ROOM, "what is read can be written");
 
+    if (!journal_make_room(journal)) {
+        return 0;
+    }
     for (int n = 0; n < BATCH; n++) {
         messages[n].msg_hdr.msg_namelen = sizeof(senders[n]);
     }
@@ -100,10 +105,15 @@ void udp_count_lost(void)
 
 void udp_end(void)
 {
+    int unread = 0;
+
     if (watch.fd < 0) {
         return;
     }
     for (int n = 0; n < AT_THE_END && receive() > 0; n++) {
+    }
+    if (!journal_make_room(journal) && ioctl(watch.fd, FIONREAD, &unread) == 0 && unread > 0) {
+        say("the volume is full, so the datagrams that came last were not taken; make room on it");
     }
     udp_count_lost();
     close(watch.fd);

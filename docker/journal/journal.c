@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,30 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "done.h"
 #include "segment.h"
-#include "state.h"
+#include "writer.h"
 
 #define SEGMENT_SIZE (4u << 20) /* bytes after which the next segment begins */
 #define KEPT_FREE (4u << 20)    /* bytes of the volume: more than the engine writes of one batch */
-#define UNSYNCED 64             /* segments that were left and are not synced yet */
-
-struct journal {
-    const char *folder;
-    struct state *state;
-    int fd, folder_fd;
-    uint64_t segment;         /* first position of the one that is written to */
-    uint64_t written;         /* position behind what is in files, which may be in the middle of a record */
-    uint64_t appended;
-    char *buffer;             /* what is appended and not written: from `written` to `appended` */
-    size_t room;
-    /* For journal_sync, which may run in a thread of its own; the descriptor above changes under this lock, too. */
-    pthread_mutex_t lock;
-    int unsynced[UNSYNCED], unsynced_count, new_names;
-};
-
-static uint64_t load(const uint64_t *of) { return __atomic_load_n(of, __ATOMIC_ACQUIRE); }
-static void store(uint64_t *to, uint64_t value) { __atomic_store_n(to, value, __ATOMIC_RELEASE); }
+#define STEP (1u << 20)         /* bytes that are set aside at once, beyond what is asked for */
 
 uint64_t journal_appended(const struct journal *j) { return j->appended; }
 uint64_t journal_flushed(const struct journal *j) { return load(&j->state->flushed); }
@@ -58,216 +38,86 @@ int journal_volume_full(const struct journal *j)
     return fstatvfs(j->folder_fd, &volume) == 0 && (uint64_t)volume.f_bavail * volume.f_frsize < KEPT_FREE;
 }
 
-/* Moves the file out of the way, under a name that no file has yet. */
-static int set_aside(const char *path, const char *folder)
+/* Sets room aside in a segment's file, from one position to another: no other process gets it then. 0, or -1 with errno. */
+static int set_room_aside(struct journal *j, int fd, uint64_t segment, uint64_t from, uint64_t to)
 {
-    char aside[PATH_MAX];
+    struct statvfs volume;
+    int result;
 
-    for (int n = 0;; n++) {
-        snprintf(aside, sizeof(aside), "%s/damaged-%s-%d", folder, strrchr(path, '/') + 1, n);
-        if (access(aside, F_OK) != 0) {
-            break;
-        }
-    }
-    fprintf(stderr, "ossec-log-server: %s is not a whole part of the journal; it is set aside as %s\n", path, aside);
-    return rename(path, aside);
-}
-
-/* Where the segment's last whole record ends, in bytes of the file; 0 where it is no segment. */
-static size_t whole_part(const char *bytes, size_t size, uint64_t segment)
-{
-    size_t at = SEGMENT_HEAD;
-
-    if (size < SEGMENT_HEAD || memcmp(bytes, SEGMENT_MAGIC, SEGMENT_HEAD) != 0) {
+    if (j->no_reserve) {
         return 0;
     }
-    while (record_is_whole(bytes + at, size - at, segment + at - SEGMENT_HEAD)) {
-        struct record head;
-
-        memcpy(&head, bytes + at, sizeof(head));
-        at += sizeof(head) + head.length;
-    }
-    return at;
-}
-
-static char *contents(int fd, size_t *size)
-{
-    struct stat file;
-    char *bytes;
-    size_t got = 0;
-
-    if (fstat(fd, &file) != 0 || (bytes = malloc((size_t)file.st_size + 1)) == NULL) {
-        return NULL;
-    }
-    while (got < (size_t)file.st_size) {
-        ssize_t part = pread(fd, bytes + got, (size_t)file.st_size - got, (off_t)got);
-
-        if (part <= 0) {
-            break;
-        }
-        got += (size_t)part;
-    }
-    *size = got;
-    return bytes;
-}
-
-static int only_zeros(const char *bytes, size_t size)
-{
-    return size == 0 || (bytes[0] == '\0' && memcmp(bytes, bytes + 1, size - 1) == 0);
-}
-
-/* Keeps a copy of what is behind the whole part before that is cut off. */
-static int keep_tail(const struct journal *j, uint64_t segment, const char *tail, size_t size)
-{
-    char path[PATH_MAX];
-    ssize_t written;
-    int fd;
-
-    snprintf(path, sizeof(path), "%s/damaged-%0*" PRIu64 "-tail", j->folder, SEGMENT_NAME_DIGITS, segment);
-    fprintf(stderr, "ossec-log-server: the journal ends in %zu bytes that are no whole line; they are set aside as %s\n",
-            size, path);
-    if ((fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)) < 0) {
+    if (fstatvfs(j->folder_fd, &volume) == 0 && (uint64_t)volume.f_bavail * volume.f_frsize < KEPT_FREE + to - from) {
+        errno = ENOSPC;
         return -1;
     }
-    written = write(fd, tail, size);
-    close(fd);
-    return written == (ssize_t)size ? 0 : -1;
+    do {
+        result = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)(SEGMENT_HEAD + from - segment), (off_t)(to - from));
+    } while (result != 0 && errno == EINTR);
+    if (result != 0 && errno != ENOSPC && errno != EDQUOT && errno != EFBIG && errno != EIO) {
+        j->no_reserve = 1; /* NFS before 4.2, exFAT, many FUSE: there, only what is free is looked at */
+        result = 0;
+    }
+    return result;
 }
 
-/* Opens the newest segment, up to its last whole record. 1, 0 where it was none and is set aside, -1 with errno. */
-static int take_up(struct journal *j, uint64_t segment)
+int journal_make_room(struct journal *j)
 {
-    char path[PATH_MAX], *bytes;
-    size_t size = 0, whole;
-    int fd = open(segment_path(j->folder, segment, path, sizeof(path)), O_RDWR | O_APPEND | O_CLOEXEC);
+    uint64_t needed = j->appended + JOURNAL_ROOM, from = j->reserved > j->written ? j->reserved : j->written;
 
-    if (fd < 0) {
-        return -1;
+    if (needed <= j->reserved) {
+        return 1;
     }
-    if ((bytes = contents(fd, &size)) == NULL) {
-        close(fd);
-        return -1;
+    if (j->no_reserve) {
+        return !j->failed;
     }
-    whole = whole_part(bytes, size, segment);
-    if (whole == 0) {
-        free(bytes);
-        close(fd);
-        return set_aside(path, j->folder);
+    if (set_room_aside(j, j->fd, j->segment, from, needed + STEP) != 0) {
+        return 0;
     }
-    if (whole < size && ((!only_zeros(bytes + whole, size - whole) && keep_tail(j, segment, bytes + whole, size - whole) != 0) ||
-                         ftruncate(fd, (off_t)whole) != 0)) {
-        free(bytes);
-        close(fd);
-        return -1;
-    }
-    free(bytes);
-    j->fd = fd;
-    j->segment = segment;
-    j->written = j->appended = segment + whole - SEGMENT_HEAD;
+    j->reserved = needed + STEP;
     return 1;
 }
 
-/* Begins the segment that is called after the position `written`. */
-static int begin_segment(struct journal *j)
+/* Gives back what was set aside in a segment and not needed. */
+static void leave(struct journal *j)
+{
+    struct stat file;
+
+    if (fstat(j->fd, &file) != 0 || ftruncate(j->fd, file.st_size) != 0) {
+        return; /* it is given back when the segment is deleted */
+    }
+    j->unsynced[j->unsynced_count++] = j->fd;
+}
+
+int begin_segment(struct journal *j)
 {
     char path[PATH_MAX];
+    uint64_t room = j->appended - j->written + JOURNAL_ROOM; /* as much as is promised in the one before */
     int fd = open(segment_path(j->folder, j->written, path, sizeof(path)), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0640);
 
     if (fd < 0) {
         return -1;
     }
-    if (write(fd, SEGMENT_MAGIC, SEGMENT_HEAD) != SEGMENT_HEAD) {
+    errno = ENOSPC;
+    if (write(fd, SEGMENT_MAGIC, SEGMENT_HEAD) != SEGMENT_HEAD ||
+        (j->fd >= 0 && set_room_aside(j, fd, j->written, j->written, j->written + room) != 0)) {
+        int why = errno;
+
         unlink(path);
         close(fd);
-        errno = ENOSPC;
+        errno = why;
         return -1;
     }
     pthread_mutex_lock(&j->lock);
     if (j->fd >= 0) {
-        j->unsynced[j->unsynced_count++] = j->fd;
+        leave(j);
     }
+    j->reserved = j->fd >= 0 ? j->written + room : 0;
     j->fd = fd;
     j->new_names = 1;
     pthread_mutex_unlock(&j->lock);
     j->segment = j->written;
     return 0;
-}
-
-/* What is left of earlier runs: the newest segment goes on, behind what the engine is done with in any case. */
-static int take_up_newest(struct journal *j)
-{
-    struct done done, fast;
-    uint64_t *segments = NULL;
-    long count = segments_list(j->folder, &segments), left = count;
-    int found = 0, fd = done_open(j->folder);
-
-    while (found == 0 && left > 0) {
-        found = take_up(j, segments[--left]);
-    }
-    free(segments);
-    if (count < 0 || found < 0 || fd < 0) {
-        return -1;
-    }
-    if (!done_read(fd, DONE_SYNCED, &done)) {
-        memset(&done, 0, sizeof(done));
-        if (count == 0 && done_write(fd, DONE_SYNCED, &done) != 0) { /* a new journal */
-            return -1;
-        }
-    }
-    store(&j->state->done, done.position);
-    store(&j->state->durable, done.position);
-    if (done_read(fd, DONE_FAST, &fast) && fast.position > done.position) {
-        done.position = fast.position;
-    }
-    close(fd);
-    if (done.position > j->written) {
-        /* A power failure cost the journal its end: what comes now must not look as if it were done already. */
-        j->written = j->appended = done.position;
-        found = 0;
-    }
-    return found ? 0 : begin_segment(j);
-}
-
-static struct journal *failed(struct journal *j, char *problem, size_t size)
-{
-    int why = errno;
-
-    snprintf(problem, size, "%s: %s", j->folder, strerror(why));
-    free(j->buffer);
-    free(j);
-    errno = why;
-    return NULL;
-}
-
-struct journal *journal_open(const char *folder, char *problem, size_t size)
-{
-    struct journal *j = calloc(1, sizeof(*j));
-
-    if (j == NULL) {
-        return NULL;
-    }
-    j->folder = folder;
-    j->fd = -1;
-    j->room = 1u << 20;
-    pthread_mutex_init(&j->lock, NULL);
-    if ((j->state = state_make()) == NULL) {
-        int why = errno;
-
-        snprintf(problem, size, "%s: %s", STATE_PATH, strerror(why));
-        free(j);
-        errno = why;
-        return NULL;
-    }
-    if (mkdir(folder, 0770) != 0 && errno != EEXIST) {
-        return failed(j, problem, size);
-    }
-    j->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (j->folder_fd < 0 || (j->buffer = malloc(j->room)) == NULL || take_up_newest(j) != 0) {
-        return failed(j, problem, size);
-    }
-    store(&j->state->flushed, j->written);
-    journal_sync(j);
-    return j;
 }
 
 struct state *journal_state(struct journal *j) { return j->state; }
@@ -302,12 +152,12 @@ static void wake_engine(struct state *s)
 
 int journal_flush(struct journal *j)
 {
+    j->failed = 0;
     if (j->appended == j->written) {
         return 0;
     }
-    if (j->written - j->segment >= SEGMENT_SIZE && j->written == load(&j->state->flushed) &&
-        j->unsynced_count < UNSYNCED && begin_segment(j) != 0) {
-        return -1;
+    if (j->written - j->segment >= SEGMENT_SIZE && j->written == load(&j->state->flushed) && j->unsynced_count < UNSYNCED) {
+        begin_segment(j); /* where there is no room for another, this one grows */
     }
     while (j->written < j->appended) {
         ssize_t got = write(j->fd, j->buffer, j->appended - j->written);
@@ -316,6 +166,7 @@ int journal_flush(struct journal *j)
             continue;
         }
         if (got < 0) {
+            j->failed = 1;
             return -1;
         }
         memmove(j->buffer, j->buffer + got, j->appended - j->written - (size_t)got);

@@ -13,6 +13,8 @@
 
 #define JOURNAL_RECORD_MAX 6143 /* bytes: OS_MAXSTR - 1, what the engine reads of one datagram */
 
+#define JOURNAL_ROOM (2u << 20)  /* bytes of the journal: more than what is read of a socket at once becomes */
+
 struct journal; /* the writer's */
 
 /* Makes the folder's journal ready to be appended to. NULL, with errno, when it can't be; `problem` then names the file. */
@@ -20,6 +22,10 @@ struct journal *journal_open(const char *folder, char *problem, size_t size);
 
 /* Adds a record to what the next flush writes. Never fails: memory is bounded by calling journal_flush often enough. */
 void journal_append(struct journal *j, const char *datagram, uint32_t length);
+
+/* Sets JOURNAL_ROOM aside on the volume, behind what was appended: whether that much can be written whatever else fills the
+ * volume. Where the file system sets nothing aside, only whether the last flush went well. */
+int journal_make_room(struct journal *j);
 
 /* Writes what was appended, and lets the engine read it. 0, or -1 with errno (ENOSPC): it is still there for the next try. */
 int journal_flush(struct journal *j);

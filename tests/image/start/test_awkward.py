@@ -220,6 +220,7 @@ def test_a_file_system_without_hard_links_is_named(
 # A system call that is refused on some file systems, with its errno.
 REFUSED = {
     "mknodat": (errno.EPERM, ""),  # FIFOs: exFAT, many FUSE
+    "fallocate": (errno.EOPNOTSUPP, ""),  # NFS before 4.2, exFAT
     "flock": (errno.ENOLCK, f"{DATA}: its file system takes no lock (No locks available); see to it"),  # NFS
 }
 

@@ -64,33 +64,78 @@ def test_held_back_it_ends_all_the_same_and_keeps_what_it_had_been_sent(
         assert sorted(intake.texts()) == sorted(["first", "datagram", *map(str, range(1000))])
 
 
-def test_a_full_volume_loses_nothing_and_it_goes_on_when_there_is_room(
-    intake_program: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def small_volume(tmp_path: Path) -> Iterator[Path]:
+    """The folder of the journal, on a volume of 12 MiB of its own."""
     volume = tmp_path / "journal"
     volume.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(volume)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(volume)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("only root can mount a volume of 6 MiB")
+        pytest.skip("only root can mount a volume of 12 MiB")
     try:
-        with running(intake_program, tmp_path, inputs=("tcp", "relp")) as intake:
-            acknowledged: set[int] = set()
-            with RelpSender("127.0.0.1", intake.ports["relp"]) as sender:
-                sender.send({n: line(n) for n in range(10)}, acknowledged)
-            ballast = volume / "ballast"
-            with suppress(OSError), ballast.open("wb", 0) as file:
-                while True:
-                    file.write(b"x" * 65536)
-            eventually(lambda: intake.get("held") == 1, "it to be held")
-            with intake.connect("tcp") as late:
-                late.sendall(line("late") + b"\n")
-                time.sleep(0.5)
-                assert intake.received("tcp") == 0
-                ballast.unlink()
-                intake.wait_lines(11)
-            assert intake.texts() == [*map(str, range(10)), "late"]
+        yield volume
     finally:
         subprocess.run(["umount", "-l", str(volume)], check=True)
+
+
+def fill(volume: Path) -> Path:
+    """A file that leaves the volume no byte."""
+    ballast = volume / "ballast"
+    with suppress(OSError), ballast.open("wb", 0) as file:
+        while True:
+            file.write(b"x" * 65536)
+    with suppress(OSError), ballast.open("ab", 0) as file:
+        while True:
+            file.write(b"x")
+    return ballast
+
+
+def test_a_full_volume_loses_nothing_and_it_goes_on_when_there_is_room(
+    intake_program: Path, tmp_path: Path, small_volume: Path
+) -> None:
+    with running(intake_program, tmp_path, inputs=("tcp", "relp")) as intake:
+        acknowledged: set[int] = set()
+        with RelpSender("127.0.0.1", intake.ports["relp"]) as sender:
+            sender.send({n: line(n) for n in range(10)}, acknowledged)
+        ballast = fill(small_volume)
+        eventually(lambda: intake.get("held") == 1, "it to be held")
+        with intake.connect("tcp") as late:
+            late.sendall(line("late") + b"\n")
+            time.sleep(0.5)
+            assert intake.received("tcp") == 0
+            ballast.unlink()
+            intake.wait_lines(11)
+        assert intake.texts() == [*map(str, range(10)), "late"]
+
+
+@pytest.mark.parametrize("text", [b"x", line("x" * 200), b"y" * 6000], ids=["tiny", "usual", "long"])
+def test_a_stop_while_the_volume_is_full_keeps_every_line_that_was_read(
+    intake_program: Path, tmp_path: Path, small_volume: Path, text: bytes
+) -> None:
+    """Issue 9, point 2: what it has taken is in the journal; what it has not, it says."""
+    with running(intake_program, tmp_path) as intake, ExitStack() as stack:
+        intake.datagram(line("first"))
+        intake.wait_lines(1)
+        intake.process.send_signal(signal.SIGSTOP)
+        for _ in range(50):
+            sender = stack.enter_context(intake.connect("tcp"))
+            sender.setblocking(False)
+            with suppress(BlockingIOError):
+                sender.sendall((text + b"\n") * (300_000 // len(text)))
+        for _ in range(100):
+            intake.datagram(text)
+        ballast = fill(small_volume)
+        intake.process.send_signal(signal.SIGTERM)
+        intake.process.send_signal(signal.SIGCONT)
+        assert intake.process.wait(10) == 0
+        taken = intake.received("udp") + intake.received("tcp")
+        assert len(intake.lines()) == taken > 1
+        assert "could not be written" not in intake.log()
+        assert "the volume is full, so what " in intake.log()
+        ballast.unlink()
+    with running(intake_program, tmp_path) as intake:
+        assert "set aside" not in intake.log()
+        assert len(intake.lines()) == taken
 
 
 def test_plain_lines_are_synced_within_about_a_second(intake: Intake) -> None:
