@@ -42,6 +42,7 @@ def lint(session: nox.Session) -> None:
     session.run("yamllint", "--strict", ".")
     session.run("zizmor", "--offline", "--persona=auditor", ".github")
     session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *scripts.workflows())
+    session.run("check-jsonschema", "--builtin-schema=vendor.github-issue-forms", *scripts.issue_forms())
     with scripts.of_workflows() as steps:
         session.run("shellcheck", "--shell=bash", *steps)
     if shutil.which("actionlint"):  # no wheel has it, so what the others find must do where it is missing
@@ -58,6 +59,12 @@ def types(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """The pipeline's own tests: no Docker, no network but loopback."""
     session.run("pytest", "tests/unit", *(session.posargs or ("--numprocesses=2", *SLOWEST)))
+
+
+@nox.session(default=False)
+def smoke(session: nox.Session) -> None:
+    """Build an image and smoke-test it: OSSEC's, and the stand-in's."""
+    session.run("pytest", "tests/image/build/test_pipeline.py", "-k", "smoke_passes", *session.posargs)
 
 
 @nox.session

@@ -205,9 +205,15 @@ def outdated(_: Context, json: bool = False) -> None:
 
 
 @task
-def test(context: Context, only: str = "") -> None:  # noqa: PT028 # a task, no test of pytest
-    """Run all that nox runs by default, or --only one of its sessions, such as lint."""
-    context.run(shlex.join(["nox", *(["--session", only] if only else [])]), pty=err.is_terminal)
+def test(context: Context, only: str = "", fast: bool = False) -> None:  # noqa: PT028 # a task, no test of pytest
+    """Run all that nox runs by default, or --only one of its sessions, such as lint.
+
+    --fast runs lint, types, the unit tests and one smoke test.
+    """
+    if only and fast:
+        raise UserError("--fast and --only are two choices of sessions; leave one of them out.")
+    sessions = ["lint", "types", "unit", "smoke"] if fast else [only] if only else []
+    context.run(shlex.join(["nox", *(["--session", *sessions] if sessions else [])]), pty=err.is_terminal)
 
 
 namespace = Collection(

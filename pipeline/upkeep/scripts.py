@@ -1,4 +1,4 @@
-"""Which shell scripts the project has: files of its folders, and the steps of its workflows."""
+"""What lint looks at: the shell scripts of the project and of its workflows, and GitHub's own files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +30,11 @@ def start_up() -> list[str]:
 def workflows() -> list[str]:
     """GitHub's workflows."""
     return sorted(str(path.relative_to(ROOT)) for path in WORKFLOWS.glob("*.yml"))
+
+
+def issue_forms() -> list[str]:
+    """GitHub's issue forms."""
+    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 
 
 @contextmanager
