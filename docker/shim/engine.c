@@ -24,6 +24,7 @@
 #include "journal.h"
 #include "logs.h"
 #include "reader.h"
+#include "received.h"
 #include "state.h"
 
 #define JOURNAL "/var/ossec/data/queue/journal"
@@ -253,7 +254,7 @@ static void sleep_until_more(void)
     __atomic_store_n(&state->asleep, 0, __ATOMIC_SEQ_CST);
 }
 
-int shim_next_message(int socket, int size, char *message)
+static int next_message(int socket, int size, char *message)
 {
     int length;
 
@@ -291,6 +292,14 @@ int shim_next_message(int socket, int size, char *message)
             sleep_until_more();
         }
     }
+}
+
+int shim_next_message(int socket, int size, char *message)
+{
+    int length = next_message(socket, size, message);
+
+    clock_gettime(CLOCK_REALTIME, &shim_received);
+    return length;
 }
 
 /* Before 4.2.0 the engine's own loop asks for each message. */

@@ -126,6 +126,9 @@ digest = "{base.digest}"
 snapshot = "{base.snapshot}"
 
 [build]
-# Its engine is written like those before 4.2.0, its other programs like those of 4.2.0.
-without_wraps = ["OS_CleanMSG_ex", "analysisd_pipeline_run", "print_out"]
+# Its engine is written like those before 4.2.0, its other programs like those of 4.2.0; it writes no archive as JSON.
+without_wraps = [
+    "OS_CleanMSG_ex", "analysisd_pipeline_run", "print_out", "cJSON_GetArrayItem", "cJSON_GetArraySize",
+    "cJSON_Print", "W_isRootcheck", "W_JSON_ParseAgentIP", "W_JSON_ParseHostname", "W_JSON_ParseLocation",
+]
 """

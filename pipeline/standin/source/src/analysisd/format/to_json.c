@@ -3,34 +3,38 @@
 #include "json_extended.h"
 #include "shared.h"
 
-/* Bytes that are no UTF-8 are copied as OSSEC does, which shows whether the image's shim is there. */
+static void add(cJSON *root, const char *name, const char *text)
+{
+    if (text != NULL && *text != '\0') {
+        cJSON_AddStringToObject(root, name, text);
+    }
+}
+
 char *Eventinfo_to_jsonstr(const Eventinfo *lf)
 {
-    const Rule *rule = lf->generated_rule;
-    char *text = NULL;
-    size_t length;
-    cJSON root = {open_memstream(&text, &length)};
+    const Rule *of = lf->generated_rule;
+    cJSON *root = cJSON_CreateObject(), *rule = cJSON_CreateObject();
+    char *text;
 
-    if (root.out == NULL) {
-        fail("an alert cannot be written: %s", strerror(errno));
+    cJSON_AddItemToObject(root, "rule", rule);
+    cJSON_AddNumberToObject(rule, "level", of->level);
+    cJSON_AddStringToObject(rule, "comment", of->comment);
+    cJSON_AddNumberToObject(rule, "sidid", of->id);
+    if (of->frequency > 0) {
+        cJSON_AddNumberToObject(rule, "frequency", of->frequency);
     }
-    fprintf(root.out, "{\"rule\":{\"level\":%d,\"comment\":\"%s\",\"sidid\":%d,", rule->level, rule->comment, rule->id);
-    if (rule->frequency > 0) {
-        fprintf(root.out, "\"frequency\":%d,", rule->frequency);
-    }
-    fprintf(root.out, "\"firedtimes\":%ld,\"group\":\"%s\"},\"id\":\"%s\",\"TimeStamp\":%lld000", rule->fired,
-            rule->group, lf->alert_id, (long long)lf->time);
-    cJSON_AddStringToObject(&root, "decoder", lf->decoder_info->name);
-    cJSON_AddStringToObject(&root, "srcip", lf->srcip);
-    cJSON_AddStringToObject(&root, "dstuser", lf->dstuser);
-    cJSON_AddStringToObject(&root, "location", lf->location);
-    cJSON_AddStringToObject(&root, "full_log", lf->full_log);
-    cJSON_AddStringToObject(&root, "hostname", lf->hostname);
-    cJSON_AddStringToObject(&root, "program_name", lf->program_name);
-    W_ParseJSON(&root, lf);
-    putc('}', root.out);
-    if (fclose(root.out) != 0) {
-        fail("an alert cannot be written: %s", strerror(errno));
-    }
+    cJSON_AddNumberToObject(rule, "firedtimes", (double)of->fired);
+    add(root, "id", lf->alert_id);
+    cJSON_AddNumberToObject(root, "TimeStamp", 1000.0 * (double)lf->time);
+    add(root, "decoder", lf->decoder_info->name);
+    add(root, "srcip", lf->srcip);
+    add(root, "dstuser", lf->dstuser);
+    add(root, "location", lf->location);
+    add(root, "full_log", lf->full_log);
+    add(root, "hostname", lf->hostname);
+    add(root, "program_name", lf->program_name);
+    W_ParseJSON(root, lf);
+    text = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
     return text;
 }
