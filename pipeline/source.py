@@ -7,15 +7,15 @@ and is never handed on without its size and SHA-256 having been compared with th
 import errno
 import hashlib
 import os
-import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
 import requests
 import urllib3
 from filelock import FileLock, Timeout
+from requests.adapters import HTTPAdapter
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from urllib3.util import Retry
 
 from pipeline.console import err
 from pipeline.errors import UserError
@@ -25,10 +25,18 @@ from pipeline.web import CHUNK, Astray, follow, innermost, without_password
 
 MIRROR_VARIABLE = "OSSEC_LOG_SERVER_MIRROR"
 
-ATTEMPTS = 5
-FIRST_PAUSE = 0.5  # seconds; each further pause is twice as long
-LONGEST_PAUSE = 30.0  # seconds; a server may ask for more, but does not get it
 LOCK_TIMEOUT = 900.0  # seconds to wait for somebody else's download of the same tarball
+
+# Five attempts in all, with pauses that grow; a server may ask for a longer pause, up to half a minute.
+RETRY = Retry(
+    total=4,
+    status_forcelist=(408, 429, 500, 502, 503, 504),
+    backoff_factor=0.5,
+    backoff_max=30,
+    retry_after_max=30,
+    raise_on_status=False,
+)
+ATTEMPTS = "5 attempts were made"
 
 
 class SourceUnreachable(UserError):
@@ -36,18 +44,6 @@ class SourceUnreachable(UserError):
 
     Told apart from other mistakes because `demo` has another way to go on.
     """
-
-
-class _Again(Exception):
-    """This attempt failed in a way that may pass; the server wants to be left alone for `pause` seconds."""
-
-    def __init__(self, reason: str, pause: float = 0.0) -> None:
-        super().__init__(reason)
-        self.pause = pause
-
-
-class _Refused(Exception):
-    """This server will not give the file out, however often it is asked."""
 
 
 def tarball_path(release: Release) -> Path:
@@ -61,14 +57,11 @@ def cached(release: Release) -> Path | None:
     return path if _fault(path, release.source) is None else None
 
 
-def fetch(
-    release: Release, *, mirror: str | None = None, pause: Callable[[float], None] = time.sleep
-) -> Path:
+def fetch(release: Release, *, mirror: str | None = None) -> Path:
     """The release's tarball in the cache, downloaded if it is not there yet, its size and SHA-256 checked.
 
     `mirror` is the address of a folder that holds `ossec-hids-VERSION.tar.gz`; without it the variable
-    OSSEC_LOG_SERVER_MIRROR counts, and then the version file's own address. A download that was cut short
-    goes on where it ended, also the next time this is called. `pause` waits that many seconds.
+    OSSEC_LOG_SERVER_MIRROR counts, and then the version file's own address.
 
     Raises SourceUnreachable when no server gives the tarball out, UserError when what comes is not the
     tarball or the cache cannot be written.
@@ -87,7 +80,7 @@ def fetch(
                 return path
             if os.path.lexists(path):
                 _set_aside(path, fault)
-            _download(release, url, part, pause)
+            part.write_bytes(_download(release, url))
             part.replace(path)
     except OSError as problem:
         with suppress(OSError):
@@ -147,23 +140,59 @@ def _set_aside(path: Path, fault: str) -> None:
     _say(f"{path} {fault}: moved to {aside.name}, fetching it again.")
 
 
-def _download(release: Release, url: str, part: Path, pause: Callable[[float], None]) -> None:
-    """Bring the whole, checked tarball to `part`, in as many attempts as are allowed."""
+def _download(release: Release, url: str) -> bytes:
+    """The whole, checked tarball. Trouble that may pass, as RETRY says, is waited out."""
     shown = without_password(url)
     _say(f"Fetching {shown}")
-    failure = _Again("")
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            seconds = max(FIRST_PAUSE * 2 ** (attempt - 1), min(failure.pause, LONGEST_PAUSE))
-            _say(f"{shown}: {failure}. Trying again in {seconds:g} s.")
-            pause(seconds)
-        try:
-            return _attempt(release, url, part)
-        except _Again as problem:
-            failure = problem
-        except _Refused as problem:
-            raise _unreachable(release, f"{shown}: {problem}") from problem
-    raise _unreachable(release, f"{shown}: {failure}, and {ATTEMPTS} attempts were made") from failure
+    retry = RETRY
+    with requests.Session() as session:
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, HTTPAdapter(max_retries=RETRY))
+        while True:
+            try:
+                return _transfer(release, session, url)
+            except (
+                urllib3.exceptions.HTTPError
+            ) as problem:  # the body broke off, which the adapter does not see
+                try:
+                    retry = retry.increment("GET", url, error=problem)
+                except urllib3.exceptions.HTTPError:
+                    raise _unreachable(release, f"{shown}: {innermost(problem)}, and {ATTEMPTS}") from problem
+                retry.sleep()
+            except (Astray, requests.RequestException) as problem:
+                raise _unreachable(release, f"{shown}: {_reason(problem)}") from problem
+
+
+def _transfer(release: Release, session: requests.Session, url: str) -> bytes:
+    size = release.source.size
+    with closing(follow(session, url, {})) as response:
+        if response.status_code != 200:
+            answer = f"the server answered {response.status_code} {response.reason or ''}".rstrip()
+            asked = f", and {ATTEMPTS}" if response.status_code in RETRY.status_forcelist else ""
+            raise _unreachable(release, f"{without_password(url)}: {answer}{asked}")
+        if response.headers.get("Content-Length", str(size)) != str(size):
+            raise _wrong(release, url, f"has {response.headers['Content-Length']} bytes, not {size}")
+        body = bytearray()
+        with _progress() as progress:
+            task = progress.add_task(f"OSSEC {release.version}", total=size)
+            # Raw, because a server that labels a .tar.gz as Content-Encoding: gzip must not get it unpacked.
+            for chunk in response.raw.stream(CHUNK, decode_content=False):
+                body += chunk
+                if len(body) > size:
+                    raise _wrong(release, url, f"has more than {size} bytes")
+                progress.update(task, completed=len(body))
+    if len(body) < size:  # of unknown length, so that the library can't tell
+        raise urllib3.exceptions.ProtocolError(f"it ended after {len(body):,} of {size:,} bytes")
+    digest = hashlib.sha256(body).hexdigest()
+    if digest != release.source.sha256:
+        raise _wrong(release, url, f"has the sha256 {digest}, not {release.source.sha256}")
+    return bytes(body)
+
+
+def _reason(problem: Exception) -> str:
+    at_proxy = "at the proxy: " if isinstance(problem, requests.exceptions.ProxyError) else ""
+    asked_again = isinstance(problem, requests.ConnectionError | requests.Timeout)
+    return f"{at_proxy}{innermost(problem)}{f', and {ATTEMPTS}' if asked_again else ''}"
 
 
 def _unreachable(release: Release, what: str) -> SourceUnreachable:
@@ -171,77 +200,6 @@ def _unreachable(release: Release, what: str) -> SourceUnreachable:
         f"{what}. Put the tarball at {tarball_path(release)} by hand (sha256 {release.source.sha256}), "
         f"or name a mirror in {MIRROR_VARIABLE}."
     )
-
-
-def _attempt(release: Release, url: str, part: Path) -> None:
-    """One attempt, with the failures of the network sorted into those that may pass and the others."""
-    try:
-        with requests.Session() as session:
-            _transfer(release, session, url, part)
-    except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as problem:
-        at_proxy = isinstance(problem, requests.exceptions.ProxyError)
-        reason = f"{'at the proxy: ' if at_proxy else ''}{innermost(problem)}"
-        if "CERTIFICATE_VERIFY_FAILED" in reason:
-            raise _Refused(reason) from problem
-        raise _Again(reason) from problem
-    except (Astray, requests.RequestException) as problem:
-        raise _Refused(str(problem)) from problem
-
-
-def _transfer(release: Release, session: requests.Session, url: str, part: Path) -> None:
-    source = release.source
-    have = part.stat().st_size if part.exists() else 0
-    if have >= source.size:
-        part.unlink()
-        have = 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
-    with closing(follow(session, url, headers)) as response:
-        resumed = _resumes(response, have, source.size, part)
-        if not resumed and response.headers.get("Content-Length", str(source.size)) != str(source.size):
-            raise _wrong(release, url, f"has {response.headers['Content-Length']} bytes, not {source.size}")
-        received = have if resumed else 0
-        digest = hashlib.sha256(part.read_bytes() if resumed else b"")
-        with part.open("ab" if resumed else "wb") as file, _progress() as progress:
-            task = progress.add_task(f"OSSEC {release.version}", total=source.size, completed=received)
-            # Raw, because a server that labels a .tar.gz as Content-Encoding: gzip must not get it unpacked.
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
-                received += len(chunk)
-                if received > source.size:
-                    break
-                digest.update(chunk)
-                file.write(chunk)
-                progress.update(task, completed=received)
-            file.flush()
-            os.fsync(file.fileno())
-    if received < source.size:
-        raise _Again(f"it ended after {received:,} of {source.size:,} bytes")
-    if received == source.size and digest.hexdigest() == source.sha256:
-        return
-    part.unlink()
-    if resumed:  # the two pieces may be of different files; only a download in one piece can tell
-        raise _Again("what came does not fit the part fetched before, which is dropped")
-    if received > source.size:
-        raise _wrong(release, url, f"has more than {source.size} bytes")
-    raise _wrong(release, url, f"has the sha256 {digest.hexdigest()}, not {source.sha256}")
-
-
-def _resumes(response: requests.Response, have: int, size: int, part: Path) -> bool:
-    """Whether the body goes on after `have` bytes (True) or is the file from its beginning (False)."""
-    status = response.status_code
-    if status == 200:
-        return False
-    if have and status == 206:
-        ours = f"bytes {have}-{size - 1}/"
-        if response.headers.get("Content-Range") in (f"{ours}{size}", f"{ours}*"):
-            return True
-    if have and status in (206, 416):
-        part.unlink()
-        raise _Again(f"it does not go on after {have:,} bytes as asked, so the whole is fetched anew")
-    answer = f"the server answered {status} {response.reason or ''}".rstrip()
-    if status in (408, 429) or status >= 500:
-        wanted = response.headers.get("Retry-After", "")
-        raise _Again(answer, float(wanted) if wanted.isascii() and wanted.isdigit() else 0.0)
-    raise _Refused(answer)
 
 
 def _wrong(release: Release, url: str, how: str) -> UserError:

@@ -1,6 +1,5 @@
 """A real HTTP server on loopback that answers as a test's script says, also wrongly."""
 
-import re
 import socket
 import struct
 import threading
@@ -27,11 +26,6 @@ class Server:
         self.paths.append(request.path)
         self.headers.append(request.headers)
         self.script[min(len(self.paths), len(self.script)) - 1](request)
-
-    @property
-    def ranges(self) -> list[str | None]:
-        """What each request so far asked for in its Range header."""
-        return [headers["Range"] for headers in self.headers]
 
 
 def status(code: int, **headers: str) -> Answer:
@@ -60,20 +54,6 @@ def unmeasured(body: bytes) -> Answer:
     def answer(request: BaseHTTPRequestHandler) -> None:
         _head(request, 200, {})
         request.wfile.write(body)
-
-    return answer
-
-
-def ranged(body: bytes, claim: str | None = None) -> Answer:
-    """The part that was asked for, as 206; `claim` is sent as its Content-Range in place of the true one."""
-
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        asked = re.fullmatch(r"bytes=([0-9]+)-", request.headers["Range"] or "")
-        assert asked, "this answer is for a request with a Range header"
-        start = int(asked[1])
-        true = f"bytes {start}-{len(body) - 1}/{len(body)}"
-        _head(request, 206, {"Content-Length": str(len(body) - start), "Content-Range": claim or true})
-        request.wfile.write(body[start:])
 
     return answer
 

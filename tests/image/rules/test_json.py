@@ -13,12 +13,13 @@ from typing import Any
 import docker
 import pytest
 
-from pipeline import image, release, source, syslog
+from pipeline import image, release, source
 from pipeline.bench.lines import mixed_lines
 from pipeline.server import server as run_server
+from pipeline.server import syslog
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
-from tests.image.ledger import DATA
+from tests.image.support.ledger import DATA
 
 ROOT = Path(__file__).resolve().parents[2]
 HARNESS = Path(__file__).resolve().parent / "harness" / "json.c"
