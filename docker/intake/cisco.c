@@ -38,12 +38,20 @@ static struct text without_host(struct text at, struct text *host)
     int sure;
 
     stamp = without_node(next);
-    if (length_of(word) < 2 || (word.to[-1] != ':' && stamp.from == next.from) ||
+    if (length_of(word) < 2 || byte_at(word, 0) == '*' || (word.to[-1] != ':' && stamp.from == next.from) ||
         !is_stamp(without_mark(stamp, &sure), &ignored, &(struct text){0, 0})) {
         return at;
     }
     *host = (struct text){word.from, word.to - (word.to[-1] == ':')};
     return next;
+}
+
+/* "*spamApTask0: " of a wireless controller, in front of the stamp. */
+static struct text without_task(struct text at)
+{
+    struct text word = first_word(at);
+
+    return length_of(word) > 2 && byte_at(word, 0) == '*' && word.to[-1] == ':' && !is_digit(byte_at(word, 1)) ? after_word(at, word) : at;
 }
 
 /* Most lines are none of Cisco's: they have no "%" near their beginning, nor one of the marks. */
@@ -60,6 +68,7 @@ int read_cisco(struct header *h, struct text *rest)
     struct text at = *rest, host = {at.from, at.from}, next, sent = *rest;
     struct stamp stamp;
     size_t digits;
+    const char *number_end = at.from;
     int sure = 0;
 
     if (!may_be_cisco(at)) {
@@ -68,17 +77,20 @@ int read_cisco(struct header *h, struct text *rest)
     if (byte_at(at, 0) == ':') {
         at = without_spaces(behind(at, 1));
     }
-    digits = digits_at(at, 0);
-    if (digits > 0 && digits <= 10 && byte_at(at, digits) == ':' && byte_at(at, digits + 1) == ' ') {
-        at = without_spaces(behind(at, digits + 1));
-        sure = 1;
+    for (int numbers = 0; numbers < 2; numbers++) { /* one of the message, and one of the sending */
+        digits = digits_at(at, 0);
+        if (digits > 0 && digits <= 10 && byte_at(at, digits) == ':' && byte_at(at, digits + 1) == ' ') {
+            number_end = at.from + digits;
+            at = without_spaces(behind(at, digits + 1));
+            sure = 1;
+        }
     }
     if (sure && byte_at(at, 0) == '%') {
-        keep_extra(h, (struct text){sent.from, sent.from + digits});
+        keep_extra(h, (struct text){sent.from, number_end});
         *rest = at;
         return 1;
     }
-    at = without_mark(without_node(without_host(at, &host)), &sure);
+    at = without_mark(without_node(without_task(without_host(without_task(at), &host))), &sure);
     if (!is_stamp(at, &stamp, &next) || (byte_at(next, 0) != '%' && (!sure || stamp.also_in_messages))) {
         return 0;
     }

@@ -59,11 +59,32 @@ static int stamped(struct header *h, struct text rest)
 {
     struct stamp stamp;
 
+    rest = begins_with(rest, ": ") ? behind(rest, 2) : rest; /* some write one more colon behind the PRI */
     if (!read_stamp(&rest, &stamp) || (stamp.also_in_messages && !is_header(rest, !h->has_priority))) {
         return 0;
     }
     keep_stamp(h, stamp, stamp.sent);
     read_names(h, rest);
+    return 1;
+}
+
+/* "[2026-11-26T06:00:00Z] web1 sshd[77]: text" */
+static int bracketed(struct header *h, struct text rest)
+{
+    struct text inside, next;
+    struct stamp stamp;
+    const char *close = memchr(rest.from, ']', length_of(rest));
+
+    if (byte_at(rest, 0) != '[' || close == NULL) {
+        return 0;
+    }
+    inside = (struct text){rest.from + 1, close};
+    next = without_spaces((struct text){close + 1, rest.to});
+    if (!read_stamp(&inside, &stamp) || length_of(inside) > 0 || !is_header(next, !h->has_priority)) {
+        return 0;
+    }
+    keep_stamp(h, stamp, stamp.sent);
+    read_names(h, next);
     return 1;
 }
 
@@ -113,6 +134,7 @@ static const struct {
     {"what the engine reads itself", engines_own},
     {"2345: *Nov 26 06:00:00.123 UTC: %SYS-5-CONFIG_I: text (Cisco)", cisco},
     {"STAMP [HOST] [PROGRAM[PID]:] text (RFC 3164, in all its variants)", stamped},
+    {"[STAMP] HOST PROGRAM[PID]: text", bracketed},
     {"[HOST] [PROGRAM[PID]:] text", bare},
 };
 
@@ -162,12 +184,12 @@ static int is_canonical(struct text t)
             return 0;
         }
         at += digits + 2;
-        return byte_at(t, at) == ' ' || (byte_at(t, at) == ':' && byte_at(t, at + 1) == ' ');
+        return (byte_at(t, at) == ' ' && byte_at(t, at + 1) != ':') || (byte_at(t, at) == ':' && byte_at(t, at + 1) == ' ');
     }
     return byte_at(t, at) == ':' && byte_at(t, at + 1) == ' ';
 }
 
-static int read_priority(struct text *rest)
+static int one_priority(struct text *rest)
 {
     size_t digits = digits_at(*rest, 1);
 
@@ -176,6 +198,22 @@ static int read_priority(struct text *rest)
     }
     *rest = without_spaces(behind(*rest, digits + 2));
     return 1;
+}
+
+/* A relay that does not know the sender's form writes its own PRI in front of the sender's. */
+static int read_priority(struct text *rest)
+{
+    int there = one_priority(rest);
+    struct text second = *rest, behind_stamp;
+    struct stamp ignored;
+
+    if (there && one_priority(&second)) {
+        behind_stamp = second;
+        if (has_form(second, "1 ") || read_stamp(&behind_stamp, &ignored)) {
+            *rest = second;
+        }
+    }
+    return there;
 }
 
 static struct text trimmed(const char *line, size_t length)

@@ -37,6 +37,16 @@ static int relayed_by(struct header *h, struct text rest)
     return 1;
 }
 
+static int has_digit(struct text word)
+{
+    for (; word.from < word.to; word.from++) {
+        if (is_digit((unsigned char)*word.from)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static int repeated(struct header *h, struct text rest)
 {
     h->message = rest;
@@ -81,6 +91,37 @@ static int relayed_without_name(struct header *h, struct text rest)
     return read_inner_header(h, (struct text){rest.from, rest.from}, rest);
 }
 
+/* busybox, socklog: auth.info sshd[77]: */
+static int priority_first(struct header *h, struct text rest)
+{
+    struct text next = without_priority(h, rest);
+
+    if (next.from == rest.from) {
+        return 0;
+    }
+    read_names(h, next);
+    return 1;
+}
+
+/* "web1: sshd[77]: text". A word without a digit or a dot is a program: "kernel: audit[77]: text". */
+static int host_with_colon(struct header *h, struct text rest)
+{
+    struct text word = first_word(rest), name = word;
+    struct tag tag;
+
+    if (length_of(word) < 2 || word.to[-1] != ':') {
+        return 0;
+    }
+    name.to--;
+    if (!holds_only(name, "-._") || (holds_only(name, "-_") && !has_digit(name)) ||
+        !split_tag(after_word(rest, word), &tag) || length_of(tag.pid) == 0) {
+        return 0;
+    }
+    h->host = name;
+    read_tag(h, after_word(rest, word));
+    return 1;
+}
+
 /* A message that begins with a stamp of its own: "2026/11/26 06:00:00 [error] 77#77: ..." */
 static int own_stamp(struct header *h, struct text rest)
 {
@@ -96,40 +137,6 @@ static int tag_alone(struct header *h, struct text rest)
         return 0;
     }
     read_tag(h, rest);
-    return 1;
-}
-
-/* 203.0.113.60 - bob [26/Nov/2026:06:00:00 +0000] "GET ...": the address is the client's. */
-static int access_log(struct header *h, struct text rest)
-{
-    struct text word = first_word(rest), next = rest;
-
-    for (int words = 0; words < 3; words++) {
-        word = first_word(next);
-        next = after_word(next, word);
-    }
-    h->message = rest;
-    return byte_at(next, 0) == '[' && digits_at(next, 1) > 0 && byte_at(next, 1 + digits_at(next, 1)) == '/' &&
-           is_letter(byte_at(next, 2 + digits_at(next, 1)));
-}
-
-/* ("U7PG2,788a20aabbcc,v4.3.20") hostapd: , U7PG2,788a20aabbcc,v4.3.20: hostapd: */
-static int unifi(struct header *h, struct text rest)
-{
-    struct text word = first_word(rest), name = word;
-    const char *comma = memchr(word.from, ',', length_of(word));
-
-    if (comma == NULL || (word.to[-1] != ':' && word.to[-1] != ')')) {
-        return 0;
-    }
-    name.from += begins_with(word, "(\"") ? 2 : 0;
-    name.to = comma;
-    if (!is_host(name) || !is_tag(after_word(rest, word))) {
-        return 0;
-    }
-    h->host = name;
-    keep_extra(h, word);
-    read_tag(h, after_word(rest, word));
     return 1;
 }
 
@@ -179,27 +186,6 @@ static int host_alone(struct header *h, struct text rest)
     return host_first(h, rest);
 }
 
-/* <6>[12345.678901] text: a kernel's own log, as netconsole sends it. */
-static int kernel(struct header *h, struct text rest)
-{
-    static const char name[] = "kernel";
-    struct text at = rest;
-    size_t digits;
-
-    if (byte_at(at, 0) != '[') {
-        return 0;
-    }
-    at = without_spaces(behind(at, 1));
-    digits = digits_at(at, 0);
-    if (digits == 0 || byte_at(at, digits) != '.' || digits_at(at, digits + 1) != 6 ||
-        !begins_with(behind(at, digits + 7), "] ")) {
-        return 0;
-    }
-    h->program = (struct text){name, name + sizeof(name) - 1};
-    h->message = rest;
-    return 1;
-}
-
 /* Without PRI and stamp only a pid says that it is a tag: "Error: text" is a line of some file. */
 static int sure_tag(struct header *h, struct text rest)
 {
@@ -228,11 +214,14 @@ static const struct row behind_stamp[] = {
     {"RELAY Message forwarded from HOST:", relayed_by},
     {"last message repeated 3 times", repeated},
     {"HOST: %FACILITY-5-NAME: (Cisco)", host_of_cisco},
+    {"auth.info PROGRAM[PID]: (busybox, socklog)", priority_first},
+    {"HOST: PROGRAM[PID]:", host_with_colon},
     {"PROGRAM[PID]: (Docker, FreeBSD, busybox)", tag_alone},
-    {"203.0.113.60 - - [26/Nov/2026: (nginx)", access_log},
+    {"HOST PROGRAM PID - [DATA] text (RFC 5424 behind another stamp)", read_rfc5424_names},
+    {"203.0.113.60 - - [26/Nov/2026: (nginx)", read_access_log},
     {"STAMP HOST PROGRAM: (a relay)", relayed_without_name},
     {"2026/11/26 06:00:00 [error] (nginx)", own_stamp},
-    {"(\"MODEL,MAC,VERSION\") PROGRAM: (UniFi)", unifi},
+    {"(\"MODEL,MAC,VERSION\") PROGRAM: (UniFi)", read_unifi},
     {"what is no host's name", no_host},
     {"HOST ...", host_first},
 };
@@ -241,10 +230,10 @@ static const struct row without_stamp[] = {
     {"Message forwarded from HOST: (AIX)", relayed},
     {"last message repeated 3 times", repeated},
     {"HOST: %FACILITY-5-NAME: (Cisco)", host_of_cisco},
-    {"[12345.678901] (netconsole)", kernel},
-    {"203.0.113.60 - - [26/Nov/2026: (nginx)", access_log},
+    {"[12345.678901] (netconsole)", read_kernel},
+    {"203.0.113.60 - - [26/Nov/2026: (nginx)", read_access_log},
     {"PROGRAM[PID]:", sure_tag},
-    {"(\"MODEL,MAC,VERSION\") PROGRAM: (UniFi)", unifi},
+    {"(\"MODEL,MAC,VERSION\") PROGRAM: (UniFi)", read_unifi},
     {"HOST PROGRAM[PID]:", host_alone},
     {"anything else", message_alone},
 };

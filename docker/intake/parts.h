@@ -38,6 +38,10 @@ static inline void keep_stamp(struct header *h, struct stamp stamp, struct text 
 /* All of RFC 5424 behind its PRI. 0 if the text is none. */
 int read_rfc5424(struct header *h, struct text rest);
 
+/* HOST APP PROCID MSGID DATA behind another stamp than RFC 5424's, as a relay writes it that knows only the older form.
+ * 0 where it is not surely that. */
+int read_rfc5424_names(struct header *h, struct text rest);
+
 /* What stands behind a stamp: [HOST] [PROGRAM[PID]:] MESSAGE. */
 void read_names(struct header *h, struct text rest);
 

@@ -21,16 +21,17 @@ static int field(struct text *rest, struct text *word)
     return 1;
 }
 
-/* One or more of [ID NAME="VALUE" ...]; a quote, a backslash and a "]" in a value have a backslash before them. */
+/* One or more of [ID NAME="VALUE" ...]: 2 where there is a value, 1 where there is none; a quote, a backslash and a "]" in a value have a backslash before them. */
 static int structured_data(struct text *rest)
 {
     const char *at = rest->from;
-    int quoted = 0, open = 0;
+    int quoted = 0, open = 0, values = 0;
 
     for (; at < rest->to; at++) {
         if (quoted && *at == '\\') {
             at += at + 1 < rest->to;
         } else if (*at == '"' && open) {
+            values |= !quoted && at[-1] == '=';
             quoted = !quoted;
         } else if (!quoted && !open) {
             if (*at != '[' || at + 1 == rest->to || at[1] == ']' || at[1] == ' ') {
@@ -41,11 +42,11 @@ static int structured_data(struct text *rest)
             open = 0;
         }
     }
-    if (open || at == rest->from || (at < rest->to && *at != ' ')) {
-        return 0;
+    if (open || at == rest->from || (at < rest->to && *at != ' ' && !values)) {
+        return 0; /* some leave the space behind it out, where it is surely no text */
     }
     rest->from = at;
-    return 1;
+    return values ? 2 : 1;
 }
 
 /* Behind MSGID. Some senders leave STRUCTURED-DATA out, some write what is none: then it is the message. */
@@ -83,6 +84,18 @@ static void data_and_message(struct header *h, struct text message_id, struct te
         h->message = rest;
     } else if (!read_inner_header(h, h->host, rest)) {
         read_tag(h, rest);
+    }
+}
+
+/* Some write "sshd[77]" into APP-NAME, and no PROCID. */
+static void split_program(struct header *h)
+{
+    const char *open = memchr(h->program.from, '[', length_of(h->program));
+    size_t digits = open == NULL ? 0 : digits_at((struct text){open + 1, h->program.to}, 0);
+
+    if (digits > 0 && open > h->program.from && open + digits + 2 == h->program.to && open[digits + 1] == ']') {
+        h->pid = (struct text){open + 1, open + 1 + digits};
+        h->program.to = open;
     }
 }
 
@@ -127,12 +140,37 @@ int read_rfc5424(struct header *h, struct text rest)
     if (is_nil(read.program)) {
         read.program.from = read.program.to;
     }
-    if (!is_nil(process)) {
+    if (is_nil(process)) {
+        split_program(&read);
+    } else {
         if (length_of(read.program) > 0) {
             read.pid = process;
         } else {
             keep_extra(&read, process);
         }
+    }
+    data_and_message(&read, message_id, rest);
+    *h = read;
+    return 1;
+}
+
+int read_rfc5424_names(struct header *h, struct text rest)
+{
+    struct header read = *h;
+    struct text process, message_id, data;
+    int kind;
+
+    if (!field(&rest, &read.host) || !field(&rest, &read.program) || !field(&rest, &process) || !field(&rest, &message_id) ||
+        read.program.to[-1] == ':' || digits_at(process, 0) != (is_nil(process) ? 0 : length_of(process))) {
+        return 0;
+    }
+    data = rest;
+    kind = byte_at(rest, 0) == '-' && byte_at(rest, 1) == ' ' ? -1 : structured_data(&data);
+    if (kind != 2 && (kind != -1 || !is_nil(message_id) || is_nil(process))) {
+        return 0;
+    }
+    if (!is_nil(process)) {
+        read.pid = process;
     }
     data_and_message(&read, message_id, rest);
     *h = read;

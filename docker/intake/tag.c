@@ -1,4 +1,5 @@
 /* Who wrote a message: "PROGRAM[PID]: " in front of it. */
+#define _GNU_SOURCE
 #include "tag.h"
 
 int holds_only(struct text t, const char *others)
@@ -56,6 +57,13 @@ int split_tag(struct text rest, struct tag *tag)
             return 0;
         }
         tag->message = (struct text){close + (tag->no_colon ? 1 : 2), rest.to};
+        if (tag->no_colon && begins_with(tag->message, " : ")) {
+            tag->message = behind(tag->message, 2);
+            tag->no_colon = 0;
+        }
+        if (length_of(tag->pid) == 1 && *tag->pid.from == '-') { /* Logstash, where there is none */
+            tag->pid.from = tag->pid.to;
+        }
     } else {
         if (length_of(word) < 2 || word.to[-1] != ':') {
             return 0;
@@ -96,6 +104,94 @@ static struct text without_colon(struct text rest)
     return begins_with(rest, ": %") ? behind(rest, 2) : rest;
 }
 
+static const char *const facilities[] = {
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "security",
+    "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7", NULL,
+};
+static const char *const severities[] = {
+    "emerg", "panic", "alert", "crit", "critical", "err", "error", "warn", "warning", "notice", "info", "debug", NULL,
+};
+
+static int is_one_of(struct text word, const char *const *words)
+{
+    while (*words != NULL && (strlen(*words) != length_of(word) || memcmp(*words, word.from, length_of(word)) != 0)) {
+        words++;
+    }
+    return *words != NULL;
+}
+
+/* 2 for "auth.info", also in brackets and with a colon, 1 for "info" alone, 0 for anything else. */
+static int is_priority(struct text word)
+{
+    const char *dot;
+
+    if (length_of(word) > 0 && word.to[-1] == ':') {
+        word.to--;
+    }
+    if (length_of(word) > 2 && ((*word.from == '[' && word.to[-1] == ']') || (*word.from == '<' && word.to[-1] == '>'))) {
+        word = (struct text){word.from + 1, word.to - 1};
+    }
+    if (length_of(word) == 0 || (dot = memchr(word.from, '.', length_of(word))) == NULL) {
+        return is_one_of(word, severities);
+    }
+    return is_one_of((struct text){word.from, dot}, facilities) && is_one_of((struct text){dot + 1, word.to}, severities) ? 2 : 0;
+}
+
+struct text without_priority(struct header *h, struct text rest)
+{
+    struct text word = first_word(rest), next = after_word(rest, word), behind_stamp = next;
+    struct stamp ignored;
+    struct tag tag;
+    int kind = is_priority(word);
+
+    if (kind == 0 || !(split_tag(next, &tag) || (kind == 2 && read_stamp(&behind_stamp, &ignored))) ||
+        (kind == 1 && (length_of(tag.pid) == 0 || word.to[-1] == ':'))) {
+        return rest;
+    }
+    keep_extra(h, word);
+    return next;
+}
+
+static int is_serial_number(struct text word)
+{
+    for (; word.from < word.to; word.from++) {
+        if (!is_digit((unsigned char)*word.from) && (*word.from < 'A' || *word.from > 'F')) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* In front of the program some write a number of theirs: "00419 auth:" (ProCurve), "80B6023CD7B1D (2026-11-26T05:00:00)
+ * firewall:" (WatchGuard), "%$ VDC-1 %$ %AUTHPRIV-3-SYSTEM_MSG:" (Nexus). */
+static struct text without_number(struct header *h, struct text rest)
+{
+    struct text word = first_word(rest), next = after_word(rest, word), number = word;
+    size_t length = length_of(word), digits = digits_at(word, 0);
+
+    if (begins_with(rest, "%$ ")) {
+        const char *end = memmem(rest.from + 3, length_of(rest) - 3, " %$ %", 5);
+
+        if (end == NULL) {
+            return rest;
+        }
+        keep_extra(h, (struct text){rest.from, end + 3});
+        return (struct text){end + 4, rest.to};
+    }
+    if (length == 13 ? !is_serial_number(word) : length != 5 || digits != 5) {
+        return rest;
+    }
+    if (has_form(next, "(9999-99-99T99:99:99) ")) {
+        number.to = next.from + 21;
+        next = without_spaces(behind(next, 21));
+    }
+    if (!is_tag(next)) {
+        return rest;
+    }
+    keep_extra(h, number);
+    return next;
+}
+
 /* UniFi writes its model and firmware behind the host: "ap1 788a20aabbcc,UAP-AC-Pro-6.5.28: hostapd: ". */
 static struct text without_model(struct header *h, struct text rest)
 {
@@ -114,7 +210,7 @@ void read_tag(struct header *h, struct text rest)
 {
     struct tag tag;
 
-    rest = without_model(h, without_colon(rest));
+    rest = without_number(h, without_priority(h, without_model(h, without_colon(rest))));
     if (read_cisco(h, &rest)) {
         h->message = rest;
         return;

@@ -12,6 +12,14 @@ struct tag {
 /* 0 if the text begins with none. */
 int split_tag(struct text rest, struct tag *tag);
 
+/* An access log's line, UniFi's "MODEL,MAC,VERSION:", a kernel's "[12345.678901]": 0 where it is none. */
+int read_access_log(struct header *h, struct text rest);
+int read_unifi(struct header *h, struct text rest);
+int read_kernel(struct header *h, struct text rest);
+
+/* What stands behind a priority that some write in words, "auth.info", where one does and a header follows. */
+struct text without_priority(struct header *h, struct text rest);
+
 /* Letters, digits, what is beyond ASCII, and these others; at least one. */
 int holds_only(struct text t, const char *others);
 

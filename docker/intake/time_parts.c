@@ -89,6 +89,9 @@ int read_clock(struct text *rest, struct moment *m)
     if ((byte_at(*rest, 0) == '.' || byte_at(*rest, 0) == ',') && is_digit(byte_at(*rest, 1))) {
         *rest = behind(*rest, 1 + digits_at(*rest, 1));
         m->more = 1;
+    } else if (has_form(*rest, ":999 ")) { /* H3C */
+        *rest = behind(*rest, 4);
+        m->more = 1;
     }
     return 1;
 }
@@ -129,6 +132,9 @@ int read_zone(struct text *rest)
         at = behind(at, length);
         if (bracket && !read_mark(&at, ')')) {
             return 0;
+        }
+        if ((byte_at(at, 0) == '+' || byte_at(at, 0) == '-') && is_digit(byte_at(at, 1))) { /* GMT+1 */
+            at = behind(at, 1 + digits_at(at, 1));
         }
         *rest = at;
         return 1;

@@ -21,7 +21,7 @@ LINES: list[dict[str, Any]] = tomllib.loads((ROOT / "tests" / "headers.toml").re
 INTAKE = DOCKER / "intake"
 SOURCES = [
     INTAKE / f"{name}.c"
-    for name in ("as_it_is", "cisco", "header", "names", "rfc5424", "stamp", "tag", "time_parts", "write")
+    for name in "as_it_is cisco dates header names rfc5424 stamp tag time_parts vendors write".split()
 ]
 WARNINGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
 SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
