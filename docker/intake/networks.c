@@ -116,13 +116,13 @@ static const char *add_zoned(struct range range, const struct in6_addr *address,
     uint32_t scope = if_nametoindex(zone);
 
     if (!IN6_IS_ADDR_LINKLOCAL(address)) {
-        return "has a zone, which only link-local addresses (fe80::...) have";
+        return "has a zone, which only link-local addresses (fe80::...) have; leave it out";
     }
     if (scope == 0 && zone[strspn(zone, "0123456789")] == '\0') {
         scope = (uint32_t)strtoul(zone, NULL, 10);
     }
     if (scope == 0) {
-        return "names an interface that is not here; leave out what is behind the %";
+        return "names an interface that is not here; leave out what is after the %";
     }
     zoned = grown(zoned, zoned_count + 1, sizeof(*zoned));
     zoned[zoned_count++] = (struct zoned){range, scope};
@@ -151,17 +151,17 @@ static const char *add_network(char *text)
     if (zone == NULL && inet_pton(AF_INET, text, address.s6_addr + 12) == 1) {
         memcpy(address.s6_addr, mapped, sizeof(mapped));
         if ((bits = slash ? prefix(slash, 32) : 32) < 0) {
-            return "needs a number from 0 to 32 behind the slash";
+            return "has a wrong prefix length; write a number from 0 to 32 after the slash";
         }
         add(&ipv4, network(&address, 96 + (unsigned)bits));
         return NULL;
     }
     if (inet_pton(AF_INET6, text, &address) != 1) {
         return looks_like_a_name(text) ? "is a name; write the addresses that it has"
-                                       : "is no address or network; write for example 10.0.0.0/8,192.0.2.7,2001:db8::/32";
+                                       : "is not an address or network; write for example 10.0.0.0/8,192.0.2.7,2001:db8::/32";
     }
     if ((bits = slash ? prefix(slash, 128) : 128) < 0) {
-        return "needs a number from 0 to 128 behind the slash";
+        return "has a wrong prefix length; write a number from 0 to 128 after the slash";
     }
     if (zone != NULL) {
         return add_zoned(network(&address, (unsigned)bits), &address, zone);

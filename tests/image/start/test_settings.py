@@ -1,16 +1,21 @@
 """Settings as people write them: sizes, files of other systems, networks, certificates. What `check` passes, starts."""
 
+import re
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import docker
 import pytest
 
 from pipeline import image
+from pipeline.image import settings as declared
+from pipeline.server import Server
 from pipeline.server import server as run_server
 from tests.image.conftest import FROM_HERE
 from tests.image.start.test_awkward import QUIET, refused, works
 from tests.image.start.test_configuration import mounted
+from tests.image.start.test_start import MAIL
 
 SIZES = [
     ("OSSEC_QUEUE_DISK", "17179869184g", "'17179869184g' is more than 1024t; write for example 500m or 2g"),
@@ -20,7 +25,7 @@ SIZES = [
     ("OSSEC_QUEUE_DISK", "-5m", "is not a size"),
     ("OSSEC_RETENTION_BYTES", "999999999999g", "is more than 1024t; write for example 10g"),
     ("OSSEC_RETENTION_BYTES", "8 589934592 g", "is more than 1024t"),
-    ("OSSEC_RETENTION_DAYS", "100000", "is not a number of days; write for example 90"),
+    ("OSSEC_RETENTION_DAYS", "100000", "is not a number of days; write a number from 0 to 99999"),
     ("OSSEC_METRICS_PORT", "99999", "is not a port; write a number from 1 to 65535"),
     ("OSSEC_METRICS_PORT", "18446744073709551617", "is not a port"),
     ("OSSEC_SYSLOG_PORT", "0", "is not a port"),
@@ -36,18 +41,101 @@ SIZES = [
 ]
 
 
-@pytest.mark.parametrize(("variable", "value", "words"), SIZES)
-@pytest.mark.parametrize("command", [[], ["check"]], ids=["server", "check"])
-def test_a_value_out_of_bounds_is_one_line(
-    client: docker.DockerClient,
-    ossec_image: image.Image,
-    variable: str,
-    value: str,
-    words: str,
-    command: list[str],
-) -> None:
-    with run_server(client, ossec_image.name, {variable: value}, command) as server:
-        assert refused(server, 78, words).startswith(f"ossec-log-server: {variable}: ")
+# What is set to a wrong value, and what is set beside it.
+WRONG = [
+    ("OSSEC_EMAIL_NOTIFICATION", "maybe", {}),
+    ("OSSEC_SYSLOG_PROTOCOL", "sctp", {}),
+    ("OSSEC_SYSLOG_PORT", "0", {}),
+    ("OSSEC_SYSLOG_PORT", "65536", {}),
+    ("OSSEC_SYSLOG_PORT", "syslog", {}),
+    ("OSSEC_SYSLOG_PORT", "6514", {}),
+    ("OSSEC_MAX_CONNECTIONS", "0", {}),
+    ("OSSEC_MAX_CONNECTIONS", "many", {}),
+    ("OSSEC_MAX_CONNECTIONS_PER_SOURCE", "1000000", {}),
+    ("OSSEC_ALLOWED_IPS", "10.0.0.0/33", {}),
+    ("OSSEC_ALLOWED_IPS", "fe80::1%nothing", {}),
+    ("OSSEC_ALLOWED_IPS", "10.0.0.0/8,,192.0.2.1", {}),
+    ("OSSEC_ALLOWED_IPS", "2001:db8::/129", {}),
+    ("OSSEC_ALLOWED_IPS", "example.org", {}),
+    ("OSSEC_ALLOWED_IPS", "10.0.0.1\n$ModLoad evil", {}),
+    ("OSSEC_LOG_ALERT_LEVEL", "17", {}),
+    ("OSSEC_LOG_ALERT_LEVEL", "-1", {}),
+    ("OSSEC_EMAIL_ALERT_LEVEL", "seven", {}),
+    ("OSSEC_EMAIL_TO", "nobody", MAIL),
+    ("OSSEC_EMAIL_TO", "a@example.org;b@example.org", MAIL),
+    ("OSSEC_EMAIL_TO", "", MAIL),
+    ("OSSEC_EMAIL_FROM", "a@example.org,b@example.org", MAIL),
+    ("OSSEC_EMAIL_FROM", "$(touch /tmp/x)@example.org", MAIL),
+    ("OSSEC_SMTP_SERVER", "mail.example.org:0", MAIL),
+    ("OSSEC_SMTP_SERVER", "mail.example.org:smtp", MAIL),
+    ("OSSEC_SMTP_SERVER", "a b</smtp_server>", MAIL),
+    ("OSSEC_EMAIL_TO", "root@localhost", MAIL),
+    ("OSSEC_EMAIL_TO", f"{'a' * 90}@example.org", MAIL),
+    ("OSSEC_EMAIL_MAX_PER_HOUR", "0", {}),
+    ("OSSEC_SMTP_TLS", "ssl", {}),
+    ("OSSEC_SMTP_TLS_VERIFY", "maybe", {}),
+    ("OSSEC_SMTP_USER", "a\nb", {}),
+    ("OSSEC_SMTP_PASSWORD", "a\nb", {}),
+    ("OSSEC_SMTP_PASSWORD", "", {**MAIL, "OSSEC_SMTP_USER": "a"}),
+    ("OSSEC_SMTP_USER", "", {**MAIL, "OSSEC_SMTP_PASSWORD": "a"}),
+]
+# A wrong value of each kind.
+OF_KIND = {
+    "address": "a@example.org,b@example.org",
+    "choice": "maybe",
+    "networks": "10.0.0.0/33",
+    "number": "many",
+    "port": "65536",
+    "recipients": "nobody",
+    "secret": "a\nb",
+    "server": "mail.example.org:smtp",
+    "size": "lots",
+    "target": "https://example.org",
+    "text": "a\tb",
+    "time_zone": "Middle/Earth",
+}
+FORM = re.compile(r"ossec-log-server: (?P<name>[A-Z_]+): (?P<wrong>[^;]+); (?P<right>[^;]+)\n")
+
+
+@pytest.fixture(scope="module")
+def idle(client: docker.DockerClient, ossec_image: image.Image) -> Iterator[Server]:
+    """A container of the image in which no server runs, for commands that end."""
+    with run_server(client, ossec_image.name, entrypoint=["sleep", "infinity"], healthcheck=QUIET) as made:
+        yield made
+
+
+def refusal(idle: Server, settings: Mapping[str, str], *command: str) -> tuple[int, str]:
+    """How the server, or a command of it, ends with these settings, and what it says."""
+    done = idle.container.exec_run(["ossec-log-server", *command], environment=dict(settings))
+    return int(done.exit_code or 0), bytes(done.output).decode()  # type: ignore[arg-type] # not a stream
+
+
+def test_a_wrong_value_of_any_setting_is_one_line_in_one_form(idle: Server) -> None:
+    for one in declared.read():
+        name, wrong = one.name, OF_KIND[one["kind"]]
+        code, said = refusal(idle, {**MAIL, name: wrong}, "check")
+        form = FORM.fullmatch(said)
+        assert (code, form is not None and form["name"]) == (78, name), said
+        assert (wrong in said) == (one["kind"] not in ("secret", "text")) or "\n" in repr(wrong), said
+
+
+def test_a_value_out_of_bounds_is_one_line(idle: Server) -> None:
+    for command in ([], ["check"]):
+        for name, value, words in SIZES:
+            code, said = refusal(idle, {name: value}, *command)
+            assert (code, said.count("\n")) == (78, 1), said
+            assert said.startswith(f"ossec-log-server: {name}: ")
+            assert words in said
+        for name, value, others in WRONG:
+            code, said = refusal(idle, {**others, name: value}, *command)
+            assert (code, said.count("\n")) == (78, 1), said
+            assert said.startswith(f"ossec-log-server: {name}: ")
+
+
+def test_a_secret_in_a_wrong_value_is_not_shown(idle: Server) -> None:
+    _, said = refusal(idle, {"OSSEC_SMTP_PASSWORD": "hunter2\nx"}, "check")
+    assert "hunter2" not in said
+    assert "a value that is not shown" in said
 
 
 def test_sizes_with_any_suffix_are_taken(client: docker.DockerClient, ossec_image: image.Image) -> None:

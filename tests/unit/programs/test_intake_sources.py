@@ -322,22 +322,40 @@ def test_ten_thousand_networks_cost_a_fraction_of_a_line(lookup: Path, tmp_path:
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
-        ("10.0.0.0/33", "'10.0.0.0/33' needs a number from 0 to 32 behind the slash"),
-        ("10.0.0.0/", "'10.0.0.0/' needs a number from 0 to 32 behind the slash"),
-        ("10.0.0.0/-1", "'10.0.0.0/-1' needs a number from 0 to 32 behind the slash"),
-        ("10.0.0.0/255.0.0.0", "'10.0.0.0/255.0.0.0' needs a number from 0 to 32 behind the slash"),
-        ("2001:db8::/129", "'2001:db8::/129' needs a number from 0 to 128 behind the slash"),
-        ("10.0.0", "'10.0.0' is no address or network; write for example 10.0.0.0/8,192.0.2.7,2001:db8::/32"),
-        ("10.0.0.256", "'10.0.0.256' is no address or network"),
-        ("", "'' is no address or network"),
+        (
+            "10.0.0.0/33",
+            "'10.0.0.0/33' has a wrong prefix length; write a number from 0 to 32 after the slash",
+        ),
+        ("10.0.0.0/", "'10.0.0.0/' has a wrong prefix length; write a number from 0 to 32 after the slash"),
+        (
+            "10.0.0.0/-1",
+            "'10.0.0.0/-1' has a wrong prefix length; write a number from 0 to 32 after the slash",
+        ),
+        (
+            "10.0.0.0/255.0.0.0",
+            "'10.0.0.0/255.0.0.0' has a wrong prefix length; write a number from 0 to 32 after the slash",
+        ),
+        (
+            "2001:db8::/129",
+            "'2001:db8::/129' has a wrong prefix length; write a number from 0 to 128 after the slash",
+        ),
+        (
+            "10.0.0",
+            "'10.0.0' is not an address or network; write for example 10.0.0.0/8,192.0.2.7,2001:db8::/32",
+        ),
+        ("10.0.0.256", "'10.0.0.256' is not an address or network"),
+        ("", "'' is not an address or network"),
         ("web1.example.org", "'web1.example.org' is a name; write the addresses that it has"),
         ("localhost", "'localhost' is a name; write the addresses that it has"),
         (
             "fe80::1%nothing",
-            "'fe80::1%nothing' names an interface that is not here; leave out what is behind the %",
+            "'fe80::1%nothing' names an interface that is not here; leave out what is after the %",
         ),
-        ("2001:db8::1%lo", "'2001:db8::1%lo' has a zone, which only link-local addresses (fe80::...) have"),
-        ("10.0.0.1%lo", "'10.0.0.1%lo' is no address or network"),
+        (
+            "2001:db8::1%lo",
+            "'2001:db8::1%lo' has a zone, which only link-local addresses (fe80::...) have; leave it out",
+        ),
+        ("10.0.0.1%lo", "'10.0.0.1%lo' is not an address or network"),
         ("x" * 400, "is a name"),
     ],
 )

@@ -1,0 +1,138 @@
+"""The settings of the image, from the table that its start-up scripts read: docs/settings.md and its JSON Schema.
+
+`python -m pipeline.image.settings` writes both.
+"""
+
+import json
+from configparser import ConfigParser
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from pipeline.project import ROOT
+
+ROOMS = ROOT / "docker/rootfs/usr/local/lib/ossec-log-server"
+TABLE = ROOMS / "settings" / "settings.ini"
+PORTS = ROOMS / "intake" / "ports.ini"
+PAGE = ROOT / "docs" / "settings.md"
+SCHEMA = ROOT / "docs" / "settings.schema.json"
+HEAD = f"""\
+# Settings
+
+<!-- Made from {TABLE.relative_to(ROOT)} by `python -m pipeline.image.settings`: change it there. -->
+
+Each is an environment variable. An empty one means its default; a wrong or misspelt one ends the container with 78 and
+one line that names it. Instead of any `NAME`, `NAME_FILE` can name a file that holds the value, such as a secret.
+[configuration.md](configuration.md) has examples, and what is mounted beside them.
+[settings.schema.json](settings.schema.json) is the same table as a JSON Schema of an object with these variables.
+"""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting: its name, and what the table says of it."""
+
+    name: str
+    fields: dict[str, str]
+
+    def __getitem__(self, field: str) -> str:
+        return self.fields[field]
+
+    @property
+    def default(self) -> str:
+        """The default as a page says it, in Markdown."""
+        text = f"`{self['default']}`" if "default" in self.fields else ""
+        if with_ := self.fields.get("default_with"):
+            name, value = with_.split(" ", 1)
+            text += f"; `{value}` with `{name}`"
+        return text
+
+
+def read(table: Path = TABLE) -> list[Setting]:
+    """The settings in the order of the table."""
+    parser = ConfigParser(interpolation=None)
+    parser.read_string(table.read_text())
+    return [Setting(name, dict(parser[name])) for name in parser.sections()]
+
+
+def page(settings: list[Setting]) -> str:
+    """docs/settings.md: a table for each group."""
+    text = HEAD
+    for group, members in groupby(settings, lambda setting: setting["group"]):
+        rows = "".join(f"| `{one.name}` | {one.default} | {one['help']} |\n" for one in members)
+        text += f"\n## {group}\n\n| variable | default | meaning |\n|---|---|---|\n{rows}"
+    return text
+
+
+# Kinds by a pattern alone. What a pattern can't say, `ossec-log-server check` does.
+PATTERNS = {
+    "address": r"^\s*[^@,\s]+@[^@,\s]+\.[^@,\s]+\s*$",
+    "networks": r"^[\s,0-9A-Fa-f:./]*$",
+    "recipients": r"^\s*[^@,\s]+@[^@,\s]+\.[^@,\s]+\s*(,\s*[^@,\s]+@[^@,\s]+\.[^@,\s]+\s*)*$",
+    "secret": r"^[^\x00-\x1f\x7f]*$",
+    "server": r"^\s*(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?\s*$",
+    "size": r"^\s*[0-9]{1,16}([kKmMgGtT]?)([iI]?[bB])?\s*$",
+    "target": r"^\s*(tcp|tls|relp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]+\s*$",
+    "text": r"^[^\x00-\x1f\x7f]*$",
+    "time_zone": r"^\s*[A-Za-z0-9_+/-]+\s*$",
+}
+
+
+def _schema_of(setting: Setting) -> dict[str, Any]:
+    kind = setting["kind"]
+    if kind == "choice":
+        rule: dict[str, Any] = {"enum": ["", *setting["values"].split(" ")]}
+    elif kind in ("number", "port"):
+        least, most = (
+            int(setting.fields.get(end, other)) for end, other in (("least", "1"), ("most", "65535"))
+        )
+        rule = {
+            "type": ["integer", "string"],
+            "minimum": least,
+            "maximum": most,
+            "pattern": r"^\s*[0-9]*\s*$",
+        }
+    else:
+        rule = {"type": "string", "anyOf": [{"const": ""}, {"pattern": PATTERNS[kind]}]}
+    default = {"default": setting["default"]} if "default" in setting.fields else {}
+    return {"description": setting["help"], **default, **rule}
+
+
+def schema(settings: list[Setting]) -> str:
+    """docs/settings.schema.json: of an object that has the variables as its properties."""
+    properties: dict[str, Any] = {}
+    for one in settings:
+        properties[one.name] = _schema_of(one)
+        properties[f"{one.name}_FILE"] = {"$ref": "#/$defs/file"}
+    needed: dict[str, list[str]] = {}
+    for one in settings:
+        if with_ := one.fields.get("used_with"):
+            needed.setdefault(with_, []).append(one.name)
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Settings of ossec-log-server",
+        "$defs": {
+            "file": {"description": "a file that holds the value", "type": "string", "pattern": "^(/.*)?$"}
+        },
+        "type": "object",
+        "properties": properties,
+        "patternProperties": {"^(?!OSSEC_)": {}},
+        "additionalProperties": False,
+        "allOf": [
+            *({"not": {"required": [one.name, f"{one.name}_FILE"]}} for one in settings),
+            *(_needed(with_, names) for with_, names in needed.items()),
+        ],
+    }
+    return json.dumps(whole, indent=2) + "\n"
+
+
+def _needed(with_: str, names: list[str]) -> dict[str, Any]:
+    name, value = with_.split(" ", 1)
+    there = [{"anyOf": [{"required": [one]}, {"required": [f"{one}_FILE"]}]} for one in names]
+    return {"if": {"required": [name], "properties": {name: {"const": value}}}, "then": {"allOf": there}}
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(read()))
+    SCHEMA.write_text(schema(read()))

@@ -1,0 +1,102 @@
+"""One table of settings and one of ports: what is said of them elsewhere says the same."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from pipeline.image import settings
+from pipeline.project import ROOT
+
+SETTINGS = settings.read()
+BY_NAME = {one.name: one for one in SETTINGS}
+SCRIPTS = "".join(path.read_text() for path in sorted(settings.ROOMS.rglob("*.bash")))
+NAME = re.compile(r"\bOSSEC_[A-Z][A-Z_]*[A-Z]\b")
+# Variables with such names that are others': of the build system, of Compose, of Kubernetes, and examples of mistakes.
+OTHERS = re.compile(
+    r"OSSEC_LOG_SERVER_\w+|\w+_SERVICE_(HOST|PORT)|OSSEC_(PORT|IMAGE|EMAILTO|SOME_NAME)|\w+_FILE"
+)
+
+
+def test_the_page_and_the_schema_are_made_from_the_table() -> None:
+    again = "run python -m pipeline.image.settings"
+    assert settings.PAGE.read_text() == settings.page(SETTINGS), again
+    assert settings.SCHEMA.read_text() == settings.schema(SETTINGS), again
+
+
+def test_the_readme_s_rows_are_rows_of_the_page() -> None:
+    rows = re.findall(r"^\| `(?:OSSEC_\w+|TZ)` .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    page = settings.PAGE.read_text().replace("](", "](docs/")
+    assert rows
+    for row in rows:
+        assert f"\n{row}\n" in page
+
+
+def test_every_setting_is_declared_in_full() -> None:
+    for one in SETTINGS:
+        assert {"group", "kind", "help"} <= set(one.fields), one.name
+        assert re.search(rf"^kind_{one['kind']}\(\) ", SCRIPTS, re.MULTILINE), (
+            f"{one.name}: no kind_{one['kind']}"
+        )
+    for field in ("default_with", "used_with"):
+        for one in SETTINGS:
+            if other := one.fields.get(field, "").partition(" ")[0]:
+                # Settings are read in their order.
+                assert SETTINGS.index(BY_NAME[other]) < SETTINGS.index(one), one.name
+
+
+def test_every_setting_is_used_by_the_scripts() -> None:
+    for name in BY_NAME:
+        variable = name.removeprefix("OSSEC_").lower()
+        assert (
+            re.search(rf"\$\{{?{variable}(_host)?\b", SCRIPTS)
+            or f"moved_by = {name}" in settings.PORTS.read_text()
+        ), name
+
+
+def named_in(path: Path) -> set[str]:
+    return {name for name in NAME.findall(path.read_text()) if not OTHERS.fullmatch(name)}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["README.md", "compose.yaml", "docs/*.md", "examples/**/*.*", "docker/rootfs/usr/**/*.*"]
+)
+def test_no_page_and_no_script_names_a_setting_that_there_is_not(pattern: str) -> None:
+    for path in sorted(ROOT.glob(pattern)):
+        if path.is_file():
+            assert named_in(path) <= set(BY_NAME), path
+
+
+@pytest.mark.parametrize(
+    ("environment", "good"),
+    [
+        ({}, True),
+        (
+            {"PATH": "/bin", "TZ": "Europe/Berlin", "OSSEC_LOG_ALERT_LEVEL": "", "OSSEC_METRICS_PORT": 9514},
+            True,
+        ),
+        ({"OSSEC_LOG_ALERT_LEVEL": 17}, False),
+        ({"OSSEC_LOG_ALERT_LEVEL": "high"}, False),
+        ({"OSSEC_RELP": "true"}, False),
+        ({"OSSEC_EMAILTO": "a@example.org"}, False),
+        ({"OSSEC_QUEUE_DISK": "lots"}, False),
+        ({"OSSEC_FORWARD": "https://example.org"}, False),
+        ({"OSSEC_ALLOWED_IPS": "10.0.0.0/8", "OSSEC_ALLOWED_IPS_FILE": "/run/secrets/x"}, False),
+        ({"OSSEC_SMTP_PASSWORD_FILE": "secret"}, False),
+        ({"OSSEC_EMAIL_NOTIFICATION": "yes", "OSSEC_EMAIL_TO": "a@example.org"}, False),
+        (
+            {
+                "OSSEC_EMAIL_NOTIFICATION": "yes",
+                "OSSEC_EMAIL_TO": "a@example.org, b@example.org",
+                "OSSEC_EMAIL_FROM_FILE": "/run/secrets/from",
+                "OSSEC_SMTP_SERVER": "[2001:db8::1]:25",
+            },
+            True,
+        ),
+    ],
+)
+def test_the_schema_takes_what_the_server_takes(environment: dict[str, object], good: bool) -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(settings.SCHEMA.read_text()))
+    assert validator.is_valid(environment) is good
