@@ -21,7 +21,19 @@ LINES: list[dict[str, Any]] = tomllib.loads((ROOT / "tests" / "headers.toml").re
 INTAKE = DOCKER / "intake"
 SOURCES = [
     INTAKE / f"{name}.c"
-    for name in "as_it_is cisco dates header names rfc5424 stamp tag time_parts vendors write".split()
+    for name in [
+        "as_it_is",
+        "cisco",
+        "dates",
+        "header",
+        "names",
+        "rfc5424",
+        "stamp",
+        "tag",
+        "time_parts",
+        "vendors",
+        "write",
+    ]
 ]
 WARNINGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror")
 SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
