@@ -29,7 +29,7 @@ from pipeline.release import Release
 from pipeline.server.syslog import SendError
 from pipeline.wait import WaitTimeout
 
-DOCS = project.ROOT / "docs"
+DOCS = project.ROOT / "docs" / "use"
 CPUS = 2.0
 
 

@@ -1,4 +1,4 @@
-"""The settings of the image, from the table that its start-up scripts read: docs/settings.md and its JSON Schema.
+"""The settings of the image, from the table that its start-up scripts read: docs/use/settings.md and its JSON Schema.
 
 `python -m pipeline.image.settings` writes both.
 """
@@ -15,8 +15,8 @@ from pipeline.project import ROOT
 ROOMS = ROOT / "docker/rootfs/usr/local/lib/ossec-log-server"
 TABLE = ROOMS / "settings" / "settings.ini"
 PORTS = ROOMS / "intake" / "ports.ini"
-PAGE = ROOT / "docs" / "settings.md"
-SCHEMA = ROOT / "docs" / "settings.schema.json"
+PAGE = ROOT / "docs" / "use" / "settings.md"
+SCHEMA = ROOT / "docs" / "use" / "settings.schema.json"
 HEAD = f"""\
 # Settings
 
@@ -57,7 +57,7 @@ def read(table: Path = TABLE) -> list[Setting]:
 
 
 def page(settings: list[Setting]) -> str:
-    """docs/settings.md: a table for each group."""
+    """docs/use/settings.md: a table for each group."""
     text = HEAD
     for group, members in groupby(settings, lambda setting: setting["group"]):
         rows = "".join(f"| `{one.name}` | {one.default} | {one['help']} |\n" for one in members)
@@ -100,7 +100,7 @@ def _schema_of(setting: Setting) -> dict[str, Any]:
 
 
 def schema(settings: list[Setting]) -> str:
-    """docs/settings.schema.json: of an object that has the variables as its properties."""
+    """docs/use/settings.schema.json: of an object that has the variables as its properties."""
     properties: dict[str, Any] = {}
     for one in settings:
         properties[one.name] = _schema_of(one)

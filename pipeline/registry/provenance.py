@@ -9,7 +9,7 @@ from pipeline.release import Release
 from pipeline.server.tested import Passed
 
 TYPE = "https://slsa.dev/provenance/v1"
-BUILD_TYPE = "urn:ossec-log-server:build:1"  # docs/releasing.md says what it means
+BUILD_TYPE = "urn:ossec-log-server:build:1"  # docs/trust/releasing.md says what it means
 LOCAL_BUILDER = "urn:ossec-log-server:builder:local"
 OCI = "org.opencontainers.image"
 

@@ -1,1 +1,1 @@
-"""What the rules notice: measured on a corpus, and written down for users in docs/rules.md."""
+"""What the rules notice: measured on a corpus, and written down for users in docs/use/rules.md."""

@@ -1,4 +1,4 @@
-"""docs/rules.md: what is noticed of each kind of application, made from the tables of the image's tests.
+"""docs/use/rules.md: what is noticed of each kind of application, made from the tables of the image's tests.
 
 `python -m pipeline.rules.rules_page` writes it.
 """
@@ -11,7 +11,7 @@ from pipeline import project
 
 ROOT = project.ROOT
 TABLES = ROOT / "tests" / "image" / "rules" / "applications"
-PAGE = ROOT / "docs" / "rules.md"
+PAGE = ROOT / "docs" / "use" / "rules.md"
 HEAD = """\
 # What is noticed
 

@@ -60,7 +60,7 @@ def check(command: str, folder: Path, wanted: list[str]) -> bool:
 
 def try_out(client: docker.DockerClient, page: str, name: str, image_name: str, folder: Path) -> None:
     """Do in `folder` what the page says, from its beginning to its end."""
-    for example in documentation.examples(DOCS / page):
+    for example in documentation.examples(DOCS / "use" / page):
         example.write(folder)
         for written, wanted in example.commands:
             command = translated(client, written, name, image_name)
@@ -126,13 +126,13 @@ def test_readme_s_commands_work_on_a_server_that_is_started_as_it_says(
 
 
 def test_the_tests_that_the_security_model_names_are_there() -> None:
-    named = TEST.findall((DOCS / "security.md").read_text())
+    named = TEST.findall((DOCS / "trust" / "security.md").read_text())
     assert len(named) > 20
     for file, function in named:
         assert f"\ndef {function}(" in (ROOT / file).read_text(), f"{file} has no {function}"
 
 
-@pytest.mark.parametrize("page", [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "examples" / "README.md"])
+@pytest.mark.parametrize("page", [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "examples" / "README.md"])
 def test_no_link_to_a_file_is_dead(page: Path) -> None:
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / link).exists(), link
@@ -157,7 +157,7 @@ def names(client: docker.DockerClient) -> Iterator[dict[str, str]]:
 def test_each_first_mistake_prints_the_line_of_its_page(
     client: docker.DockerClient, ossec_image: image.Image, names: dict[str, str], tmp_path: Path
 ) -> None:
-    sections = documentation.examples(DOCS / "first-mistakes.md")
+    sections = documentation.examples(DOCS / "use" / "first-mistakes.md")
     assert [section.title.partition(".")[0] for section in sections] == [str(n) for n in range(1, 11)]
     for section in sections:
         assert any("exit " in line for _, wanted in section.commands for line in wanted)

@@ -267,7 +267,7 @@ def test_each_line_of_the_page_about_senders_gets_the_rule_that_it_names(
     wanted = request.config.getoption("--release", default=None)
     if release.find(wanted).version != release.find(None).version:
         pytest.skip("the page is about the newest release's rules")
-    page = (TESTS.parent / "docs" / "senders.md").read_text()
+    page = (TESTS.parent / "docs" / "use" / "senders.md").read_text()
     lines = rows(page)
     assert len(lines) == page.count("| `<") > 40
     for section in re.split(r"^## ", page, flags=re.MULTILINE)[2:]:

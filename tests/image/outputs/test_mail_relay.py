@@ -484,7 +484,7 @@ def test_what_the_manual_shows(
     gateway: tuple[str, str],
     tmp_path: Path,
 ) -> None:
-    page = (ROOT / "docs/mail.md").read_text()
+    page = (ROOT / "docs/use/mail.md").read_text()
     secret = tmp_path / "password"
     secret.write_text(f"{PASSWORD}\n")
     secret.chmod(0o644)

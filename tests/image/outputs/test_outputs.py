@@ -22,7 +22,7 @@ from tests.image.support.documentation import Example, examples
 from tests.image.support.ledger import DATA, FAKE_CLOCK, fake_clock, restart
 
 FILE = f"{DATA}/logs/alerts/alerts.json"
-PAGE = ROOT / "docs" / "outputs.md"
+PAGE = ROOT / "docs" / "use" / "outputs.md"
 
 
 @pytest.mark.parametrize("way", ["tcp", "relp"])

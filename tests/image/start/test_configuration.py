@@ -17,7 +17,7 @@ from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.support import documentation
 
-PAGE = documentation.examples(ROOT / "docs" / "configuration.md")
+PAGE = documentation.examples(ROOT / "docs" / "use" / "configuration.md")
 
 MAIL = {
     "OSSEC_EMAIL_NOTIFICATION": "yes",

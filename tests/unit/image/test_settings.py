@@ -28,7 +28,7 @@ def test_the_page_and_the_schema_are_made_from_the_table() -> None:
 
 def test_the_readme_s_rows_are_rows_of_the_page() -> None:
     rows = re.findall(r"^\| `(?:OSSEC_\w+|TZ)` .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    page = settings.PAGE.read_text().replace("](", "](docs/")
+    page = settings.PAGE.read_text().replace("](", "](docs/use/")
     assert rows
     for row in rows:
         assert f"\n{row}\n" in page
@@ -61,7 +61,7 @@ def named_in(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["README.md", "compose.yaml", "docs/*.md", "examples/**/*.*", "docker/rootfs/usr/**/*.*"]
+    "pattern", ["README.md", "compose.yaml", "docs/**/*.md", "examples/**/*.*", "docker/rootfs/usr/**/*.*"]
 )
 def test_no_page_and_no_script_names_a_setting_that_there_is_not(pattern: str) -> None:
     for path in sorted(ROOT.glob(pattern)):

@@ -1,4 +1,4 @@
-"""docs/rules.md says what the tables say."""
+"""docs/use/rules.md says what the tables say."""
 
 from pipeline.rules import rules_page
 
