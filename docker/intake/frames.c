@@ -5,6 +5,7 @@
  *   to the end of the stream.
  * - A count is contradicted when behind its end stands what begins no message. It is then taken for broken: the message
  *   is what a line would be, so that a wrong count costs at most itself and no neighbour.
+ *   Where the message was taken before its neighbour came, its rest is a message of its own.
  * - Anything else is a line: it ends with LF or NUL. "2026-11-26T06:00:00 ..." and "10 users logged in" are lines.
  * - Inside a counted message LF is text: what is in a message must not be able to begin another one.
  * - A CR, LF or NUL at a message's end is no part of it. */
@@ -146,6 +147,18 @@ static int broken(struct frames *stream, const char *bytes, size_t length, size_
     return line(stream, bytes, length, head, last, frame);
 }
 
+/* What comes behind a counted message that was taken when nothing stood behind it yet. Where it begins no message, the count
+ * was too small, and that is the rest: a message of its own, as what was taken is taken. */
+static int rest_of_counted(struct frames *stream, const char *bytes, size_t length, int last, struct frame *frame)
+{
+    if (!broken(stream, bytes, length, 0, 0, last, frame)) {
+        stream->searched = 0; /* a count and a priority end it, too */
+        return 0;
+    }
+    stream->unproved = 0;
+    return 1;
+}
+
 /* The stream ends inside a counted message: it is cut short, unless others stand in it, so that the count is wrong. */
 static int unfinished(struct frames *stream, const char *bytes, size_t length, size_t head, struct frame *frame)
 {
@@ -176,6 +189,7 @@ static int counted(struct frames *stream, const char *bytes, size_t length, size
         return certain ? broken(stream, bytes, length, head, count, last, frame) : line(stream, bytes, length, 0, last, frame);
     }
     stream->counted = 1;
+    stream->unproved = length - head == count;
     return found(stream, frame, bytes + head, count, head + count);
 }
 
@@ -232,6 +246,10 @@ int frames_next(struct frames *stream, const char *bytes, size_t length, int las
         stream->skip_line = end == NULL;
         return found(stream, frame, bytes, 0, end ? (size_t)(end - bytes) + 1 : length < FRAME_LIMIT ? length : FRAME_LIMIT);
     }
+    if (stream->unproved && !may_begin(bytes, length)) {
+        return rest_of_counted(stream, bytes, length, last, frame);
+    }
+    stream->unproved = 0;
     if (stream->searched > 0) { /* it was a line when less was there */
         return line(stream, bytes, length, stream->head, last, frame);
     }

@@ -11,6 +11,7 @@ struct frames { /* of one stream; all zeros at its beginning */
     size_t skip_octets;  /* of a counted message that was cut */
     int skip_line;       /* the rest of a line that was cut */
     int counted;         /* the stream has had a counted message */
+    int unproved;        /* nothing stood behind the last counted message: what comes shows whether its count was right */
     size_t searched;     /* bytes of the unfinished message that have no delimiter: it is a line */
     size_t head;         /* of which so many are a wrong count */
 };
