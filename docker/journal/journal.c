@@ -100,7 +100,7 @@ int begin_segment(struct journal *j)
     }
     errno = ENOSPC;
     if (write(fd, SEGMENT_MAGIC, SEGMENT_HEAD) != SEGMENT_HEAD ||
-        (j->fd >= 0 && set_room_aside(j, fd, j->written, j->written, j->written + room) != 0)) {
+        (j->reserved > 0 && set_room_aside(j, fd, j->written, j->written, j->written + room) != 0)) {
         int why = errno;
 
         unlink(path);
@@ -112,7 +112,7 @@ int begin_segment(struct journal *j)
     if (j->fd >= 0) {
         leave(j);
     }
-    j->reserved = j->fd >= 0 ? j->written + room : 0;
+    j->reserved = j->reserved > 0 ? j->written + room : 0;
     j->fd = fd;
     j->new_names = 1;
     pthread_mutex_unlock(&j->lock);

@@ -185,7 +185,7 @@ struct journal *journal_open(const char *folder, char *problem, size_t size)
     if ((j->state = state_make()) == NULL) {
         int why = errno;
 
-        snprintf(problem, size, "%s: %s", STATE_PATH, strerror(why));
+        snprintf(problem, size, "%s: %s; give the container a tmpfs: --tmpfs /run", STATE_PATH, strerror(why));
         free(j);
         errno = why;
         return NULL;

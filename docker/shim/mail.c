@@ -7,6 +7,7 @@
  * that maild hands its mails to (lib/ossec-log-server/mail/sendmail) takes them out and keeps the last one on the volume once
  * the mail is in the queue; from there it goes on after a restart. While MOST alerts wait for their mail, the next
  * ones wait in the file. */
+#define _GNU_SOURCE
 #include <time.h>
 
 #include "mail_files.h"
@@ -25,6 +26,8 @@ static int unmailed;                  /* how many were read since the queue had 
 static int keeping;                   /* whether there is a position to go on from, and to note */
 static int waiting;                   /* alerts that are to be mailed, up to the offset `counted` of that day's file */
 static long counted, counted_date;
+
+static int not_mailed;                /* left out, and nobody was told by mail yet */
 
 alert_data *__real_Read_FileMon(file_queue *fileq, const struct tm *p, unsigned int timeout);
 
@@ -89,6 +92,7 @@ static void not_too_far_behind(FILE *open_one)
     }
     clearerr(file);
     if (left_out > 0) {
+        not_mailed += left_out;
         mail_files_go_on(&files, open_one, ftell(file));
         fprintf(stderr, "ossec-log-server: %d alerts were not mailed: more than %d waited, which is more than the mails per "
                         "hour may carry; logs/alerts has them\n", left_out, MOST_WAITING);
@@ -164,6 +168,30 @@ static void note(alert_data *alert)
     }
 }
 
+/* Who reads the mails need not read the server's log: the next alert's mail says it above the alert's own lines. */
+static void tell_not_mailed(alert_data *alert)
+{
+    size_t lines = 0;
+    char **more, *told;
+
+    while (alert->log != NULL && alert->log[lines] != NULL) {
+        lines++;
+    }
+    if (asprintf(&told, "(ossec-log-server: %d alerts before this one were not mailed, as more than %d waited; logs/alerts on "
+                        "the data volume has them)", not_mailed, MOST_WAITING) < 0) {
+        return;
+    }
+    if ((more = realloc(alert->log, (lines + 2) * sizeof(*more))) == NULL) {
+        free(told);
+        return;
+    }
+    memmove(more + 1, more, lines * sizeof(*more));
+    more[0] = told;
+    more[lines + 1] = NULL;
+    alert->log = more;
+    not_mailed = 0;
+}
+
 static int all_mailed(void)
 {
     char kept[MAIL_POSITION_SIZE];
@@ -204,6 +232,9 @@ alert_data *__wrap_Read_FileMon(file_queue *fileq, const struct tm *p, unsigned 
             return NULL;
         }
         sleep(1);
+    }
+    if (not_mailed > 0) {
+        tell_not_mailed(alert);
     }
     if (keeping) {
         note(alert);

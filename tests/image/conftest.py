@@ -1,6 +1,7 @@
 """The images under test: OSSEC as it is released, where its source can be had, and the stand-in anywhere.
 
-`pytest tests/image --release 3.8.0` takes that version of OSSEC instead of the newest.
+`pytest tests/image --release 3.8.0` takes that version of OSSEC instead of the newest, and `--image NAME` an image
+that is there already: whether a test fails on the one before a fix.
 """
 
 import uuid
@@ -12,6 +13,7 @@ import pytest
 from filelock import FileLock
 
 from pipeline import image, release, source, standin
+from pipeline.image import platforms
 from pipeline.machine import engine
 from pipeline.project import ROOT, cache_dir
 from pipeline.server import Server
@@ -35,6 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--release", help="the version of OSSEC to test; without it the newest")
+    parser.addoption(
+        "--image", help="the name of an image in the engine to test in its place, such as an older one's"
+    )
     parser.addoption("--rounds", type=int, default=2, help="how often each end comes in test_no_loss.py")
     parser.addoption("--power-failures", type=int, default=3, help="how many on each file system")
     parser.addoption("--lines", type=int, default=20_000, help="how many lines each round sends there")
@@ -60,6 +65,9 @@ def standin_image(client: docker.DockerClient, tmp_path_factory: pytest.TempPath
 def ossec_image(client: docker.DockerClient, request: pytest.FixtureRequest) -> image.Image:
     """OSSEC's image, of the newest version or the one that --release names. Skips where its source can't be had."""
     wanted = release.find(request.config.getoption("--release", default=None))
+    if other := request.config.getoption("--image", default=None):
+        labels = client.images.get(other).labels
+        return image.Image(other, "", image.archive(other), platforms.NATIVE, labels, ())
     try:
         with _one_at_a_time():
             return image.build(wanted, source.fetch(wanted))

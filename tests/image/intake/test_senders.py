@@ -44,6 +44,7 @@ def cpu_ticks(server: Server, daemon: str) -> int:
 def test_a_stranger_with_1500_connections_keeps_nobody_out(
     client: docker.DockerClient, built: image.Image
 ) -> None:
+    """D17."""
     environment = {**NOBODY, "OSSEC_RELP": "yes"}
     with run_server(client, built.name, environment, ulimits=FEW_FILES) as running, ExitStack() as stack:
         running.wait_listening()
@@ -83,6 +84,7 @@ def test_one_sender_with_all_connections_leaves_room_for_others(
 def test_descriptors_that_run_out_are_a_line_and_no_spinning_process(
     client: docker.DockerClient, built: image.Image
 ) -> None:
+    """D7."""
     with run_server(client, built.name, FROM_HERE, ulimits=FEW_FILES) as running, ExitStack() as stack:
         running.wait_listening()
         assert "connections fit into the limit of 1024 open files, and not the 4096" in running.log()
@@ -100,6 +102,7 @@ def test_descriptors_that_run_out_are_a_line_and_no_spinning_process(
 
 
 def test_the_port_can_be_another_one(client: docker.DockerClient, built: image.Image) -> None:
+    """D16."""
     with run_server(client, built.name, {**FROM_HERE, "OSSEC_SYSLOG_PORT": "1514"}) as running:
         running.wait_listening()
         running.run("ossec-log-server", "health")
@@ -113,6 +116,7 @@ def test_the_port_can_be_another_one(client: docker.DockerClient, built: image.I
 def test_a_second_listener_on_the_port_is_one_line_and_no_health_of_its_own(
     client: docker.DockerClient, built: image.Image
 ) -> None:
+    """D6, D16."""
     with run_server(client, built.name, FROM_HERE) as running:
         running.wait_listening()
         for command in ([], ["check"]):
@@ -127,6 +131,7 @@ def test_a_second_listener_on_the_port_is_one_line_and_no_health_of_its_own(
 
 
 def test_ten_thousand_networks(client: docker.DockerClient, built: image.Image, tmp_path: Path) -> None:
+    """D12."""
     listed = ",".join(f"{n % 100 + 20}.{n // 256}.{n % 256}.0/24" for n in range(10_000))
     (tmp_path / "networks").write_text(f"{listed},{FROM_HERE['OSSEC_ALLOWED_IPS']}\n")
     environment = {"OSSEC_ALLOWED_IPS_FILE": "/networks"}
@@ -138,6 +143,7 @@ def test_ten_thousand_networks(client: docker.DockerClient, built: image.Image, 
 
 
 def test_all_of_ipv6_is_not_ipv4(client: docker.DockerClient, built: image.Image) -> None:
+    """D12."""
     with run_server(client, built.name, {"OSSEC_ALLOWED_IPS": "::/0"}) as running:
         running.wait_listening()
         syslog.send_udp(address(running), 514, [syslog.message("over IPv4", tag="app")])
@@ -190,6 +196,7 @@ def test_a_certificate_that_cannot_work_is_one_line_at_check_and_start(
     fault: str,
     complaint: str,
 ) -> None:
+    """D2, D3."""
     folder = tmp_path / "tls"
     put(
         folder,

@@ -43,6 +43,7 @@ ENDS = {
 def test_no_alert_is_lost_under_load(
     ossec_image: image.Image, request: pytest.FixtureRequest, end: str, protocol: str
 ) -> None:
+    """L1, L2."""
     rounds, lines = request.config.getoption("--rounds"), request.config.getoption("--lines")
     action, may_repeat = ENDS[end]
     with staged(ossec_image.name, random.Random(9)) as stage:
@@ -100,6 +101,7 @@ def printed_and_archived(
 def test_what_waits_in_the_journal_is_analysed_without_a_new_line(
     client: docker.DockerClient, ossec_image: image.Image, volume: str, later: dict[str, str]
 ) -> None:
+    """L4."""
     volumes = [f"{volume}:{DATA}"]
     with server.server(client, ossec_image.name, RELP, volumes=volumes) as first:
         first.wait_listening()
@@ -116,6 +118,7 @@ def test_what_waits_in_the_journal_is_analysed_without_a_new_line(
 def test_a_line_like_the_last_one_hides_none_before_it(
     client: docker.DockerClient, ossec_image: image.Image, volume: str
 ) -> None:
+    """L3."""
     volumes = [f"{volume}:{DATA}"]
     same = b"<38>Nov 26 06:00:00 web1 app: the same line again"
     with server.server(
@@ -149,6 +152,7 @@ DAEMONS = "grep -h '^Name:.*ossec' /proc/[0-9]*/status | sort"  # and not what t
 def test_a_full_journal_repeats_nothing_and_starts_nothing(
     client: docker.DockerClient, ossec_image: image.Image, volume: str
 ) -> None:
+    """L5."""
     settings = {**RELP, "OSSEC_QUEUE_DISK": "16m"}
     # The health check would be seen among the processes.
     unasked = {"test": ["NONE"]}
@@ -187,6 +191,7 @@ def test_a_full_journal_repeats_nothing_and_starts_nothing(
 def test_a_second_server_on_the_volume_is_refused(
     client: docker.DockerClient, ossec_image: image.Image, volume: str
 ) -> None:
+    """L9."""
     volumes = [f"{volume}:{DATA}"]
     with server.server(client, ossec_image.name, FROM_HERE, volumes=volumes) as first:
         first.wait_listening()
@@ -205,7 +210,7 @@ def test_a_second_server_on_the_volume_is_refused(
 
 
 def test_equal_lines_count_each(client: docker.DockerClient, ossec_image: image.Image, volume: str) -> None:
-    """The engine alone drops a line that equals one of the three before it."""
+    """L11: The engine alone drops a line that equals one of the three before it."""
     lines = [line("before", n // 4) for n in range(400)]
     with server.server(client, ossec_image.name, FROM_HERE, volumes=[f"{volume}:{DATA}"]) as running:
         running.wait_listening()
@@ -227,6 +232,7 @@ def test_equal_lines_count_each(client: docker.DockerClient, ossec_image: image.
 def test_a_firewall_event_with_a_field_missing_is_archived(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
+    """L11."""
     texts = [
         "DROP IN=eth0 OUT= SRC=192.0.2.7 LEN=28 PROTO=ICMP TYPE=8 mark{:04d}",  # no destination
         "DROP IN=eth0 OUT= MAC=00:08 LEN=28 mark{:04d}",  # no address at all

@@ -47,6 +47,7 @@ def test_a_power_failure_costs_nothing_that_was_acknowledged(
     tmp_path: Path,
     kind: str,
 ) -> None:
+    """L7, L8."""
     require(kind)
     count, chance = request.config.getoption("--power-failures"), random.Random(7)
     failures: list[Failure] = []

@@ -186,7 +186,10 @@ SPECIAL = [
 def test_a_password_of_any_characters_reaches_the_relay_as_it_is(
     client: docker.DockerClient, standin_image: image.Image, gateway: tuple[str, str], tmp_path: Path
 ) -> None:
-    """By the queue's own programs in one container, for each character at the start, in the middle and at the end."""
+    """D4.
+
+    By the queue's own programs in one container, for each character at the start, in the middle and at the end.
+    """
     values = [form.replace("X", special) for special in SPECIAL for form in ("XaXbX", "aX", "X")]
     values = [value for value in values if not set(value) <= set(" \t")]
     got: list[tuple[bytes, bytes]] = []

@@ -80,6 +80,7 @@ FOREIGN = {
 def test_what_this_user_cannot_use_is_named_with_a_command_that_helps(
     client: docker.DockerClient, ossec_image: image.Image, volume: str, what: str
 ) -> None:
+    """D1."""
     script, words = FOREIGN[what]
     prepare(client, ossec_image.name, at(volume), f"cd {DATA}; {script}")
     with run_server(client, ossec_image.name, FROM_HERE, volumes=at(volume)) as server:
@@ -90,6 +91,7 @@ def test_what_this_user_cannot_use_is_named_with_a_command_that_helps(
 def test_the_command_names_each_volume_that_is_mounted_within_another(
     client: docker.DockerClient, ossec_image: image.Image, volume: str
 ) -> None:
+    """D10."""
     inner = client.volumes.create()
     try:
         mounts = {**at(volume), **at(str(inner.name), f"{DATA}/logs")}
@@ -117,6 +119,7 @@ MADE = {
 def test_what_is_on_the_volume_is_used_or_named(
     client: docker.DockerClient, ossec_image: image.Image, volume: str, what: str
 ) -> None:
+    """D1."""
     script, expected = MADE[what]
     prepare(client, ossec_image.name, at(volume), f"cd {DATA}; {script}")
     with run_server(client, ossec_image.name, FROM_HERE, volumes=at(volume), healthcheck=QUIET) as server:
@@ -175,6 +178,7 @@ def test_a_full_volume_whose_oldest_days_may_be_deleted_starts(
 
 
 def test_a_volume_without_inodes_is_named(client: docker.DockerClient, ossec_image: image.Image) -> None:
+    """D1."""
     with (
         memory_volume(client, "size=64m,nr_inodes=12") as few,
         run_server(client, ossec_image.name, FROM_HERE, volumes=at(few)) as server,
@@ -185,6 +189,7 @@ def test_a_volume_without_inodes_is_named(client: docker.DockerClient, ossec_ima
 def test_a_volume_of_18_mib_works_and_is_told_of(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
+    """D14."""
     with (
         memory_volume(client, "size=18m") as small,
         run_server(client, ossec_image.name, FROM_HERE, volumes=at(small), healthcheck=QUIET) as server,
@@ -210,6 +215,7 @@ def test_a_volume_that_is_read_only_is_named(
 def test_a_file_system_without_hard_links_is_named(
     client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path
 ) -> None:
+    """D1."""
     with (
         exfat(tmp_path) as folder,
         run_server(client, ossec_image.name, FROM_HERE, volumes=at(str(folder))) as server,
@@ -229,6 +235,7 @@ REFUSED = {
 def test_a_file_system_that_can_do_less_is_enough(
     client: docker.DockerClient, ossec_image: image.Image, call: str
 ) -> None:
+    """D1."""
     number, told = REFUSED[call]
     options = profile({call: number})
     with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET, **options) as server:
@@ -256,6 +263,7 @@ STOCK = {
 def test_what_is_mounted_over_the_image_s_own_is_told_its_place(
     client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path, place: str, command: list[str]
 ) -> None:
+    """D9."""
     own = tmp_path / "own"
     own.write_text('<group name="local,"></group>\n') if "." in place else own.mkdir()
     with run_server(client, ossec_image.name, {}, command, volumes=at(str(own), place, "ro")) as server:
@@ -297,6 +305,7 @@ RUN: dict[str, dict[str, Any]] = {
 def test_a_run_that_cannot_be_written_is_named(
     client: docker.DockerClient, ossec_image: image.Image, which: str, command: list[str]
 ) -> None:
+    """D1."""
     options = RUN[which]
     with run_server(client, ossec_image.name, FROM_HERE, command, **options) as server:
         refused(server, 73, "/run/ossec", "give the container a tmpfs", ": --tmpfs /run")

@@ -31,6 +31,7 @@ def ours(server: Server) -> list[str]:
 def test_a_locale_that_the_image_lacks_is_no_trouble(
     client: docker.DockerClient, ossec_image: image.Image, variable: str
 ) -> None:
+    """D13."""
     settings = {**FROM_HERE, variable: "de_DE.UTF-8"}
     with run_server(client, ossec_image.name, settings, healthcheck=QUIET) as server:
         works(server)
@@ -57,6 +58,7 @@ def test_a_terminal_or_an_init_in_front_of_it(
 def test_a_signal_at_the_start_ends_it_at_once_and_is_named(
     client: docker.DockerClient, ossec_image: image.Image, signal: str, after: float
 ) -> None:
+    """D11."""
     with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET) as server:
         time.sleep(after)  # the moment is what is tested
         server.container.kill(signal)
@@ -101,6 +103,7 @@ IPV6 = {
 def test_metrics_and_syslog_with_the_ip_that_there_is(
     client: docker.DockerClient, ossec_image: image.Image, which: str
 ) -> None:
+    """D8."""
     options: dict[str, Any] = IPV6[which]
     settings = {**FROM_HERE, **METRICS}
     with run_server(client, ossec_image.name, settings, healthcheck=QUIET, **options) as server:
@@ -126,6 +129,7 @@ LINKS = {
 def test_what_kubernetes_sets_for_services_counts_as_not_set(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
+    """D5."""
     with run_server(client, ossec_image.name, {**FROM_HERE, **LINKS}, healthcheck=QUIET) as server:
         works(server)
         told = ours(server)
@@ -178,7 +182,7 @@ def test_a_standard_output_that_nobody_reads_stops_no_stop(
 
 
 def test_the_host_s_own_network(client: docker.DockerClient, ossec_image: image.Image) -> None:
-    """Where others' ports are seen, too, the second server names the port, and the first stays healthy."""
+    """D16: Where others' ports are seen, too, the second server names the port, and the first stays healthy."""
     environment = {**METRICS, "OSSEC_SYSLOG_PORT": "15514"}
     options = {**HARDENED, "environment": environment, "network_mode": "host", "healthcheck": QUIET}
     with container(client, ossec_image.name, **options) as made:

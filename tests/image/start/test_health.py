@@ -142,6 +142,7 @@ def test_a_volume_that_is_nearly_full_is_unhealthy(
 def test_descriptors_that_run_out_are_unhealthy(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
+    """D7."""
     with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET) as server:
         works(server)
         assert health(server) == (0, [])

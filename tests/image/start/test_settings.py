@@ -10,12 +10,12 @@ import pytest
 
 from pipeline import image
 from pipeline.image import settings as declared
-from pipeline.server import Server
 from pipeline.server import server as run_server
 from tests.image.conftest import FROM_HERE
 from tests.image.start.test_awkward import QUIET, refused, works
 from tests.image.start.test_configuration import mounted
 from tests.image.start.test_start import MAIL
+from tests.image.support.trial import OWN, VALUE, Trial, trial
 
 SIZES = [
     ("OSSEC_QUEUE_DISK", "17179869184g", "'17179869184g' is more than 1024t; write for example 500m or 2g"),
@@ -98,19 +98,28 @@ FORM = re.compile(r"ossec-log-server: (?P<name>[A-Z_]+): (?P<wrong>[^;]+); (?P<r
 
 
 @pytest.fixture(scope="module")
-def idle(client: docker.DockerClient, ossec_image: image.Image) -> Iterator[Server]:
+def idle(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trial]:
     """A container of the image in which no server runs, for commands that end."""
-    with run_server(client, ossec_image.name, entrypoint=["sleep", "infinity"], healthcheck=QUIET) as made:
-        yield made
+    with trial(client, ossec_image.name, tmp_path_factory.mktemp("trial")) as one:
+        yield one
 
 
-def refusal(idle: Server, settings: Mapping[str, str], *command: str) -> tuple[int, str]:
+@pytest.fixture
+def tried(idle: Trial) -> Trial:
+    """A container for many starts, without a file of the user's."""
+    idle.empty()
+    return idle
+
+
+def refusal(idle: Trial, settings: Mapping[str, str], *command: str) -> tuple[int, str]:
     """How the server, or a command of it, ends with these settings, and what it says."""
     done = idle.container.exec_run(["ossec-log-server", *command], environment=dict(settings))
     return int(done.exit_code or 0), bytes(done.output).decode()  # type: ignore[arg-type] # not a stream
 
 
-def test_a_wrong_value_of_any_setting_is_one_line_in_one_form(idle: Server) -> None:
+def test_a_wrong_value_of_any_setting_is_one_line_in_one_form(idle: Trial) -> None:
     for one in declared.read():
         name, wrong = one.name, OF_KIND[one["kind"]]
         code, said = refusal(idle, {**MAIL, name: wrong}, "check")
@@ -119,7 +128,7 @@ def test_a_wrong_value_of_any_setting_is_one_line_in_one_form(idle: Server) -> N
         assert (wrong in said) == (one["kind"] not in ("secret", "text")) or "\n" in repr(wrong), said
 
 
-def test_a_value_out_of_bounds_is_one_line(idle: Server) -> None:
+def test_a_value_out_of_bounds_is_one_line(idle: Trial) -> None:
     for command in ([], ["check"]):
         for name, value, words in SIZES:
             code, said = refusal(idle, {name: value}, *command)
@@ -132,17 +141,16 @@ def test_a_value_out_of_bounds_is_one_line(idle: Server) -> None:
             assert said.startswith(f"ossec-log-server: {name}: ")
 
 
-def test_a_secret_in_a_wrong_value_is_not_shown(idle: Server) -> None:
+def test_a_secret_in_a_wrong_value_is_not_shown(idle: Trial) -> None:
     _, said = refusal(idle, {"OSSEC_SMTP_PASSWORD": "hunter2\nx"}, "check")
     assert "hunter2" not in said
     assert "a value that is not shown" in said
 
 
-def test_sizes_with_any_suffix_are_taken(client: docker.DockerClient, ossec_image: image.Image) -> None:
-    for value in ("500M", "1GB", "64MiB", "1t", "1073741824"):
-        settings = {"OSSEC_QUEUE_DISK": value, "OSSEC_RETENTION_BYTES": value}
-        with run_server(client, ossec_image.name, settings, ["check"]) as server:
-            assert server.exit_code() == 0, server.log()
+@pytest.mark.parametrize("value", ["500M", "1GB", "64MiB", "1t", "1073741824"])
+def test_sizes_with_any_suffix_are_taken(tried: Trial, value: str) -> None:
+    ended = tried.run({"OSSEC_QUEUE_DISK": value, "OSSEC_RETENTION_BYTES": value}, "check")
+    assert ended.code == 0, ended
 
 
 BOM, UTF_16 = "\ufeff".encode(), "utf-16-le"
@@ -160,22 +168,14 @@ FILES = [
 
 @pytest.mark.parametrize(("content", "code", "words"), FILES)
 def test_a_value_s_file_of_another_system_is_told_of(
-    client: docker.DockerClient,
-    ossec_image: image.Image,
-    tmp_path: Path,
-    content: bytes,
-    code: int,
-    words: str,
+    tried: Trial, content: bytes, code: int, words: str
 ) -> None:
-    file = tmp_path / "level"
-    file.write_bytes(content)
-    settings = {"OSSEC_LOG_ALERT_LEVEL_FILE": "/etc/level"}
-    volumes = {str(file): {"bind": "/etc/level", "mode": "ro"}}
-    with run_server(client, ossec_image.name, settings, ["check"], volumes=volumes) as server:
-        assert server.exit_code() == code, server.log()
-        own = [line for line in server.log().splitlines() if "OSSEC_LOG_ALERT_LEVEL_FILE: " in line]
-        assert len(own) == bool(words)
-        assert all(f"OSSEC_LOG_ALERT_LEVEL_FILE: /etc/level {words}" in line for line in own)
+    tried.put_value(content)
+    ended = tried.run({"OSSEC_LOG_ALERT_LEVEL_FILE": VALUE}, "check")
+    assert ended.code == code, ended
+    own = [line for line in ended.lines if "OSSEC_LOG_ALERT_LEVEL_FILE: " in line]
+    assert len(own) == bool(words)
+    assert all(f"OSSEC_LOG_ALERT_LEVEL_FILE: {VALUE} {words}" in line for line in own)
 
 
 def test_ten_thousand_networks_from_a_file(
@@ -192,7 +192,6 @@ def test_ten_thousand_networks_from_a_file(
         assert len(server.run("cat", "/run/ossec/networks").split()) >= 10_003
 
 
-OWN = "/etc/ossec-log-server"
 RULES = (
     '<group name="local,">\n<rule id="100001" level="5"><if_sid>5716</if_sid>'
     "<description>Mine.</description></rule>\n</group>\n"
@@ -212,20 +211,35 @@ FOREIGN = {
 }  # fmt: skip
 
 
+FORWARDS = {"OSSEC_FORWARD": "tls://192.0.2.1:6514"}
+
+
 @pytest.mark.parametrize("what", FOREIGN)
-def test_a_file_of_another_system_is_taken_or_named(
-    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path, what: str
-) -> None:
+def test_a_file_of_another_system_is_taken_or_named(tried: Trial, what: str) -> None:
+    """D13."""
     name, content, words = FOREIGN[what]
-    file = tmp_path / "file"
-    file.write_bytes(content)
-    volumes = {str(file): {"bind": f"{OWN}/{name}", "mode": "ro"}}
-    settings = {**FROM_HERE, "OSSEC_FORWARD": "tls://192.0.2.1:6514"}
+    tried.put(name, content)
+    if words is None:
+        assert tried.run(FORWARDS, "check").code == 0
+        return
+    for command in ("", "check"):
+        tried.refused(FORWARDS, 78, f"{OWN}/{name}{'' if words[0] == ':' else ' '}{words}", command=command)
+
+
+def test_a_server_works_with_all_of_another_system_s_files_that_are_harmless(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path, pairs: Path
+) -> None:
+    own = tmp_path / "own"
+    harmless = {name: content for name, content, words in FOREIGN.values() if words is None}
+    harmless["forward/tls.crt"] = (pairs / "crlf.crt").read_bytes()
+    harmless["forward/tls.key"] = (pairs / "crlf.key").read_bytes()
+    for name, content in harmless.items():
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_bytes(content)
+    volumes = {str(own): {"bind": OWN, "mode": "ro"}}
+    settings = {**FROM_HERE, **FORWARDS}
     with run_server(client, ossec_image.name, settings, volumes=volumes, healthcheck=QUIET) as server:
-        if words:
-            refused(server, 78, f"{OWN}/{name}{'' if words[0] == ':' else ' '}{words}")
-        else:
-            works(server)
+        works(server)
 
 
 def test_a_list_with_cr_lf_is_looked_up_without_the_cr(
@@ -281,62 +295,39 @@ PAIRS = [
 
 @pytest.mark.parametrize(("certificate", "key", "words"), PAIRS)
 def test_a_certificate_and_a_key_that_do_not_serve_are_named(
-    client: docker.DockerClient, ossec_image: image.Image, pairs: Path, certificate: str, key: str, words: str
+    tried: Trial, pairs: Path, certificate: str, key: str, words: str
 ) -> None:
-    files = {certificate: "tls.crt", key: "tls.key"} if certificate != key else {}
-    volumes = [f"{pairs / name}:{OWN}/forward/{place}:ro" for name, place in files.items()]
-    if not files:  # one file at two places
-        volumes = [f"{pairs / key}:{OWN}/forward/{place}:ro" for place in ("tls.crt", "tls.key")]
-    settings = {"OSSEC_FORWARD": "tls://192.0.2.1:6514"}
-    for command in ([], ["check"]):
-        with run_server(
-            client, ossec_image.name, settings, command, volumes=volumes, healthcheck=QUIET
-        ) as server:
-            if words:
-                refused(server, 78, words)
-            elif command:
-                assert server.exit_code() == 0, server.log()
-            else:
-                server.wait_listening()
+    """D2, for the forwarder's."""
+    tried.put("forward/tls.crt", (pairs / certificate).read_bytes())
+    tried.put("forward/tls.key", (pairs / key).read_bytes())
+    for command in ("", "check") if words else ():
+        tried.refused(FORWARDS, 78, words, command=command)
+    if not words:
+        ended = tried.run(FORWARDS, "check")
+        assert ended.code == 0, ended
 
 
 @pytest.mark.parametrize(
     ("folder", "settings", "words"),
     [
         ("tls", {}, "tls/tls.crt: is not there; TLS needs it"),
-        (
-            "forward",
-            {"OSSEC_FORWARD": "tls://192.0.2.1:6514"},
-            "ca.crt: it is a link to '/nowhere', where",
-        ),
+        ("forward", FORWARDS, "ca.crt: it is a link to '/nowhere', where"),
     ],
 )
 def test_a_link_to_nothing_is_no_missing_file(
-    client: docker.DockerClient,
-    ossec_image: image.Image,
-    tmp_path: Path,
-    folder: str,
-    settings: dict[str, str],
-    words: str,
+    tried: Trial, folder: str, settings: dict[str, str], words: str
 ) -> None:
-    own = tmp_path / "own"
-    (own / folder).mkdir(parents=True)
-    (own / folder / "ca.crt").symlink_to("/nowhere")
-    volumes = {str(own): {"bind": OWN, "mode": "ro"}}
-    with run_server(client, ossec_image.name, settings, ["check"], volumes=volumes) as server:
-        refused(server, 78, words)
+    """D3."""
+    (tried.own / folder).mkdir()
+    (tried.own / folder / "ca.crt").symlink_to("/nowhere")
+    tried.refused(settings, 78, words, command="check")
 
 
 @pytest.mark.parametrize("folder", ["tls", "smtp", "forward", "conf.d", "rules", "lists"])
-def test_a_folder_that_cannot_be_searched_is_named(
-    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path, folder: str
-) -> None:
-    own = tmp_path / "own"
-    (own / folder).mkdir(parents=True)
-    (own / folder).chmod(0o600)
-    volumes = {str(own): {"bind": OWN, "mode": "ro"}}
-    with run_server(client, ossec_image.name, {}, ["check"], volumes=volumes) as server:
-        refused(server, 78, f"{OWN}/{folder}", "cannot be", "UID 10514")
+def test_a_folder_that_cannot_be_searched_is_named(tried: Trial, folder: str) -> None:
+    """D3."""
+    (tried.own / folder).mkdir(0o600)
+    tried.refused({}, 78, f"{OWN}/{folder}", "cannot be", "UID 10514", command="check")
 
 
 def test_a_check_that_was_killed_says_so(client: docker.DockerClient, ossec_image: image.Image) -> None:
@@ -352,8 +343,10 @@ def test_a_check_that_was_killed_says_so(client: docker.DockerClient, ossec_imag
 
 
 @pytest.mark.parametrize("owner", ["root", "0:0", "10514", "99999999999:0", "1:1:1"])
-def test_upgrade_wants_numbers_of_a_user(
-    client: docker.DockerClient, ossec_image: image.Image, owner: str
-) -> None:
-    with run_server(client, ossec_image.name, {}, ["upgrade", owner], user="0", cap_drop=[]) as server:
-        refused(server, 64, f"upgrade: '{owner}' is not a user and a group; write numbers, such as 10514:0")
+def test_upgrade_wants_numbers_of_a_user(tried: Trial, owner: str) -> None:
+    words = ["ossec-log-server", "upgrade", owner]
+    code, output = tried.container.exec_run(words, user="0")
+    assert (code, bytes(output).decode()) == (  # type: ignore[arg-type] # not a stream
+        64,
+        f"ossec-log-server: upgrade: '{owner}' is not a user and a group; write numbers, such as 10514:0\n",
+    )

@@ -235,6 +235,7 @@ def test_a_port_of_somebody_elses_is_one_line(intake_program: Path, tmp_path: Pa
 
 
 def test_a_port_that_needs_a_right_names_the_remedies(intake_program: Path, tmp_path: Path) -> None:
+    """D16."""
     unshare = ["unshare", "--user", "--map-user=1000", "--net"]
     if subprocess.run([*unshare, "true"], capture_output=True).returncode != 0:
         pytest.skip("no network of its own can be made here")

@@ -39,6 +39,7 @@ def closed(sender: socket.socket) -> bool:
 
 @pytest.mark.parametrize("name", ["tcp", "relp"])
 def test_a_stranger_is_closed_at_accept(intake: Intake, name: str) -> None:
+    """D17."""
     with intake.connect(name, STRANGER) as sender:
         with suppress(OSError):
             sender.sendall(line("never") + b"\n")
@@ -120,6 +121,7 @@ def test_when_all_places_are_taken_who_never_spoke_makes_room(intake_program: Pa
 
 
 def test_connections_are_kept_alive(intake: Intake) -> None:
+    """D7."""
     with intake.connect("tcp"), intake.connect("relp"):
         eventually(lambda: intake.get("connections") == 2, "the connections")
         shown = subprocess.run(["ss", "-tnoH", "state", "established"], capture_output=True, text=True).stdout

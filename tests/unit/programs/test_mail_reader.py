@@ -241,7 +241,12 @@ def test_more_than_may_wait_are_left_out_from_the_oldest_on(mail: Mail) -> None:
     mail.write(20_100)
     mail.start()
     assert mail.read(keep=False) == list(range(100, 190))  # and the next when their mail is in the queue
-    assert "100 alerts were not mailed" in mail.errors.read_text()
+    said = mail.errors.read_text()
+    assert "ossec-log-server: 100 alerts were not mailed: more than 20000 waited" in said
+    assert said.count("above alert: (ossec-log-server: 100 alerts before this one were not mailed") == 1
+    assert all(mail.read(keep=False) == [] for _ in range(2))
+    mail.restart()
+    assert mail.read()[0] == 100
 
 
 def test_days_that_passed_meanwhile_are_read_to_their_ends(mail: Mail) -> None:

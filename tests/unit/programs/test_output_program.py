@@ -94,6 +94,7 @@ def test_the_position_is_synced_once_a_second_and_at_the_end(
 def test_a_position_that_is_damaged_repeats_the_newest_day_and_says_so(
     output: Output, engine: Engine, damage: str
 ) -> None:
+    """L8."""
     engine.write(10, TODAY - timedelta(1))
     engine.write(10)
     output.run(20)
@@ -227,6 +228,7 @@ def test_a_line_longer_than_any_alert_is_left_out(output: Output, engine: Engine
 
 
 def test_the_clock_jumps_both_ways_over_kept_days(output: Output, engine: Engine) -> None:
+    """L10."""
     days = [TODAY - timedelta(n) for n in range(40, 0, -1)]
     output.start()
     for day in days:

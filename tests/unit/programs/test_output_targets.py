@@ -116,7 +116,7 @@ def test_an_alert_is_delivered_when_a_stop_comes_right_after_it(output: Output, 
 def test_who_rejects_our_certificate_has_taken_nothing(
     output: Output, engine: Engine, certificates: Path, own: str, newest: bool
 ) -> None:
-    """L6: from TLS 1.3 on, our handshake is over before the peer has looked at the certificate."""
+    """L6: L6: from TLS 1.3 on, our handshake is over before the peer has looked at the certificate."""
     trust(output, certificates, own)
     tls = context(certificates, newest=newest)
 

@@ -26,7 +26,8 @@ alert_data *GetAlertData(int flags, FILE *file)
             alert_data *alert = malloc(sizeof(*alert));
 
             alert->date = strdup("date");
-            alert->log = strdup(before);
+            alert->log = calloc(2, sizeof(*alert->log));
+            alert->log[0] = strdup(before);
             return alert;
         }
         inside |= strncmp(line, "** Alert", 8) == 0;
@@ -46,9 +47,16 @@ int main(void)
         alert_data *alert;
 
         while ((alert = __wrap_Read_FileMon(&queue, &today, 0)) != NULL) {
-            printf("%s %s", alert->date, alert->log);
-            free(alert->date);
+            size_t n = 0;
+
+            for (; alert->log[n + 1] != NULL; n++) {
+                fprintf(stderr, "above alert: %s\n", alert->log[n]);
+                free(alert->log[n]);
+            }
+            printf("%s %s", alert->date, alert->log[n]);
+            free(alert->log[n]);
             free(alert->log);
+            free(alert->date);
             free(alert);
         }
         puts(".");

@@ -14,7 +14,7 @@
 
 typedef struct {
     char *date;
-    char *log;
+    char **log;
 } alert_data;
 
 #endif
