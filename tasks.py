@@ -9,6 +9,7 @@ from invoke.exceptions import Exit
 
 import pipeline.bench
 import pipeline.image.reproduce
+import pipeline.image.settings
 import pipeline.registry.notes
 import pipeline.registry.publish
 import pipeline.registry.verify
@@ -205,6 +206,13 @@ def outdated(_: Context, json: bool = False) -> None:
 
 
 @task
+def settings(_: Context) -> None:
+    """Write docs/settings.md and docs/settings.schema.json anew, from the image's table of settings."""
+    for path in pipeline.image.settings.write():
+        out.print(f"{path} is written.", highlight=False, soft_wrap=True)
+
+
+@task
 def test(context: Context, only: str = "", fast: bool = False) -> None:  # noqa: PT028 # a task, no test of pytest
     """Run all that nox runs by default, or --only one of its sessions, such as lint.
 
@@ -231,5 +239,6 @@ namespace = Collection(
     notes,
     add,
     outdated,
+    settings,
     test,
 )

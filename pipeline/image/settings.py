@@ -1,6 +1,6 @@
 """The settings of the image, from the table that its start-up scripts read: docs/use/settings.md and its JSON Schema.
 
-`python -m pipeline.image.settings` writes both.
+`./dev settings` writes both.
 """
 
 import json
@@ -20,7 +20,7 @@ SCHEMA = ROOT / "docs" / "use" / "settings.schema.json"
 HEAD = f"""\
 # Settings
 
-<!-- Made from {TABLE.relative_to(ROOT)} by `python -m pipeline.image.settings`: change it there. -->
+<!-- Made from {TABLE.relative_to(ROOT)} by `./dev settings`: change it there. -->
 
 Each is an environment variable. An empty one means its default; a wrong or misspelt one ends the container with 78 and
 one line that names it. Instead of any `NAME`, `NAME_FILE` can name a file that holds the value, such as a secret.
@@ -49,11 +49,20 @@ class Setting:
         return text
 
 
-def read(table: Path = TABLE) -> list[Setting]:
+def read() -> list[Setting]:
     """The settings in the order of the table."""
+    return [Setting(name, fields) for name, fields in _sections(TABLE)]
+
+
+def ports() -> dict[str, dict[str, str]]:
+    """The ports by their names, with what their table says of them."""
+    return dict(_sections(PORTS))
+
+
+def _sections(table: Path) -> list[tuple[str, dict[str, str]]]:
     parser = ConfigParser(interpolation=None)
     parser.read_string(table.read_text())
-    return [Setting(name, dict(parser[name])) for name in parser.sections()]
+    return [(name, dict(parser[name])) for name in parser.sections()]
 
 
 def page(settings: list[Setting]) -> str:
@@ -133,6 +142,9 @@ def _needed(with_: str, names: list[str]) -> dict[str, Any]:
     return {"if": {"required": [name], "properties": {name: {"const": value}}}, "then": {"allOf": there}}
 
 
-if __name__ == "__main__":
-    PAGE.write_text(page(read()))
-    SCHEMA.write_text(schema(read()))
+def write() -> list[Path]:
+    """Write what is made from the table, and return where."""
+    made = read()
+    PAGE.write_text(page(made))
+    SCHEMA.write_text(schema(made))
+    return [path.relative_to(ROOT) for path in (PAGE, SCHEMA)]

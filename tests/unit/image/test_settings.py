@@ -21,7 +21,7 @@ OTHERS = re.compile(
 
 
 def test_the_page_and_the_schema_are_made_from_the_table() -> None:
-    again = "run python -m pipeline.image.settings"
+    again = "run ./dev settings"
     assert settings.PAGE.read_text() == settings.page(SETTINGS), again
     assert settings.SCHEMA.read_text() == settings.schema(SETTINGS), again
 
@@ -100,3 +100,46 @@ def test_no_page_and_no_script_names_a_setting_that_there_is_not(pattern: str) -
 def test_the_schema_takes_what_the_server_takes(environment: dict[str, object], good: bool) -> None:
     validator = jsonschema.Draft202012Validator(json.loads(settings.SCHEMA.read_text()))
     assert validator.is_valid(environment) is good
+
+
+def test_the_ports_are_those_of_the_dockerfile_and_of_the_intake() -> None:
+    table = settings.ports()
+    [exposed] = re.findall(r"^EXPOSE (.*)$", (ROOT / "docker/Dockerfile").read_text(), re.MULTILINE)
+    assert exposed.split() == [
+        f"{one['number']}/{one['protocol']}" for one in table.values() if "number" in one
+    ]
+    inputs = re.findall(
+        r"\bINPUT_([A-Z]+)\b", (ROOT / "docker/journal/state.h").read_text().partition("};")[0]
+    )
+    assert [name.lower() for name in inputs] == [name for name in table if name != "metrics"]
+    intake = (settings.ROOMS / "intake" / "intake.bash").read_text()
+    for name in table:
+        assert name == "metrics" or f'--{name} "${{about_port[{name}.number]}}"' in intake, name
+
+
+def test_the_ports_are_opened_and_moved_by_settings_that_there_are() -> None:
+    for name, port in settings.ports().items():
+        assert port["setting"] in BY_NAME or port["setting"].startswith("/etc/ossec-log-server/"), name
+        mover = port.get("moved_by")
+        assert mover is None or BY_NAME[mover].fields.get("default") == port.get("number"), name
+
+
+@pytest.mark.parametrize("name", [name for name, port in settings.ports().items() if "number" in port])
+def test_a_page_that_names_a_port_s_number_names_the_right_one(name: str) -> None:
+    port = settings.ports()[name]
+    whole = f"{port['number']}/{port['protocol']}"
+    assert whole in "".join(
+        path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    )
+
+
+def test_each_counter_has_one_metric_and_each_metric_a_counter() -> None:
+    counted = re.findall(
+        r'^    \{"(\w+)", offsetof', (ROOT / "docker/intake/status.c").read_text(), re.MULTILINE
+    )
+    counters = (settings.ROOMS / "metrics" / "counters").read_text()
+    for name in settings.ports():
+        assert name == "metrics" or f"received_{name}" in counted
+    received = {f"received_{name}" for name in re.search(r"qw\(([\w ]+)\);?\)", counters)[1].split()}  # type: ignore[index]
+    declared = set(re.findall(r'^    \["(\w+)", "\w+", "(?:counter|gauge)", ', counters, re.MULTILINE))
+    assert declared | received == {*counted, "received", "waiting_bytes"}
