@@ -229,6 +229,24 @@ static struct text trimmed(const char *line, size_t length)
     return t;
 }
 
+size_t header_host(const char *line, size_t length, const char **host)
+{
+    struct text rest = trimmed(line, length), word;
+    struct stamp stamp;
+
+    read_priority(&rest);
+    rest = without_spaces(rest);
+    if (byte_at(rest, 0) == '1' && byte_at(rest, 1) == ' ') {
+        rest = behind(rest, 2);
+    }
+    if (!read_stamp(&rest, &stamp)) {
+        return 0;
+    }
+    word = first_word(rest);
+    *host = word.from;
+    return length_of(word);
+}
+
 size_t header_to_engine_at(const char *line, size_t length, const char *sender, char *out, size_t room, int *cut, time_t now)
 {
     struct text rest = trimmed(line, length);

@@ -12,6 +12,7 @@
 
 struct settings {
     const char *journal, *networks; /* a folder and a file */
+    const char *proxies, *relays;   /* files, NULL where nobody is trusted */
     uint64_t limit;                 /* bytes that may wait for the engine */
     unsigned ports[INPUTS];         /* 0: not on */
     const char *certificate, *key, *ca;
@@ -43,6 +44,8 @@ struct watch {
 int loop_add(struct watch *watch, uint32_t events);
 void loop_change(struct watch *watch, uint32_t events);
 void loop_free(struct watch *watch, void (*release)(struct watch *watch)); /* closes it, and releases it later */
+
+int loop_take(struct watch *watch, void (*release)(struct watch *watch)); /* as loop_free, but its socket goes on: returned */
 
 /* Milliseconds of a clock that is not set: of when this turn of the loop began. */
 uint64_t loop_now(void);

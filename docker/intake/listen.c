@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "connections.h"
+#include "greetings.h"
 #include "say.h"
 
 #define BACKLOG 4096
@@ -88,13 +89,18 @@ static void keep_alive(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
 }
 
+static int is_place(void)
+{
+    return connections_open() + greetings_open() < settings.connections || connections_make_place();
+}
+
 /* Lets it in, or closes it. */
 static void judge(int fd, enum input input, const struct source *source)
 {
-    if (!source->allowed) {
+    if (!source->allowed && !source->relay) {
         count(&state->refused, 1);
         notice(NOTICE_REFUSED, 1, source->text);
-    } else if (connections_open() >= settings.connections && !connections_make_place()) {
+    } else if (!is_place()) {
         count(&state->limited, 1);
         notice(NOTICE_CONNECTIONS, 1, source->text);
     } else if (!source_connected(source, settings.per_source)) {
@@ -108,6 +114,19 @@ static void judge(int fd, enum input input, const struct source *source)
         return;
     }
     close(fd);
+}
+
+/* Asks a balancer first whose connection it is. */
+static void judge_balancer(int fd, enum input input, const struct source *balancer)
+{
+    if (!is_place()) {
+        count(&state->limited, 1);
+        notice(NOTICE_CONNECTIONS, 1, balancer->text);
+        close(fd);
+    } else {
+        keep_alive(fd);
+        greeting_begin(fd, input, balancer, judge);
+    }
 }
 
 static void pause_all(int why)
@@ -128,7 +147,9 @@ static int accept_one(struct listener *listener)
     int fd = accept4(listener->watch.fd, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd >= 0) {
-        judge(fd, listener->input, source_of(&from));
+        const struct source *source = source_of(&from);
+
+        (source->proxy ? judge_balancer : judge)(fd, listener->input, source);
         return 1;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

@@ -71,9 +71,21 @@ static void nothing(struct watch *watch, uint32_t events)
     (void)watch, (void)events;
 }
 
+int loop_take(struct watch *watch, void (*release)(struct watch *watch))
+{
+    int fd = watch->fd;
+
+    epoll_ctl(all, EPOLL_CTL_DEL, fd, NULL);
+    watch->fd = -1;
+    loop_free(watch, release);
+    return fd;
+}
+
 void loop_free(struct watch *watch, void (*release)(struct watch *watch))
 {
-    close(watch->fd); /* it leaves the sets by that */
+    if (watch->fd >= 0) {
+        close(watch->fd); /* it leaves the sets by that */
+    }
     watch->fd = -1;
     watch->ready = nothing;
     if (freed_count == freed_room) {

@@ -25,27 +25,31 @@
 #include "status.h"
 #include "tls.h"
 
-static int read_networks(FILE *file)
+/* Reads a list of networks into `to`. */
+static int read_networks(FILE *file, const struct networks **to)
 {
     char problem[512];
 
-    if (networks_read(file, problem, sizeof(problem)) != 0) {
+    if ((*to = networks_read(file, problem, sizeof(problem))) == NULL) {
         say("%s", problem);
         return EX_CONFIG;
     }
     return 0;
 }
 
-static int prepare_networks(void)
+static int prepare_networks(const char *name, const struct networks **to)
 {
-    FILE *file = fopen(settings.networks, "re");
+    FILE *file;
     int status;
 
-    if (file == NULL) {
-        say("%s cannot be read: %s", settings.networks, strerror(errno));
+    if (name == NULL) {
+        return 0;
+    }
+    if ((file = fopen(name, "re")) == NULL) {
+        say("%s cannot be read: %s", name, strerror(errno));
         return EX_NOINPUT;
     }
-    status = read_networks(file);
+    status = read_networks(file, to);
     fclose(file);
     return status;
 }
@@ -71,14 +75,16 @@ int main(int argc, char **argv)
     int wrong;
 
     switch (mode) {
-        case MODE_NETWORKS: return read_networks(stdin);
+        case MODE_NETWORKS: return read_networks(stdin, &lists.allowed);
         case MODE_PROBE: return probe();
         case MODE_READY: return ready();
         case MODE_STATUS: return status();
         case MODE_HEADER: return filter_lines(settings.sender);
         default: break;
     }
-    if ((wrong = prepare_networks()) != 0 || (wrong = prepare_tls()) != 0) {
+    if ((wrong = prepare_networks(settings.networks, &lists.allowed)) != 0 ||
+        (wrong = prepare_networks(settings.proxies, &lists.proxies)) != 0 ||
+        (wrong = prepare_networks(settings.relays, &lists.relays)) != 0 || (wrong = prepare_tls()) != 0) {
         return wrong;
     }
     return mode == MODE_CHECK ? check() : run();

@@ -23,10 +23,11 @@ struct zoned { /* of a link-local address that was written with its interface: f
     struct range range;
     uint32_t scope;
 };
-
-static struct ranges ipv4, ipv6;
-static struct zoned *zoned;
-static size_t zoned_count;
+struct networks {
+    struct ranges ipv4, ipv6;
+    struct zoned *zoned;
+    size_t zoned_count;
+};
 
 static int before(struct address a, struct address b)
 {
@@ -111,7 +112,7 @@ static int prefix(const char *text, unsigned width)
     return bits <= width ? (int)bits : -1;
 }
 
-static const char *add_zoned(struct range range, const struct in6_addr *address, const char *zone)
+static const char *add_zoned(struct networks *to, struct range range, const struct in6_addr *address, const char *zone)
 {
     uint32_t scope = if_nametoindex(zone);
 
@@ -124,8 +125,8 @@ static const char *add_zoned(struct range range, const struct in6_addr *address,
     if (scope == 0) {
         return "names an interface that is not here; leave out what is after the %";
     }
-    zoned = grown(zoned, zoned_count + 1, sizeof(*zoned));
-    zoned[zoned_count++] = (struct zoned){range, scope};
+    to->zoned = grown(to->zoned, to->zoned_count + 1, sizeof(*to->zoned));
+    to->zoned[to->zoned_count++] = (struct zoned){range, scope};
     return NULL;
 }
 
@@ -135,7 +136,7 @@ static int looks_like_a_name(const char *text)
 }
 
 /* NULL, or what is wrong with it. */
-static const char *add_network(char *text)
+static const char *add_network(struct networks *to, char *text)
 {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
     char *slash = strchr(text, '/'), *zone;
@@ -153,7 +154,7 @@ static const char *add_network(char *text)
         if ((bits = slash ? prefix(slash, 32) : 32) < 0) {
             return "has a wrong prefix length; write a number from 0 to 32 after the slash";
         }
-        add(&ipv4, network(&address, 96 + (unsigned)bits));
+        add(&to->ipv4, network(&address, 96 + (unsigned)bits));
         return NULL;
     }
     if (inet_pton(AF_INET6, text, &address) != 1) {
@@ -164,33 +165,48 @@ static const char *add_network(char *text)
         return "has a wrong prefix length; write a number from 0 to 128 after the slash";
     }
     if (zone != NULL) {
-        return add_zoned(network(&address, (unsigned)bits), &address, zone);
+        return add_zoned(to, network(&address, (unsigned)bits), &address, zone);
     }
-    add(IN6_IS_ADDR_V4MAPPED(&address) && bits >= 96 ? &ipv4 : &ipv6, network(&address, (unsigned)bits));
+    add(IN6_IS_ADDR_V4MAPPED(&address) && bits >= 96 ? &to->ipv4 : &to->ipv6, network(&address, (unsigned)bits));
     return NULL;
 }
 
-int networks_read(FILE *file, char *problem, size_t size)
+void networks_free(struct networks *networks)
 {
+    if (networks != NULL) {
+        free(networks->ipv4.all);
+        free(networks->ipv6.all);
+        free(networks->zoned);
+        free(networks);
+    }
+}
+
+struct networks *networks_read(FILE *file, char *problem, size_t size)
+{
+    struct networks *to = grown(NULL, 1, sizeof(*to));
     char line[256], shown[128];
+
+    *to = (struct networks){0};
 
     while (fgets(line, sizeof(line), file) != NULL) {
         const char *wrong;
 
         line[strcspn(line, "\r\n")] = '\0';
         snprintf(shown, sizeof(shown), "%.120s", line);
-        if ((wrong = add_network(line)) != NULL) {
+        if ((wrong = add_network(to, line)) != NULL) {
             snprintf(problem, size, "'%s' %s", shown, wrong);
-            return -1;
+            networks_free(to);
+            return NULL;
         }
     }
     if (ferror(file)) {
         snprintf(problem, size, "the networks cannot be read");
-        return -1;
+        networks_free(to);
+        return NULL;
     }
-    join(&ipv4);
-    join(&ipv6);
-    return 0;
+    join(&to->ipv4);
+    join(&to->ipv6);
+    return to;
 }
 
 static int within(const struct range *range, struct address address)
@@ -214,15 +230,19 @@ static int held_by(const struct ranges *ranges, struct address address)
     return low < ranges->count && within(&ranges->all[low], address);
 }
 
-int networks_hold(const struct in6_addr *bytes, uint32_t scope)
+int networks_hold(const struct networks *in, const struct in6_addr *bytes, uint32_t scope)
 {
-    struct address address = of_bytes(bytes);
+    struct address address;
 
-    if (held_by(IN6_IS_ADDR_V4MAPPED(bytes) ? &ipv4 : &ipv6, address)) {
+    if (in == NULL) {
+        return 0;
+    }
+    address = of_bytes(bytes);
+    if (held_by(IN6_IS_ADDR_V4MAPPED(bytes) ? &in->ipv4 : &in->ipv6, address)) {
         return 1;
     }
-    for (size_t n = 0; n < zoned_count && IN6_IS_ADDR_LINKLOCAL(bytes); n++) {
-        if (zoned[n].scope == scope && within(&zoned[n].range, address)) {
+    for (size_t n = 0; n < in->zoned_count && IN6_IS_ADDR_LINKLOCAL(bytes); n++) {
+        if (in->zoned[n].scope == scope && within(&in->zoned[n].range, address)) {
             return 1;
         }
     }

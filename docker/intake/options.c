@@ -12,12 +12,12 @@
 static const char usage[] =
     "usage: ossec-intake [--check | --probe] --journal FOLDER --networks FILE --limit BYTES [--udp PORT] [--tcp PORT]\n"
     "           [--tls PORT --certificate FILE --key FILE [--ca FILE]] [--relp PORT]\n"
-    "           [--max-connections NUMBER] [--max-per-source NUMBER]\n"
+    "           [--proxies FILE] [--relays FILE] [--max-connections NUMBER] [--max-per-source NUMBER]\n"
     "       ossec-intake --check-networks   the networks come on standard input, one a line\n"
     "       ossec-intake --header SENDER    the lines come on standard input\n"
     "       ossec-intake --ready | --status\n";
 
-enum name { JOURNAL = 1, NETWORKS, LIMIT, UDP, TCP, TLS, RELP, CERTIFICATE, KEY, CA, CONNECTIONS, PER_SOURCE, CHECK,
+enum name { JOURNAL = 1, NETWORKS, LIMIT, UDP, TCP, TLS, RELP, CERTIFICATE, KEY, CA, CONNECTIONS, PER_SOURCE, PROXIES, RELAYS, CHECK,
               CHECK_NETWORKS, PROBE, READY, STATUS, HEADER };
 
 static const struct option options[] = {
@@ -33,6 +33,8 @@ static const struct option options[] = {
     {"ca", required_argument, NULL, CA},
     {"max-connections", required_argument, NULL, CONNECTIONS},
     {"max-per-source", required_argument, NULL, PER_SOURCE},
+    {"proxies", required_argument, NULL, PROXIES},
+    {"relays", required_argument, NULL, RELAYS},
     {"check", no_argument, NULL, CHECK},
     {"check-networks", no_argument, NULL, CHECK_NETWORKS},
     {"probe", no_argument, NULL, PROBE},
@@ -79,6 +81,8 @@ static enum mode take(int name, enum mode mode)
         case CA: settings.ca = optarg; break;
         case CONNECTIONS: settings.connections = number(1, 1000000); break;
         case PER_SOURCE: settings.per_source = number(1, 1000000); break;
+        case PROXIES: settings.proxies = optarg; break;
+        case RELAYS: settings.relays = optarg; break;
         case CHECK: return MODE_CHECK;
         case CHECK_NETWORKS: return MODE_NETWORKS;
         case PROBE: return MODE_PROBE;

@@ -16,6 +16,7 @@
 
 #include "commit.h"
 #include "connections.h"
+#include "greetings.h"
 #include "listen.h"
 #include "loop.h"
 #include "say.h"
@@ -108,6 +109,7 @@ static void tick(void)
         tls_warn();
     }
     udp_count_lost();
+    greetings_tend();
     connections_each(connection_tend);
     loop_release();
     listen_resume();
@@ -155,6 +157,7 @@ static void end_in_order(void)
     uint64_t until;
 
     listen_end();
+    greetings_end();
     udp_end();
     loop_look_at_clock();
     until = loop_now() + STOP_MS;

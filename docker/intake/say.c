@@ -23,6 +23,8 @@ static const char *const texts[NOTICES] = {
     [NOTICE_LOST] = "%" PRIu64 " UDP datagrams were dropped by the kernel, as they came faster than they could be taken%s",
     [NOTICE_TLS] = "%" PRIu64 " TLS connections failed, the last from %s",
     [NOTICE_RELP] = "%" PRIu64 " RELP connections broke the protocol and were closed, the last from %s",
+    [NOTICE_PROXY] = "%" PRIu64 " connections of OSSEC_TRUSTED_PROXIES closed, the last from %s; have it send the PROXY "
+                     "protocol to this port (HAProxy: send-proxy-v2), or take its address out of OSSEC_TRUSTED_PROXIES",
     [NOTICE_DISK] = "%" PRIu64 " times the journal could not be written: %s; nothing is taken in until it can",
 };
 

@@ -17,6 +17,7 @@ enum notice {
     NOTICE_LOST,
     NOTICE_TLS,         /* detail: address and reason */
     NOTICE_RELP,        /* detail: address and reason */
+    NOTICE_PROXY,       /* detail: the balancer's address and reason */
     NOTICE_DISK,        /* detail: what the system said */
     NOTICES
 };

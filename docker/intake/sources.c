@@ -8,6 +8,8 @@
 
 #define KNOWN 1024 /* sources of late; a power of two */
 
+struct lists lists;
+
 static struct source known[KNOWN];
 
 static uint32_t hash(const struct in6_addr *address, uint32_t scope)
@@ -39,9 +41,21 @@ static void describe(struct source *source)
     }
     source->location[2 + length] = ':';
     source->location_length = length + 3;
-    /* The health check's own lines come from here. */
-    source->allowed = networks_hold(&source->address, source->scope) ||
-                      (ipv4 && memcmp(bytes, "\x7f\0\0\1", 4) == 0);
+    source->allowed = networks_hold(lists.allowed, &source->address, source->scope);
+    source->proxy = networks_hold(lists.proxies, &source->address, source->scope);
+    source->relay = networks_hold(lists.relays, &source->address, source->scope);
+}
+
+/* The health check's own lines come from 127.0.0.1, without a header. It is a matter of sockets, and of no address that
+ * somebody names. */
+static void allow_health_check(struct source *source)
+{
+    static const unsigned char here[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
+
+    if (memcmp(&source->address, here, sizeof(here)) == 0) {
+        source->allowed = 1;
+        source->proxy = 0;
+    }
 }
 
 const struct source *source_of(const struct sockaddr_storage *from)
@@ -64,8 +78,33 @@ const struct source *source_of(const struct sockaddr_storage *from)
         source->address = address;
         source->scope = scope;
         describe(source);
+        allow_health_check(source);
     }
     return source;
+}
+
+void source_named(const struct in6_addr *address, struct source *source)
+{
+    *source = (struct source){.address = *address};
+    describe(source);
+    source->proxy = 0; /* one header is read, and no second one behind it */
+}
+
+int source_named_by(const char *text, size_t length, struct source *source)
+{
+    struct in6_addr address = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    char copy[INET6_ADDRSTRLEN];
+
+    if (length == 0 || length >= sizeof(copy)) {
+        return 0;
+    }
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    if (inet_pton(AF_INET, copy, address.s6_addr + 12) != 1 && inet_pton(AF_INET6, copy, &address) != 1) {
+        return 0;
+    }
+    source_named(&address, source);
+    return 1;
 }
 
 /* How many connections each source has: a table with chains, which grows with the connections. */

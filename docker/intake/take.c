@@ -7,15 +7,36 @@
 
 #define AT_ONCE (1u << 20) /* bytes in memory after which they are written, even within a turn of the loop */
 
+/* Whose line it is that a trusted relay passes on: that of the address which the relay wrote for its host, or else the
+ * relay's own. NULL when that one may not send. */
+static const struct source *sender_of(const struct source *relay, const char *text, size_t length)
+{
+    static struct source named;
+    const struct source *sender = relay;
+    const char *host;
+    size_t letters = header_host(text, length, &host);
+
+    if (letters > 0 && source_named_by(host, letters, &named)) {
+        sender = &named;
+    }
+    if (!sender->allowed) {
+        count(&state->refused, 1);
+        notice(NOTICE_REFUSED, 1, sender->text);
+        return NULL;
+    }
+    return sender;
+}
+
 void take_line(enum input input, const struct source *source, const char *text, size_t length)
 {
     static char datagram[JOURNAL_RECORD_MAX];
-    size_t location = source->location_length, message;
+    size_t location, message;
     int cut = 0;
 
-    if (length == 0) {
+    if (length == 0 || (source->relay && (source = sender_of(source, text, length)) == NULL)) {
         return;
     }
+    location = source->location_length;
     memcpy(datagram, source->location, location);
     message = header_to_engine(text, length, source->text, datagram + location, sizeof(datagram) - location, &cut);
     if (message == 0) {

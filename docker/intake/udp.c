@@ -29,7 +29,7 @@ static void take_datagram(int n)
     const struct source *source = source_of(&senders[n]);
     size_t length = messages[n].msg_len;
 
-    if (!source->allowed) {
+    if (!source->allowed && !source->relay) {
         count(&state->refused, 1);
         notice(NOTICE_REFUSED, 1, source->text);
         return;

@@ -112,7 +112,7 @@ def volume(client: docker.DockerClient) -> Iterator[str]:
 def senders(
     client: docker.DockerClient, ossec_image: image.Image, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
-    """The name of an image with rsyslog, syslog-ng, journald, Python and Podman's generator."""
+    """The name of an image with rsyslog, syslog-ng, journald, HAProxy, Python and Podman's generator."""
     name = f"{image.REPOSITORY}-senders"
     with _one_at_a_time():
         image.buildx(

@@ -13,7 +13,7 @@ FROM base AS rsyslog
 RUN --mount=type=bind,from=scripts,target=/mnt /mnt/apt-install rsyslog rsyslog-openssl rsyslog-relp
 
 FROM base
-RUN --mount=type=bind,from=scripts,target=/mnt /mnt/apt-install syslog-ng-core python3-minimal libpython3-stdlib systemd
+RUN --mount=type=bind,from=scripts,target=/mnt /mnt/apt-install haproxy syslog-ng-core python3-minimal libpython3-stdlib systemd
 COPY --from=rsyslog /usr/sbin/rsyslogd /usr/sbin/
 COPY --from=rsyslog /usr/lib/ /usr/lib/
 COPY --from=quadlet /podman/usr/libexec/podman/quadlet /usr/local/bin/

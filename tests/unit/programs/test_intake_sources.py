@@ -250,8 +250,11 @@ int main(int argc, char **argv)
 {
     char problem[512] = "";
     FILE *file = fopen(argv[1], "r");
+    static struct networks *networks;
 
-    if (networks_read(file, problem, sizeof(problem)) != 0) {
+    networks = networks_read(file, problem, sizeof(problem));
+    fclose(file);
+    if (networks == NULL) {
         puts(problem);
         return 78;
     }
@@ -268,7 +271,7 @@ int main(int argc, char **argv)
                 unsigned bits = htonl(m * 2654435761u);
 
                 memcpy(address.s6_addr + 12, &bits, 4);
-                held += networks_hold(&address, 0);
+                held += networks_hold(networks, &address, 0);
             }
             clock_gettime(CLOCK_MONOTONIC, &to);
             printf("%ld %u\n", ((to.tv_sec - from.tv_sec) * 1000000000 + to.tv_nsec - from.tv_nsec) / 1000000, held);
@@ -280,7 +283,7 @@ int main(int argc, char **argv)
         if (inet_pton(AF_INET, argv[n], address.s6_addr + 12) != 1 && inet_pton(AF_INET6, argv[n], &address) != 1) {
             return 1;
         }
-        printf("%d", networks_hold(&address, zone ? strtoul(zone, NULL, 10) : 0));
+        printf("%d", networks_hold(networks, &address, zone ? strtoul(zone, NULL, 10) : 0));
     }
     return 0;
 }

@@ -46,6 +46,8 @@ check_ports() {
 intake_options() {
     options_of_intake=(--networks "$run/networks" --max-connections "$max_connections"
         --max-per-source "$max_connections_per_source")
+    [[ -z $trusted_proxies ]] || options_of_intake+=(--proxies "$run/proxies")
+    [[ -z $trusted_relays ]] || options_of_intake+=(--relays "$run/relays")
     [[ $syslog_protocol != *udp* ]] || options_of_intake+=(--udp "${about_port[udp.number]}")
     [[ $syslog_protocol != *tcp* ]] || options_of_intake+=(--tcp "${about_port[tcp.number]}")
     [[ $tls == no ]] || options_of_intake+=(--tls "${about_port[tls.number]}" --certificate "$tls_folder/tls.crt" --key "$tls_folder/tls.key")
@@ -57,6 +59,8 @@ intake_options() {
 check_intake() {
     local status=0
     to_file $run/networks printf '%s\n' "${allowed_ips//,/$'\n'}"
+    to_file $run/proxies printf '%s\n' "${trusted_proxies//,/$'\n'}"
+    to_file $run/relays printf '%s\n' "${trusted_relays//,/$'\n'}"
     intake_options
     ossec-intake --check "${options_of_intake[@]}" || status=$?
     ((status == 0)) || exit "$status"
