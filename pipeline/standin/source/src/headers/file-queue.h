@@ -12,7 +12,7 @@ typedef struct alert_data {
     int mail;
     char *date; /* on the heap */
     char location[300], comment[160];
-    char log[8192]; /* the lines that follow, each with its newline */
+    char **log; /* the lines that follow, without their newlines, and a null at the end: all on the heap */
 } alert_data;
 
 typedef struct file_queue {

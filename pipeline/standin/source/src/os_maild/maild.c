@@ -43,8 +43,12 @@ static void add(const alert_data *alert)
                  arrow != NULL ? (int)(arrow - alert->location) : -1, alert->location, alert->level, alert->comment);
     }
     fprintf(body, "\r\nOSSEC stand-in Notification.\r\n%s\r\n\r\nReceived From: %s\r\n"
-            "Rule: %u fired (level %u) -> \"%s\"\r\nPortion of the log(s):\r\n\r\n%s\r\n --END OF NOTIFICATION\r\n\r\n",
-            alert->date, alert->location, alert->rule, alert->level, alert->comment, alert->log);
+            "Rule: %u fired (level %u) -> \"%s\"\r\nPortion of the log(s):\r\n\r\n",
+            alert->date, alert->location, alert->rule, alert->level, alert->comment);
+    for (char **line = alert->log; *line != NULL; line++) {
+        fprintf(body, "%s\n", *line);
+    }
+    fputs("\r\n --END OF NOTIFICATION\r\n\r\n", body);
 }
 
 static void send_mail(void)

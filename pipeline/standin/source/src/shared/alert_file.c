@@ -1,6 +1,23 @@
 #include "shared.h"
 #include "file-queue.h"
 
+static void add_line(alert_data *alert, const char *line, int lines)
+{
+    alert->log = must(realloc(alert->log, (lines + 2) * sizeof(*alert->log)));
+    alert->log[lines] = must(strndup(line, strcspn(line, "\n")));
+    alert->log[lines + 1] = NULL;
+}
+
+static void forget(alert_data *alert)
+{
+    for (char **line = alert->log; line != NULL && *line != NULL; line++) {
+        free(*line);
+    }
+    free(alert->log);
+    free(alert->date);
+    memset(alert, 0, sizeof(*alert));
+}
+
 alert_data *GetAlertData(int flag, FILE *fp)
 {
     alert_data *alert = must(calloc(1, sizeof(*alert)));
@@ -11,8 +28,7 @@ alert_data *GetAlertData(int flag, FILE *fp)
     clearerr(fp);
     while (fgets(line, sizeof(line), fp) != NULL && strchr(line, '\n') != NULL) {
         if (strncmp(line, "** Alert ", 9) == 0) {
-            free(alert->date);
-            memset(alert, 0, sizeof(*alert));
+            forget(alert);
             alert->mail = strstr(line, ": mail ") != NULL;
             number = 0;
         } else if (line[0] == '\n') {
@@ -29,9 +45,7 @@ alert_data *GetAlertData(int flag, FILE *fp)
             sscanf(line, "Rule: %u (level %u) -> '%159[^']", &alert->rule, &alert->level, alert->comment);
             number++;
         } else if (number > 1) {
-            size_t have = strlen(alert->log);
-            snprintf(alert->log + have, sizeof(alert->log) - have, "%s", line);
-            number++;
+            add_line(alert, line, number++ - 2);
         }
     }
     FreeAlertData(alert);
@@ -41,7 +55,7 @@ alert_data *GetAlertData(int flag, FILE *fp)
 
 void FreeAlertData(alert_data *al_data)
 {
-    free(al_data->date);
+    forget(al_data);
     free(al_data);
 }
 
