@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from random import Random
 
 from docker.errors import APIError
@@ -31,6 +32,7 @@ class Event:
     intake_killed: bool = False  # what the intake had in its hands, or the kernel for it, is gone
     unclean: bool = False  # the engine or an output may repeat what it was at
     problem: str = ""
+    started: float = 0.0  # when the container was started that runs afterwards, where it was down
 
 
 @dataclass
@@ -56,6 +58,12 @@ class Stage:
     def start(self) -> None:
         self.server.container.start()
         self.started()
+
+    def since(self) -> float:
+        """When the container was started that runs now (time.time())."""
+        self.server.container.reload()
+        text = self.server.container.attrs["State"]["StartedAt"]  # with nanoseconds
+        return datetime.fromisoformat(f"{text[:26].rstrip('Z')}+00:00").timestamp()
 
     def away(self) -> None:
         """Let some time pass."""
@@ -108,8 +116,10 @@ def kill_in_the_start(stage: Stage) -> Event:
     began = time.time()
     stage.server.container.stop(timeout=10)
     stage.server.container.start()
+    started = stage.since()
     time.sleep(stage.random.uniform(0, 1.0))
-    stage.events.append(Event("stop before a kill in the start", began, time.time(), down=True))
+    before = Event("stop before a kill in the start", began, time.time(), down=True, started=started)
+    stage.events.append(before)
     return replace(kill_container(stage), name="kill in the start")
 
 
@@ -202,6 +212,8 @@ def schedule(stage: Stage) -> Iterator[Action]:
 def happen(stage: Stage, action: Action) -> Event:
     """Let it happen, and keep it. Raises RuntimeError if the server does not come back."""
     event = action(stage)
+    if event.down:
+        event = replace(event, started=stage.since())
     stage.events.append(event)
     return event
 

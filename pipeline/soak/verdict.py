@@ -117,14 +117,28 @@ def _place(one: Account, sender: Sender, number: int, ends: Ends, events: Sequen
     if missing:
         one.lost += 1
         if len(one.lost_first) < 5:
-            one.lost_first.append(f"{number} ({', '.join(missing)})")
+            one.lost_first.append(f"{number} ({', '.join(missing)}{_when(sender, number, events)})")
+
+
+def _when(sender: Sender, number: int, events: Sequence[Event]) -> str:
+    """When a line was written, and its connection opened: by the event before it."""
+    written, opened = sender.sent[number], sender.opened[number]
+    before = [event for event in events if event.began <= written]
+    if not before:
+        return ""
+    last = before[-1]
+    return (
+        f"; written {written - last.began:.3f} s after “{last.name}” began, "
+        f"which took {last.ended - last.began:.3f} s, its connection opened {written - opened:.3f} s before"
+    )
 
 
 def _excused(one: Account, written: float, opened: float, events: Sequence[Event]) -> bool:
     """Whether a line that is not in the archive need not be there."""
     for event in events:
-        # A sender may learn late that its connection is dead: until then the kernel takes what it writes.
-        if event.down and written >= event.began and (written <= event.ended or opened < event.began):
+        # A sender may learn late that its connection is dead: until then the kernel takes what it writes. It may have
+        # been opened while the old container ended: no one tells it, as the container's network is gone with it.
+        if event.down and written >= event.began and (written <= event.ended or opened < event.started):
             one.down += 1
             return True
         if event.intake_killed and event.began - HELD_SECONDS <= written < event.began:

@@ -129,7 +129,10 @@ def ends(archived: list[int], **others: list[int]) -> Ends:
 
 
 def stop(began: float, ended: float, intake_killed: bool = False, unclean: bool = False) -> Event:
-    return Event("stop", began, ended, down=True, intake_killed=intake_killed, unclean=unclean)
+    started = (began + ended) / 2
+    return Event(
+        "stop", began, ended, down=True, intake_killed=intake_killed, unclean=unclean, started=started
+    )
 
 
 def test_what_was_written_while_nobody_listened_is_not_lost() -> None:
@@ -142,13 +145,17 @@ def test_what_was_written_while_it_was_up_is_lost() -> None:
     verdict = judge([sent(TcpSender, [1.0, 2.0, 3.0])], ends([0, 2]), [stop(2.1, 2.9)])
     assert verdict.accounts[0].lost == 1
     assert verdict.problems == ["TCP: 1 lines were lost, such as 1 (archived, alerts, printed, forwarded)"]
+    [problem] = judge([sent(TcpSender, [1.0, 3.0])], ends([0]), [stop(2.0, 2.5)]).problems
+    assert "written 1.000 s after “stop” began, which took 0.500 s" in problem
 
 
 def test_a_connection_of_before_the_stop_may_take_lines_after_it() -> None:
     sender = sent(TcpSender, [1.0, 4.0])
     sender.opened[1] = 1.0
     assert not judge([sender], ends([0]), [stop(2.0, 3.0)]).problems
-    sender.opened[1] = 2.5
+    sender.opened[1] = 2.4  # to the container that was ending
+    assert not judge([sender], ends([0]), [stop(2.0, 3.0)]).problems
+    sender.opened[1] = 2.6
     assert judge([sender], ends([0]), [stop(2.0, 3.0)]).problems
 
 
@@ -171,7 +178,7 @@ def test_over_relp_what_was_acknowledged_counts() -> None:
     assert isinstance(sender, RelpSender)
     sender.acknowledged.add("x", 0)
     sender.acknowledged.add("x", 1)
-    [one] = judge([sender], ends([0]), [stop(0.0, 9.0)]).accounts
+    [one] = judge([sender], ends([0]), []).accounts
     assert (one.taken, one.lost, one.lost_first) == (2, 1, ["1 (archived, alerts, printed, forwarded)"])
 
 

@@ -267,7 +267,7 @@ def test_what_is_mounted_over_the_image_s_own_is_told_its_place(
     own = tmp_path / "own"
     own.write_text('<group name="local,"></group>\n') if "." in place else own.mkdir()
     with run_server(client, ossec_image.name, {}, command, volumes=at(str(own), place, "ro")) as server:
-        refused(server, 78, "is mounted there, in the place of the image's own", STOCK[place])
+        refused(server, 78, "is mounted over the image's own", STOCK[place])
 
 
 def test_logs_on_a_volume_at_their_stock_path_work(

@@ -32,7 +32,7 @@ pem() {
             ;;
         "PRIVATE KEY")
             ! grep -qs "ENCRYPTED" "$1" ||
-                fail 78 "$1: the key is encrypted, and nobody is there to type its password; write it without one:" \
+                fail 78 "$1: the key is encrypted, and nobody can type its password; write it without one:" \
                     "openssl pkey -in ${1##*/} -out plain.key"
             openssl pkey -in "$1" -passin pass: -noout 2>/dev/null ||
                 fail 78 "$1: its PRIVATE KEY cannot be read by OpenSSL; see openssl pkey -in ${1##*/} -text"

@@ -108,7 +108,7 @@ check_daemon() {
     output=$("/var/ossec/bin/$1" -t 2>&1) || status=$?
     ((status != 0)) || return 0
     ((status <= 128)) || fail 71 "$1: its check of the configuration was ended by $(signal_of "$status");" \
-        "give the container more memory, or look into the host's log"
+        "give the container more memory, or see the host's log"
     output=$($lib/configuration/ossec-files explain ${native:+"$native"} "${fragments[@]}" ${local_rules:+"$local_rules"} "${rules[@]}" \
         ${local_decoders:+"$local_decoders"} <<< "$output") || output="$run/ossec.conf: OSSEC says: ${output//$'\n'/ }"
     fail 78 "$output"

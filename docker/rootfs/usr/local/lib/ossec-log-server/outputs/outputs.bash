@@ -51,6 +51,6 @@ check_metrics() {
 # engine starts: where a power failure has left less than what was handed on, what the engine will write there is new.
 start_output() {
     local position=$data/queue/$1/position
-    ossec-output --settle $alerts "$position" >&2 || fail 70 "$position: ossec-output ended with status $?; look into the host's log"
+    ossec-output --settle $alerts "$position" >&2 || fail 70 "$position: ossec-output ended with status $?; see the host's log"
     start "ossec-$1" ossec-output "${@:2}" $alerts "$position"
 }

@@ -57,7 +57,7 @@ take_from_file() {
 # read_value VARIABLE FILE: sets $value to what the file holds, without the end of its last line.
 read_value() {
     local LC_ALL=C size
-    [[ -f $2 && -r $2 ]] || fail 78 "$1: '$2' is not a file that UID $(id -u) can read; mount one there that it can"
+    [[ -f $2 && -r $2 ]] || fail 78 "$1: '$2' is not a file that UID $(id -u) can read; mount a readable one there"
     size=$(stat -L -c %s "$2") || size=$((largest_value + 1))
     ((size <= largest_value)) || fail 78 "$1: $2 is larger than 4 MiB; name the right file"
     is_text "$2" || fail 78 "$1: $2 holds a NUL byte, as UTF-16 does; save it as plain UTF-8"

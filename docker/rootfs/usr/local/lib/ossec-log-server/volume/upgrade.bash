@@ -12,7 +12,7 @@ to_upgrade() {
 
 is_stock() { # NAME
     local sum
-    sum=$(sha256sum < "$data/$aside/$1") || fail 73 "$data/$aside/$1: cannot be read; look after the disk that the volume is on"
+    sum=$(sha256sum < "$data/$aside/$1") || fail 73 "$data/$aside/$1: cannot be read; check the disk that the volume is on"
     grep -qx "${sum:0:16} $1" "$stock_files"
 }
 
@@ -68,7 +68,7 @@ keep_if_taken() {
 judge() { # NAME, such as etc/ossec.conf
     local old=$data/$aside/$1
     if [[ -L $old || ! -f $old ]]; then
-        unused "$1" "it is no plain file"
+        unused "$1" "it is not a plain file"
     elif is_stock "$1"; then
         lines_replaced+=("$1, which is as OSSEC shipped it; the image has its own")
     elif [[ ! -s $old ]]; then
@@ -105,7 +105,7 @@ set_aside_todays() {
         [[ -s $data/$name && $(stat -c %h "$data/$name") == 1 ]] || continue
         make_folders "$(dirname "$data/$aside/$name")"
         on_volume "$data/$aside/$name" mv "$data/$name" "$data/$aside/$name"
-        unused "$name" "it was no second name of the day's own file"
+        unused "$name" "it was not a hard link to the day's file"
     done
 }
 
@@ -124,7 +124,7 @@ upgrade_volume() {
     set_aside_todays
     # The local files first: the others are judged together with them.
     listing=$(cd "$data/$aside" && old_files -name 'local_*' && old_files ! -name 'local_*') ||
-        fail 73 "$data/$aside: cannot be searched; look after the disk that the volume is on"
+        fail 73 "$data/$aside: cannot be searched; check the disk that the volume is on"
     mapfile -t names <<< "$listing" || true
     for name in "${names[@]}"; do
         [[ -z $name ]] || judge "$name"

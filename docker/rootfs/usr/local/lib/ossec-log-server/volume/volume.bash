@@ -61,7 +61,7 @@ volume_trouble() {
         "Invalid cross-device link")
             fail 73 "$1: cannot be made, as a volume is mounted below ${1%/*}; mount one on $data alone, or on $data/logs"
             ;;
-        *) fail 74 "$1: cannot be made ($2); look after the disk that the volume is on" ;;
+        *) fail 74 "$1: cannot be made ($2); check the disk that the volume is on" ;;
     esac
 }
 
@@ -110,7 +110,7 @@ check_layout() {
     [[ ! -e $data/.layout ]] || found=$(tr -d '\0' < "$data/.layout" 2>/dev/null) || not_writable "$data/.layout"
     [[ ${found:=0} =~ ^[0-9]{1,4}$ ]] ||
         fail 78 "$data/.layout: '${found:0:40}' is not the number of a layout; write $layout into it"
-    ((10#$found <= layout)) || fail 78 "$data: it has layout $found, and this release knows none above $layout;" \
+    ((10#$found <= layout)) || fail 78 "$data: it has layout $found, and the newest that this release knows is $layout;" \
         "start the release that made it, or a later one"
 }
 
@@ -148,7 +148,7 @@ lock_volume() {
         fail 75 "$data: the volume $(volume_name "$(mount_of "$data" FSROOT)") is in use by a server in $holder;" \
             "stop that one first, or give this one a volume of its own"
     elif ((status != 0)); then
-        say "$data: its file system takes no lock ($(reason_of "$said")); see to it that no second server uses this volume"
+        say "$data: its file system takes no lock ($(reason_of "$said")); make sure that no second server uses this volume"
     fi
 }
 
@@ -186,7 +186,7 @@ check_room_to_start() {
     fi
     ((free >= least_room)) || fail 73 "$data: the volume is full ($(numfmt --to=iec "$free") are free); make room on it, or set" \
         "OSSEC_RETENTION_BYTES, with which the oldest days are deleted"
-    ((free >= nearly_full)) || say "$data: the volume is nearly full ($(numfmt --to=iec "$free") are free), and nothing is taken in" \
+    ((free >= nearly_full)) || say "$data: the volume is nearly full ($(numfmt --to=iec "$free") are free), and nothing is received" \
         "when less than 4M are; make room on it"
     ((size >= small_volume)) || say "$data: the volume has $(numfmt --to=iec "$size") in all, which the logs of a day may fill;" \
         "give it $(numfmt --to=iec $small_volume) or more"
@@ -232,7 +232,7 @@ check_mounts() {
         case $point in
             "$volume" | "$volume"/*) ;;
             "$run" | "$run"/* | /var/ossec | /var/ossec/*)
-                fail 78 "$point: a file or folder is mounted there, in the place of the image's own; $(right_place "$point")"
+                fail 78 "$point: a file or folder is mounted over the image's own; $(right_place "$point")"
                 ;;
         esac
     done < <(mounts TARGET)
