@@ -99,8 +99,15 @@ write_configuration() {
     write_mail_queue
 }
 
-# says NAME: what the configuration, whoever wrote it, says in its <global>.
-says() { $lib/configuration/ossec-files value "$1" $run/ossec.conf || fail 70 "$run/ossec.conf: cannot be read again; try again"; }
+# read_global: sets $global to what is in the configuration's <global>, whoever wrote it. The last of a name counts.
+read_global() {
+    local lines name text
+    declare -gA global=()
+    lines=$($lib/configuration/ossec-files global $run/ossec.conf) || fail 70 "$run/ossec.conf: cannot be read again; try again"
+    while read -r name text; do
+        [[ -z $name ]] || global[$name]=$text
+    done <<< "$lines"
+}
 
 # check_daemon NAME: by the daemon itself, whose words become one line with the user's file in it.
 check_daemon() {
@@ -117,19 +124,20 @@ check_daemon() {
 # What the daemons and the image need of each other, where a file of the user's may say otherwise.
 check_agreement() {
     local place=${native:-"a file in $mounts/conf.d"} problem name
-    [[ $(says logall) == yes ]] || fail 78 "$place: it does not say <logall>yes</logall> in its <global>; the health check and" \
+    read_global
+    [[ ${global[logall]-} == yes ]] || fail 78 "$place: it does not say <logall>yes</logall> in its <global>; the health check and" \
         "the recovery after a crash read the archive"
-    [[ $(says jsonout_output) == yes ]] || say "$place: it does not say <jsonout_output>yes</jsonout_output> in its <global>," \
+    [[ ${global[jsonout_output]-} == yes ]] || say "$place: it does not say <jsonout_output>yes</jsonout_output> in its <global>," \
         "so no alert comes on standard output"
     problem=$($lib/configuration/ossec-files lists $run/ossec.conf ${local_rules:+"$local_rules"} "${rules[@]}" 2>&1) || fail 78 "$problem"
-    mail_daemon=$(says email_notification)
+    mail_daemon=${global[email_notification]-}
     if [[ $mail_daemon == yes ]]; then
         for name in email_to email_from smtp_server; do
-            [[ -n $(says $name) ]] || fail 78 "$place: it says <email_notification>yes</email_notification>, which needs <$name>, too"
+            [[ -n ${global[$name]-} ]] || fail 78 "$place: it says <email_notification>yes</email_notification>, which needs <$name>, too"
         done
     fi
     # A program as the relay is the image's mail queue, which has its own settings.
-    if [[ $mail_daemon == yes && $(says smtp_server) == /* ]]; then
+    if [[ $mail_daemon == yes && ${global[smtp_server]-} == /* ]]; then
         [[ $email_notification == yes ]] || fail 78 "$place: it hands mail to the mail queue, which needs" \
             "OSSEC_EMAIL_NOTIFICATION=yes and where to send it (OSSEC_SMTP_SERVER)"
     else

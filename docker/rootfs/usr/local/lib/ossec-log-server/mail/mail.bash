@@ -76,7 +76,7 @@ write_mail_queue() {
 prepare_mail() {
     # A second name of a mail, which the next one of the same PID would be written into.
     on_volume "$data/queue/mail/tmp" rm -f "$data"/queue/mail/tmp/*
-    if [[ $email_notification == no || $(says smtp_server) != "$lib/sendmail "* ]]; then
+    if [[ $email_notification == no || ${global[smtp_server]-} != "$lib/sendmail "* ]]; then
         on_volume "$mail_position" rm -f "$mail_position"
         return
     fi

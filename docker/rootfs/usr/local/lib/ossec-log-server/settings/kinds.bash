@@ -54,8 +54,9 @@ kind_networks() {
 
 # The C library takes one that it does not know for UTC, without a word.
 kind_time_zone() {
-    [[ $value =~ ^[A-Za-z0-9_+/-]+$ && $(head -c 4 "/usr/share/zoneinfo/$value" 2>/dev/null) == TZif ]] ||
-        wrong "$1" "is not a time zone; write one of the tz database, such as Europe/Berlin"
+    local magic=""
+    [[ ! $value =~ ^[A-Za-z0-9_+/-]+$ ]] || read -rN 4 magic 2>/dev/null < "/usr/share/zoneinfo/$value" || true
+    [[ $magic == TZif ]] || wrong "$1" "is not a time zone; write one of the tz database, such as Europe/Berlin"
 }
 
 # not_an_address NAME ADDRESS: says why.
