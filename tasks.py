@@ -207,7 +207,7 @@ def outdated(_: Context, json: bool = False) -> None:
 
 @task
 def settings(_: Context) -> None:
-    """Write docs/settings.md and docs/settings.schema.json anew, from the image's table of settings."""
+    """Write docs/use/settings.md and docs/use/settings.schema.json anew, from the image's table of settings."""
     for path in pipeline.image.settings.write():
         out.print(f"{path} is written.", highlight=False, soft_wrap=True)
 
