@@ -135,6 +135,8 @@ check_agreement() {
         for name in email_to email_from smtp_server; do
             [[ -n ${global[$name]-} ]] || fail 78 "$place: it says <email_notification>yes</email_notification>, which needs <$name>, too"
         done
+        [[ -n $native || ${#fragments[@]} -gt 0 ]] || place=OSSEC_EMAIL_TO
+        problem=$($lib/configuration/ossec-files recipients $run/ossec.conf 2>&1) || fail 78 "$place: $problem"
     fi
     # A program as the relay is the image's mail queue, which has its own settings.
     if [[ $mail_daemon == yes && ${global[smtp_server]-} == /* ]]; then
