@@ -14,15 +14,17 @@ from docker.errors import APIError, ImageNotFound
 from pipeline import server
 from pipeline.console import err
 from pipeline.errors import UserError
-from pipeline.image import commit
+from pipeline.image import commit, platforms
+from pipeline.machine import emulation
 from pipeline.server import Server, syslog, tested
 from pipeline.server.mailbox import Mail, Mailbox, MailboxError, MailHog
 from pipeline.server.tested import Passed
 from pipeline.wait import WaitTimeout, wait_until
 
 MAILHOG = "mailhog/mailhog:v1.0.1"
+MAILHOG_PLATFORM = "linux/amd64"  # the only one that there is of it; elsewhere it is emulated
 MAILHOG_DIGEST = "sha256:8d76a3d4ffa32a3661311944007a415332c4bb855657f4f6c57996405c009bea"
-SENDER, RECIPIENT = "ossec@smoke.example", "admin@smoke.example"
+SENDER, RECIPIENTS = "ossec@smoke.example", ("admin@smoke.example", "second@smoke.example")
 SECONDS = 20  # for an alert
 MAIL_SECONDS = 60  # ossec-maild gathers alerts for a while before it writes a mail
 
@@ -49,7 +51,13 @@ def smoke(image: str, archive: Path | None = None) -> Passed | None:
         have_mailhog(client)
         net = stack.enter_context(server.network(client))
         hog = stack.enter_context(
-            server.container(client, MAILHOG, network=net.name, ports={"8025/tcp": ("127.0.0.1", None)})
+            server.container(
+                client,
+                MAILHOG,
+                platform=MAILHOG_PLATFORM,
+                network=net.name,
+                ports={"8025/tcp": ("127.0.0.1", None)},
+            )
         )
         host, port = server.published(hog, "8025/tcp")
         mailbox = MailHog(f"http://{host}:{port}", (str(hog.name), 1025))
@@ -69,7 +77,7 @@ def settings(mailbox: Mailbox, allowed: str) -> dict[str, str]:
         "OSSEC_ALLOWED_IPS": allowed,
         "OSSEC_EMAIL_NOTIFICATION": "yes",
         "OSSEC_EMAIL_FROM": SENDER,
-        "OSSEC_EMAIL_TO": RECIPIENT,
+        "OSSEC_EMAIL_TO": ",".join(RECIPIENTS),
         "OSSEC_SMTP_SERVER": f"{host}:{port}",
     }
 
@@ -102,10 +110,14 @@ def _check(under_test: Server, mailbox: Mailbox, run_elsewhere: Callable[[str], 
         _alert(under_test, 5720, 10, FAILED)
 
     with _step(under_test, "mail: it arrives, from and to whom it should, and tells of the attack"):
-        mail = wait_until(lambda: _mail_about(mailbox, "5720"), MAIL_SECONDS, what="the mail of rule 5720")
-        _require((mail.sender, mail.recipients) == (SENDER, (RECIPIENT,)), f"the mail's envelope is {mail}")
-        _require("Level 10" in mail.subject, f"the mail's subject is {mail.subject!r}")
-        _require(FAILED in mail.body, f"the mail's body lacks the log line: {mail.body!r}")
+        for recipient in RECIPIENTS:  # each gets one of their own
+            about = partial(_mail_about, mailbox, "5720", recipient)
+            mail = wait_until(about, MAIL_SECONDS, what=f"the mail of rule 5720 to {recipient}")
+            _require(
+                (mail.sender, mail.recipients) == (SENDER, (recipient,)), f"the mail's envelope is {mail}"
+            )
+            _require("Level 10" in mail.subject, f"the mail's subject is {mail.subject!r}")
+            _require(FAILED in mail.body, f"the mail's body lacks the log line: {mail.body!r}")
 
     for protocol in ("udp", "tcp"):
         with _step(under_test, f"{protocol.upper()}: a sender outside OSSEC_ALLOWED_IPS is refused"):
@@ -147,8 +159,9 @@ def _matching(under_test: Server, text: str) -> list[dict[str, Any]]:
     return [alert for alert in under_test.alerts() if text in alert.get("full_log", "")]
 
 
-def _mail_about(mailbox: Mailbox, rule: str) -> Mail | None:
-    return next((mail for mail in mailbox.messages() if f"Rule: {rule} fired" in mail.body), None)
+def _mail_about(mailbox: Mailbox, rule: str, recipient: str) -> Mail | None:
+    mails = (mail for mail in mailbox.messages() if recipient in mail.recipients)
+    return next((mail for mail in mails if f"Rule: {rule} fired" in mail.body), None)
 
 
 def _require(condition: bool, complaint: str) -> None:
@@ -165,13 +178,15 @@ def _sender(client: docker.DockerClient, image: str, network: str, script: str) 
 
 
 def have_mailhog(client: docker.DockerClient) -> None:
-    """Pull MailHog's image if it is not in the engine. Raises UserError where it cannot be had."""
+    """Pull MailHog's image if it is not in the engine. Raises UserError where it cannot be had, or not be run."""
+    if platforms.NATIVE != MAILHOG_PLATFORM:
+        emulation.ensure(MAILHOG_PLATFORM)
     try:
         client.images.get(MAILHOG)
     except ImageNotFound:
         err.print(f"Pulling {MAILHOG} …")
         try:
-            client.images.pull(f"{MAILHOG}@{MAILHOG_DIGEST}").tag(MAILHOG)
+            client.images.pull(f"{MAILHOG}@{MAILHOG_DIGEST}", platform=MAILHOG_PLATFORM).tag(MAILHOG)
         except APIError as problem:
             raise UserError(
                 f"The smoke test needs the image {MAILHOG}, and it cannot be pulled: "

@@ -27,7 +27,7 @@ from pipeline.machine import engine
 from pipeline.release import Release
 from pipeline.server.certificates import certificates
 from pipeline.server.mailbox import MailboxError, MailHog
-from pipeline.server.smoke import MAILHOG, have_mailhog, settings
+from pipeline.server.smoke import MAILHOG, MAILHOG_PLATFORM, have_mailhog, settings
 from pipeline.soak import ends, events, report
 from pipeline.soak.collector import Collector
 from pipeline.soak.ends import Ends
@@ -99,7 +99,9 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
         net = stack.enter_context(servers.network(client))
         volume = client.volumes.create()
         stack.callback(volume.remove, force=True)
-        relay = stack.enter_context(servers.container(client, MAILHOG, network=net.name))
+        relay = stack.enter_context(
+            servers.container(client, MAILHOG, platform=MAILHOG_PLATFORM, network=net.name)
+        )
         gateway = servers.gateway(net)
         collector = Collector(gateway)
         collector.open()

@@ -63,7 +63,7 @@ def start(
             "OSSEC_ALLOWED_IPS": gateway[0],
             "OSSEC_EMAIL_NOTIFICATION": "yes",
             "OSSEC_EMAIL_FROM": smoke.SENDER,
-            "OSSEC_EMAIL_TO": smoke.RECIPIENT,
+            "OSSEC_EMAIL_TO": smoke.RECIPIENTS[0],
             "OSSEC_EMAIL_ALERT_LEVEL": "5",
             "OSSEC_SMTP_SERVER": f"{RELAY}:{port}",
         }
@@ -203,7 +203,7 @@ def test_a_password_of_any_characters_reaches_the_relay_as_it_is(
         settings = {
             "OSSEC_EMAIL_NOTIFICATION": "yes",
             "OSSEC_EMAIL_FROM": smoke.SENDER,
-            "OSSEC_EMAIL_TO": smoke.RECIPIENT,
+            "OSSEC_EMAIL_TO": smoke.RECIPIENTS[0],
             "OSSEC_SMTP_SERVER": f"{gateway[0]}:{mailbox.address[1]}",
             "OSSEC_SMTP_TLS": "none",
             "OSSEC_ALLOWED_IPS": gateway[0],
@@ -248,7 +248,7 @@ def test_a_password_file_of_another_system_is_the_password_and_said(
     settings = {
         "OSSEC_EMAIL_NOTIFICATION": "yes",
         "OSSEC_EMAIL_FROM": smoke.SENDER,
-        "OSSEC_EMAIL_TO": smoke.RECIPIENT,
+        "OSSEC_EMAIL_TO": smoke.RECIPIENTS[0],
         "OSSEC_SMTP_SERVER": "relay.example.org",
         "OSSEC_SMTP_USER": "user",
         "OSSEC_SMTP_PASSWORD_FILE": "/secret",
@@ -453,7 +453,9 @@ def test_mailhog_in_a_bad_mood(client: docker.DockerClient, start: Start, gatewa
     texts = [f"Failed password for user{n} from 203.0.113.5 port 22 ssh2" for n in range(5)]
     recipients = [f"{name}@example.org" for name in "abcdef"]
     ports = {"8025/tcp": ("127.0.0.1", None), "1025/tcp": (gateway[0], None)}
-    with server.container(client, smoke.MAILHOG, command=command, ports=ports) as hog:
+    with server.container(
+        client, smoke.MAILHOG, platform=smoke.MAILHOG_PLATFORM, command=command, ports=ports
+    ) as hog:
         host, port = server.published(hog, "8025/tcp")
         mailbox = MailHog(f"http://{host}:{port}", (RELAY, 0))
         smtp = int(hog.attrs["NetworkSettings"]["Ports"]["1025/tcp"][0]["HostPort"])
