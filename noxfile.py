@@ -70,16 +70,17 @@ def smoke(session: nox.Session) -> None:
 @nox.session
 def image(session: nox.Session) -> None:
     """The image, built and attacked in a Docker engine."""
-    if session.posargs:
+    version = session.posargs if session.posargs[:1] == ["--release"] and len(session.posargs) == 2 else []
+    if session.posargs and not version:
         session.run("pytest", "tests/image", *session.posargs)
         return
     # Most tests wait for a container most of the time. Those that load or count the whole machine run after them.
     together = ("--numprocesses=3", "--dist=loadgroup")
-    session.run("pytest", "tests/image", "-m", "not alone", *together, *SLOWEST)
-    session.run("pytest", "tests/image", "-m", "alone", *SLOWEST)
+    session.run("pytest", "tests/image", "-m", "not alone", *together, *SLOWEST, *version)
+    session.run("pytest", "tests/image", "-m", "alone", *SLOWEST, *version)
 
 
 @nox.session
 def publish(session: nox.Session) -> None:
     """Publishing and verifying, against a real registry on loopback and with real signatures."""
-    session.run("pytest", "tests/publish", *session.posargs)
+    session.run("pytest", "tests/publish", *(session.posargs or ("--numprocesses=2", *SLOWEST)))

@@ -1,5 +1,6 @@
 """The menu: what can be done here, in the order in which a person does it. `./dev TASK` runs one."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from invoke.exceptions import Exit
 import pipeline.bench
 import pipeline.image.reproduce
 import pipeline.image.settings
+import pipeline.registry.describe
 import pipeline.registry.notes
+import pipeline.registry.plan
 import pipeline.registry.publish
 import pipeline.registry.verify
 import pipeline.rules.detect
@@ -26,12 +29,21 @@ from pipeline.image import platforms
 from pipeline.machine import emulation, engine
 from pipeline.menu import task
 from pipeline.registry import cosign, published
+from pipeline.server import tested
 
 
 @task
-def releases(_: Context, tags: bool = False) -> None:
-    """List the versions, and the tags that each one gets; with --tags, only the tag of each that never moves."""
+def releases(_: Context, tags: bool = False, unpublished: str = "", pushed: str = "") -> None:
+    """List the versions, and the tags that each one gets; with --tags, only the tag of each that never moves.
+
+    --unpublished REGISTRY/NAME lists, as JSON, the versions whose such tag is not there yet; --pushed TAG fails unless
+    that git tag is one of a version file's.
+    """
     found = release.load_all()
+    if unpublished:
+        versions = pipeline.registry.plan.unpublished(found, unpublished, pushed)
+        out.print(json.dumps(versions), soft_wrap=True, highlight=False)
+        return
     out.print("\n".join(one.immutable_tag for one in found) if tags else release.table(found))
 
 
@@ -44,16 +56,17 @@ def fetch(_: Context, version: str) -> None:
 
 
 @task
-def build(_: Context, version: str, platform: str = "") -> None:
+def build(_: Context, version: str, platform: str = "", require_snapshot: bool = False) -> None:
     """Build the image of [VERSION] (the newest) from its verified source.
 
-    --platform linux/arm64 (or linux/amd64) builds it for another machine than this, emulated.
+    --platform linux/arm64 (or linux/amd64) builds it for another machine than this, emulated. --require-snapshot fails
+    where Debian's archive of the version file's day does not answer: only such an image may be published.
     """
     wanted, on = release.find(version or None), platforms.find(platform)
     tarball = source.fetch(wanted)
     engine.ensure()
     emulation.ensure(on)
-    built = image.build(wanted, tarball, platform=on)
+    built = image.build(wanted, tarball, platform=on, require_snapshot=require_snapshot)
     out.print(image.sizes(built))
     out.print(f"[bold]{built.name}[/] {built.digest}", highlight=False, soft_wrap=True)
 
@@ -73,21 +86,25 @@ def smoke(_: Context, version: str, platform: str = "") -> None:
 
 @task
 def reproduce(_: Context, version: str, platform: str = "", against: str = "") -> None:
-    """Build the image of [VERSION] (the newest) twice, in different surroundings, and compare bit for bit.
+    """Build the image of [VERSION] (the newest) again, in other surroundings, and compare bit for bit.
 
+    It is compared with what `build` has left in the cache, or else with one more build. `publish` asks for this.
     --against NAME:TAG builds what that published image says it was made from, and compares with it.
     """
     on = platforms.find(platform)
     if against:
-        pipeline.image.reproduce.report(published.against(published.find(against, on)))
+        subject = published.find(against, on)
+        pipeline.image.reproduce.report(published.against(subject))
+        tested.note(subject.digest, tested.REBUILT, image.commit())
         return
     wanted = release.find(version or None)
     tarball = source.fetch(wanted)
     engine.ensure()
     emulation.ensure(on)
-    pipeline.image.reproduce.report(
-        pipeline.image.reproduce.reproduce(image.recipe(wanted, tarball, platform=on))
-    )
+    archive = image.archive(image.name(wanted, platform=on), on)
+    outcome = pipeline.image.reproduce.reproduce(image.recipe(wanted, tarball, platform=on), archive)
+    pipeline.image.reproduce.report(outcome)
+    tested.note(outcome.digest, tested.REPRODUCED, image.commit())
 
 
 @task
@@ -145,11 +162,20 @@ def detect(
 
 
 @task
-def publish(_: Context, version: str, to: str, key: str = "", only: str = "", dry_run: bool = False) -> None:
+def publish(
+    _: Context,
+    version: str,
+    to: str,
+    key: str = "",
+    only: str = "",
+    dry_run: bool = False,
+    stage: str = "",
+) -> None:
     """Publish the tested images of [VERSION] (the newest): --to REGISTRY/NAME.
 
     --key names cosign's private key; without it a GitHub workflow signs as itself. --only linux/amd64 leaves other
-    platforms out. --dry-run shows what would be done.
+    platforms out. --dry-run shows what would be done. --stage push does all but the tags, --stage tag moves those once
+    what was pushed has been built again (`reproduce --against`).
     """
     pipeline.registry.publish.publish(
         release.find(version or None),
@@ -158,6 +184,7 @@ def publish(_: Context, version: str, to: str, key: str = "", only: str = "", dr
         cosign.Signer(key),
         only,
         dry_run,
+        stage,
     )
 
 
@@ -178,6 +205,12 @@ def verify(_: Context, tag: str, key: str = "", repository: str = "", rebuild: b
 def notes(_: Context, version: str, of: str, into: str) -> None:
     """Write what is told of the published [VERSION] (the newest), with digests and SBOMs: --of NAME --into FOLDER."""
     pipeline.registry.notes.write(release.find(version or None), of, Path(into))
+
+
+@task
+def describe(_: Context, to: str) -> None:
+    """Show docs/docker-hub.md as the description of the repository on Docker Hub: --to docker.io/OWNER/NAME."""
+    pipeline.registry.describe.describe(to)
 
 
 @task
@@ -213,15 +246,19 @@ def settings(_: Context) -> None:
 
 
 @task
-def test(context: Context, only: str = "", fast: bool = False) -> None:  # noqa: PT028 # a task, no test of pytest
+def test(context: Context, only: str = "", of: str = "", fast: bool = False) -> None:  # noqa: PT028 # no test of pytest
     """Run all that nox runs by default, or --only one of its sessions, such as lint.
 
-    --fast runs lint, types, the unit tests and one smoke test.
+    --fast runs lint, types, the unit tests and one smoke test. --of VERSION tests the image of that version and not of
+    the newest: --only image.
     """
     if only and fast:
         raise UserError("--fast and --only are two choices of sessions; leave one of them out.")
+    if of and only != "image":
+        raise UserError("--of: is for the image's tests alone; write --only image --of VERSION.")
     sessions = ["lint", "types", "unit", "smoke"] if fast else [only] if only else []
-    context.run(shlex.join(["nox", *(["--session", *sessions] if sessions else [])]), pty=err.is_terminal)
+    words = ["nox", *(["--session", *sessions] if sessions else []), *(["--", "--release", of] if of else [])]
+    context.run(shlex.join(words), pty=err.is_terminal)
 
 
 namespace = Collection(
@@ -237,6 +274,7 @@ namespace = Collection(
     publish,
     verify,
     notes,
+    describe,
     add,
     outdated,
     settings,

@@ -1,5 +1,6 @@
 """How `tasks.py` offers what the other modules do: tasks with an optional VERSION, and errors of one line."""
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -9,6 +10,8 @@ from invoke.parser.parser import ParseMachine
 from invoke.tasks import task as invoke_task
 
 from pipeline.errors import UserError
+
+USAGE = 64  # sysexits: the command was called wrongly
 
 
 def task(function: Callable[..., None]) -> Any:
@@ -20,6 +23,11 @@ def task(function: Callable[..., None]) -> Any:
 
     @wraps(function)
     def readable(*arguments: Any, **options: Any) -> None:
+        for name in _missing(function, arguments, options):
+            raise Exit(
+                f"{function.__name__}: --{name} is missing; `./dev --help {function.__name__}` says what it is.",
+                code=USAGE,
+            )
         try:
             function(*arguments, **options)
         except UserError as error:
@@ -29,6 +37,12 @@ def task(function: Callable[..., None]) -> Any:
 
     words = [name for name in function.__annotations__ if name in ("version", "tag", "corpus")]
     return invoke_task(readable, positional=words)
+
+
+def _missing(function: Callable[..., None], arguments: tuple[Any, ...], options: dict[str, Any]) -> list[str]:
+    """The options that the task can't do without and that were not given: invoke knows of no such options."""
+    wanted = list(inspect.signature(function).parameters.values())[len(arguments) :]
+    return [one.name for one in wanted if one.default is one.empty and options.get(one.name) is None]
 
 
 # invoke has no optional positional arguments (pyinvoke/invoke#159): one that is still missing when its task's

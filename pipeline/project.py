@@ -1,6 +1,7 @@
 """Where the project lies on this machine: its own folder, the folder of what it has fetched, and its git history."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -28,3 +29,18 @@ def git(*arguments: str, root: Path | None = None) -> subprocess.CompletedProces
 def git_says(*arguments: str, root: Path | None = None) -> str:
     """What git prints, without the white space around it; empty where it fails, as in an unpacked archive."""
     return git(*arguments, root=root).stdout.decode(errors="replace").strip()
+
+
+def github() -> str:
+    """OWNER/NAME of the repository on GitHub that this is a clone of, or whose workflow this is; empty if of none."""
+    if named := os.environ.get("GITHUB_REPOSITORY"):
+        return named
+    match = re.search(
+        r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", git_says("remote", "get-url", "origin")
+    )
+    return match[1] if match else ""
+
+
+def home() -> str:
+    """The project's address on the web; empty if it has none."""
+    return f"https://github.com/{found}" if (found := github()) else ""

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ REPOSITORY = os.environ.get("OSSEC_LOG_SERVER_IMAGE") or "ossec-log-server"
 STAND_IN_LABEL = "ossec-log-server.stand-in"  # what of the image is one: base, release or both
 SNAPSHOT_LABEL = "ossec-log-server.snapshot"  # the day of Debian's archive that its packages are of, or:
 NO_SNAPSHOT = "none"
+TARBALL_LABEL = "ossec-log-server.ossec"  # where OSSEC's source lies; with .sha256, its sum
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,18 @@ def archive(reference: str, platform: str = platforms.NATIVE) -> Path:
 
 
 def build(
-    release: Release, tarball: Path, repository: str = REPOSITORY, platform: str = platforms.NATIVE
+    release: Release,
+    tarball: Path,
+    repository: str = REPOSITORY,
+    platform: str = platforms.NATIVE,
+    require_snapshot: bool = False,
 ) -> Image:
     """Build the release's image from its verified tarball and load it into the engine under its `name`.
 
-    Raises UserError when the base cannot be had or the build fails; then nothing new is in the engine.
+    Raises UserError when the base, or with `require_snapshot` the day of Debian's archive, cannot be had, or the build
+    fails; then nothing new is in the engine.
     """
-    made_from = recipe(release, tarball, repository, platform)
+    made_from = recipe(release, tarball, repository, platform, require_snapshot=require_snapshot)
     with arguments(made_from) as words:
         return built(name(release, repository, platform), words, release.source.commit_date, platform)
 
@@ -96,15 +103,19 @@ def recipe(
     platform: str = platforms.NATIVE,
     docker: Path = DOCKER,
     revision: str = "",
+    home: str | None = None,
+    require_snapshot: bool = False,
 ) -> Recipe:
-    """What `build` makes the image from. `docker` and `revision` are another commit's, if not this folder's.
+    """What `build` makes the image from. `docker`, `revision` and `home` are another commit's and repository's, if not
+    this folder's.
 
     Raises UserError when the base cannot be had.
     """
-    under = base.obtain(release.base, release.source.commit_date, platform)
+    under = base.obtain(release.base, release.source.commit_date, platform, require_snapshot)
     labels = _labels(
         release, under, revision or revision_of(release), stand_in_release=repository != REPOSITORY
     )
+    labels |= _home_labels(project.home() if home is None else home)
     return Recipe(release, tarball, under, platform, docker, labels)
 
 
@@ -223,15 +234,29 @@ def _labels(release: Release, under: base.BaseImage, revision: str, stand_in_rel
         f"{oci}.description": "OSSEC's log analysis: syslog in, alerts out as JSON and mail",
         f"{oci}.version": release.immutable_tag,
         f"{oci}.revision": revision,
-        f"{oci}.source": release.source.url,
+        f"{oci}.created": datetime.fromtimestamp(release.source.commit_date, UTC).strftime(
+            "%Y-%m-%dT%H:%M:%SZ"
+        ),
+        f"{oci}.authors": "the ossec-log-server authors",
+        f"{oci}.vendor": "ossec-log-server",
         f"{oci}.licenses": "MIT" if stand_in_release else "MIT AND GPL-2.0-only",
         f"{oci}.base.name": under.reference if under.stand_in else release.base.image,
         f"{oci}.base.digest": under.digest,
         SNAPSHOT_LABEL: under.snapshot or NO_SNAPSHOT,
+        TARBALL_LABEL: release.source.url,
+        f"{TARBALL_LABEL}.sha256": release.source.sha256,
     }
     if stand_ins := ["base"] * under.stand_in + ["release"] * stand_in_release:
         labels[STAND_IN_LABEL] = ",".join(stand_ins)
     return labels
+
+
+def _home_labels(home: str) -> dict[str, str]:
+    """Where the project lies on the web. No commit says it, so who builds again takes it from the image's own label."""
+    oci = "org.opencontainers.image"
+    return (
+        {f"{oci}.source": home, f"{oci}.url": home, f"{oci}.documentation": f"{home}#readme"} if home else {}
+    )
 
 
 def revision_of(release: Release) -> str:

@@ -43,17 +43,25 @@ class BaseImage:
     stand_in: bool
 
 
-def obtain(wanted: release.Base, epoch: int, platform: str = platforms.NATIVE) -> BaseImage:
+def obtain(
+    wanted: release.Base, epoch: int, platform: str = platforms.NATIVE, require_snapshot: bool = False
+) -> BaseImage:
     """The official image, pulled if need be; where no registry answers, a stand-in for it, and it says so.
 
     It also says so where the archive of the wanted day does not answer, so that packages are the present ones; where
     no day is wanted, they are that anyway.
     `epoch` (seconds since 1970) dates the stand-in's files. Raises UserError when the registry refuses the
-    image, or when neither it nor a stand-in can be had.
+    image, when neither it nor a stand-in can be had, or, with `require_snapshot`, when the archive does not answer.
     """
     pinned = f"{wanted.image}@{wanted.digest}"
     suite = wanted.image.partition(":")[2].partition("-")[0]
-    day = wanted.snapshot if wanted.snapshot and snapshot.reachable(wanted.snapshot, suite) else ""
+    there = wanted.snapshot and snapshot.reachable(wanted.snapshot, suite, patient=require_snapshot)
+    day = wanted.snapshot if there else ""
+    if require_snapshot and not day:
+        raise UserError(
+            f"Debian's archive of {wanted.snapshot} does not answer at {snapshot.address()}, and a build of today's "
+            f"packages could not be repeated: try again later, or name a mirror in {snapshot.VARIABLE}."
+        )
     client = docker.from_env()
     try:
         official = _pulled(client, pinned, platform)

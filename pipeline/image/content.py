@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from pipeline.errors import UserError
-from pipeline.registry import Manifest, Repository
+from pipeline.registry import Manifest, NotItsDigest, Repository
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def published(repository: Repository, top: Manifest) -> tuple[Content, ...]:
 def files(content: Content, wanted: Callable[[str], bool]) -> dict[str, bytes]:
     """The regular files of the image whose path, without a leading slash, is wanted: path → bytes.
 
-    Each layer is compared with its digest on the way. Raises UserError when one is not its own.
+    Each layer is compared with its digest on the way. Raises NotItsDigest when one is not its own.
     """
     found: dict[str, bytes] = {}
     settled: set[str] = set()  # by a higher layer: given, or removed
@@ -139,6 +139,6 @@ def _checked(content: Content, digest: str) -> Iterator[IO[bytes]]:
                 sha256.update(chunk)
                 copy.write(chunk)
         if f"sha256:{sha256.hexdigest()}" != digest:
-            raise UserError(f"The layer {digest} of the image {content.digest} holds something else.")
+            raise NotItsDigest(f"The layer {digest} of the image {content.digest} holds something else.")
         copy.seek(0)
         yield copy

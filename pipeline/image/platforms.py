@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.errors import UserError
@@ -33,7 +33,7 @@ def suffix(name: str) -> str:
     return "" if name == NATIVE else f"-{architecture(name)}"
 
 
-def index(manifests: Iterable[dict[str, Any]]) -> bytes:
+def index(manifests: Iterable[dict[str, Any]], annotations: Mapping[str, str] | None = None) -> bytes:
     """The OCI index of these manifests: the same bytes whatever their order and whoever makes it.
 
     Each is a descriptor with `mediaType`, `digest`, `size` and `platform` (a dict with `os` and `architecture`).
@@ -43,5 +43,7 @@ def index(manifests: Iterable[dict[str, Any]]) -> bytes:
     known = [json.dumps(entry["platform"], sort_keys=True) for entry in entries]
     if len(set(known)) < len(known):
         raise ValueError(f"two manifests for one platform: {', '.join(known)}")
-    data = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}
+    data: dict[str, Any] = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}
+    if annotations:
+        data["annotations"] = dict(annotations)
     return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()

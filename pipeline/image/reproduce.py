@@ -60,11 +60,18 @@ PLAIN = Surroundings(0o022, "C.UTF-8", "UTC", None)
 STRANGE = Surroundings(0o077, "tr_TR.UTF-8", "Pacific/Kiritimati", 65534)
 
 
-def reproduce(made_from: image.Recipe) -> Outcome:
-    """Build twice without cache, the second time in strange surroundings, and compare. Neither gets into the engine.
+def reproduce(made_from: image.Recipe, archive: Path | None = None) -> Outcome:
+    """Build without cache in strange surroundings, and compare with the image in `archive`, bit for bit.
 
-    Raises UserError when a build fails.
+    Where there is none, or it is of another recipe, it is built first. Nothing gets into the engine. Raises UserError
+    when a build fails.
     """
+    if archive is not None and archive.is_file():
+        held = image.inspect(archive, archive.stem)
+        if made_from.labels.items() <= held.labels.items():
+            with layers.archive(archive) as blobs:
+                return rebuild(made_from, held.digest, blobs)
+        err.print(f"{archive} is of another commit or base, so two new builds are compared.")
     with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
         err.print("The first build …")
         first = _build(made_from, Path(folder), PLAIN, cache=False)

@@ -3,6 +3,7 @@
 import os
 
 import requests
+from urllib3.util import Retry
 
 from pipeline.errors import UserError
 
@@ -29,11 +30,21 @@ def sources(day: str, suite: str) -> list[str]:
     return [f"deb [check-valid-until=no] {address()}/{archive}/{day} {name} main" for archive, name in parts]
 
 
-def reachable(day: str, suite: str) -> bool:
-    """Whether that day's archive answers from here."""
+def reachable(day: str, suite: str, patient: bool = False) -> bool:
+    """Whether that day's archive answers from here. What may pass is tried again; `patient` waits up to a minute."""
+    again = Retry(
+        total=6 if patient else 2,
+        backoff_factor=1 if patient else 0.3,
+        status_forcelist=(429, 500, 502, 503, 504),
+        raise_on_status=False,
+    )
+    again.respect_retry_after_header = False  # it may be hours
     try:
         url = f"{address()}/debian/{day}/dists/{suite}/InRelease"
-        answer = requests.head(url, timeout=TIMEOUT, allow_redirects=True)
+        with requests.Session() as session:
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=again))
+            answer = session.head(url, timeout=TIMEOUT, allow_redirects=True)
     except requests.RequestException:
         return False
     return answer.ok

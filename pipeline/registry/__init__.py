@@ -11,10 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, cast
+from types import TracebackType
+from typing import IO, Any, Self, cast
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
+from urllib3.connectionpool import ConnectionPool
+from urllib3.exceptions import MaxRetryError, ResponseError
+from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
 from pipeline.errors import UserError
@@ -33,8 +37,44 @@ _DOCKER = "application/vnd.docker.distribution.manifest"
 _ACCEPT = ", ".join((INDEX, MANIFEST, f"{_DOCKER}.list.v2+json", f"{_DOCKER}.v2+json"))
 
 
+# Of a manifest that refers to another: the digest of the one blob in it, so that a reader needs no GET of the manifest.
+HOLDS = "ossec-log-server.holds"
+# Longer than this nobody waits for a registry that limits requests; Docker Hub's limit lasts six hours.
+LONGEST_PAUSE = 20.0  # seconds
+
+
 class RegistryError(UserError):
     """The registry cannot be reached, or it answered with an error; the message names it and what it said."""
+
+
+class RateLimited(RegistryError):
+    """The registry answers no more requests for now (429)."""
+
+
+class NoAccess(RegistryError):
+    """The registry does not let us (401 or 403), or has no such repository, which some say in the same words."""
+
+
+class NotItsDigest(UserError):
+    """The registry handed out other bytes than those that the digest is of."""
+
+
+class _Patient(Retry):
+    """Waits as long as the registry says, and gives up at once where nobody would wait so long."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        if response is not None and (self.get_retry_after(response) or 0) > LONGEST_PAUSE:
+            assert _pool is not None
+            raise MaxRetryError(_pool, url or "", ResponseError("it asks to wait for too long"))
+        return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
 @dataclass(frozen=True)
@@ -67,18 +107,25 @@ class Manifest:
 
 
 class Repository:
-    """One repository of one registry, with the credentials that `docker login` left for it."""
+    """One repository of one registry, with the credentials that `docker login` left for it.
 
-    def __init__(self, name: str) -> None:
+    What lies under a digest never changes, so it is fetched once: Docker Hub counts each GET of a manifest as a pull,
+    and lets an address have 100 in six hours. HEAD, and GET of a blob, are not counted.
+    """
+
+    def __init__(self, name: str, pushes: bool = False) -> None:
         """`name` is as docker takes it: `REGISTRY/NAME`, or a NAME alone for Docker Hub.
 
-        Raises UserError when it is no such name.
+        Who `pushes` asks for that right from the start, and takes a repository that the registry does not know for an
+        empty one: some make it with the first push. Raises UserError when it is no such name.
         """
         self.host, self.path = _split(name)
         self.name = f"{self.host}/{self.path}"
+        self.pushes = pushes
         self._authorization: str | None = None
+        self._known: dict[str, Manifest] = {}
         self._session = requests.Session()
-        again = Retry(
+        again = _Patient(
             total=3,
             backoff_factor=0.5,
             status_forcelist=(429, 502, 503, 504),
@@ -94,8 +141,20 @@ class Repository:
         path = CERTIFICATES / self.host / "ca.crt"
         return path if path.is_file() else None
 
+    def digest(self, reference: str) -> str | None:
+        """The digest of what lies under a tag or a digest, or None; nothing is fetched, so nothing is counted."""
+        answer = self._ask("HEAD", f"manifests/{reference}", missing=True, headers={"Accept": _ACCEPT})
+        if answer is None:
+            return None
+        if found := answer.headers.get("Docker-Content-Digest"):
+            return str(found)
+        manifest = self.manifest(reference)  # a registry need not say it
+        return manifest.digest if manifest else None
+
     def manifest(self, reference: str) -> Manifest | None:
-        """What lies under a tag or a digest, or None. Raises RegistryError if a digest's content is not its own."""
+        """What lies under a tag or a digest, or None. Raises NotItsDigest if a digest's content is not its own."""
+        if reference in self._known:
+            return self._known[reference]
         answer = self._ask("GET", f"manifests/{reference}", missing=True, headers={"Accept": _ACCEPT})
         if answer is None:
             return None
@@ -103,7 +162,8 @@ class Repository:
             raise RegistryError(f"{self.name}: the manifest {reference} is larger than any may be.")
         found = Manifest(answer.headers.get("Content-Type", "").partition(";")[0], answer.content)
         if ":" in reference and found.digest != reference:
-            raise RegistryError(f"{self.name}: what lies under {reference} has the digest {found.digest}.")
+            raise NotItsDigest(f"{self.name}: what lies under {reference} has the digest {found.digest}.")
+        self._known[found.digest] = found
         return found
 
     def put_manifest(self, manifest: Manifest, reference: str | None = None) -> requests.Response:
@@ -111,11 +171,12 @@ class Repository:
         reference = reference or manifest.digest
         headers = {"Content-Type": manifest.media_type}
         answer = self._ask("PUT", f"manifests/{reference}", data=lambda: manifest.raw, headers=headers)
-        stored = self.manifest(reference)
-        if answer is None or stored is None or stored.digest != manifest.digest:
+        assert answer is not None
+        if self.digest(reference) != manifest.digest:
             raise RegistryError(
                 f"{self.name}: {reference} was stored, but reading it back gives something else."
             )
+        self._known[manifest.digest] = manifest
         return answer
 
     def has_blob(self, digest: str) -> bool:
@@ -130,12 +191,16 @@ class Repository:
         return cast(IO[bytes], answer.raw)
 
     def json_blob(self, digest: str) -> Any:
-        """A small blob that is JSON. Raises RegistryError if the bytes are not the digest's."""
+        """A small blob that is JSON. Raises NotItsDigest if the bytes are not the digest's."""
+        return json.loads(self.small_blob(digest))
+
+    def small_blob(self, digest: str) -> bytes:
+        """A small blob. Raises NotItsDigest if the bytes are not the digest's."""
         with self.blob(digest) as stream:
             raw = stream.read(LARGEST_MANIFEST)
         if digest_of(raw) != digest:
-            raise RegistryError(f"{self.name}: what lies under {digest} has the digest {digest_of(raw)}.")
-        return json.loads(raw)
+            raise NotItsDigest(f"{self.name}: what lies under {digest} has the digest {digest_of(raw)}.")
+        return raw
 
     def push_blob(self, digest: str, content: Callable[[], IO[bytes] | bytes]) -> None:
         """Store a blob, unless it is there; `content` opens it. The registry compares it with the digest."""
@@ -151,6 +216,7 @@ class Repository:
         """Store `content`, of media type `kind`, as something that refers to `subject`."""
         for blob in (b"{}", content):
             self.push_blob(digest_of(blob), lambda blob=blob: blob)  # type: ignore[misc]
+        annotations = annotations | {HOLDS: digest_of(content)}
         described = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -162,15 +228,42 @@ class Repository:
         }
         made = Manifest(MANIFEST, json.dumps(described).encode())
         answer = self.put_manifest(made)
-        if "OCI-Subject" in answer.headers:
+        # Docker Hub has said OCI-Subject without keeping a list of referrers, so what counts is the list.
+        if "OCI-Subject" in answer.headers and self._listed(subject.digest) is not None:
             return
-        # A registry older than OCI 1.1 keeps no list of referrers: the specification puts it under a tag instead.
-        tag = subject.digest.replace(":", "-")
-        before = self.manifest(tag)
-        listed = before.data["manifests"] if before else []
+        # A registry older than OCI 1.1 keeps no such list: the specification puts it under a tag instead.
         entry = made.descriptor | {"artifactType": kind, "annotations": annotations}
+        listed = [one for one in self._tagged(subject.digest) if one.get("digest") != made.digest]
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*listed, entry]}
-        self.put_manifest(Manifest(INDEX, json.dumps(index).encode()), tag)
+        self.put_manifest(Manifest(INDEX, json.dumps(index).encode()), _tag_of(subject.digest))
+
+    def referrers(self, digest: str) -> list[dict[str, Any]]:
+        """The descriptors of what refers to a manifest: their digests, types and annotations."""
+        listed = self._listed(digest)
+        return self._tagged(digest) if listed is None else listed
+
+    def attached(self, entry: dict[str, Any]) -> bytes:
+        """The one blob of what a descriptor of `referrers` describes. Raises NotItsDigest if it is another."""
+        held = entry.get("annotations", {}).get(HOLDS, "")
+        if not re.fullmatch("sha256:[0-9a-f]{64}", held):  # not attached by us
+            manifest = self.manifest(entry["digest"])
+            if manifest is None or not manifest.data.get("layers"):
+                raise RegistryError(f"{self.name} lists {entry['digest']}, and does not have it.")
+            held = manifest.data["layers"][0]["digest"]
+        return self.small_blob(held)
+
+    def _listed(self, digest: str) -> list[dict[str, Any]] | None:
+        """By the registry's own list; None where it keeps none."""
+        answer = self._ask("GET", f"referrers/{digest}", missing=True, headers={"Accept": INDEX})
+        if answer is None or "json" not in answer.headers.get("Content-Type", ""):
+            return None
+        return _entries(answer.content)
+
+    def _tagged(self, digest: str) -> list[dict[str, Any]]:
+        """By the tag that stands for such a list."""
+        now = self.digest(_tag_of(digest))  # HEAD: what was read or written before is known
+        manifest = now and self.manifest(now)
+        return _entries(manifest.raw) if manifest else []
 
     def _ask(
         self,
@@ -188,8 +281,15 @@ class Repository:
             answer = self._send(method, url, data() if data else None, headers, stream)
             if answer.status_code != 401 or authorized:
                 break
-            self._authorization = credentials.authorization(self._session, self.host, answer, self._verify)
+            scope = f"repository:{self.path}:pull,push" if self.pushes else ""
+            self._authorization = credentials.authorization(
+                self._session, self.host, answer, self._verify, scope
+            )
         if missing and answer.status_code == 404:
+            return None
+        # Docker Hub says so of a repository that is not there yet, also to its owner. If it is another's, the first
+        # push is refused.
+        if missing and self.pushes and answer.status_code == 401 and self._authorization:
             return None
         if answer.status_code >= 400:
             raise self._refused(method, what, answer)
@@ -227,10 +327,22 @@ class Repository:
         except (ValueError, LookupError, TypeError, AttributeError):
             said = answer.reason or "no reason given"
         what = what if len(what) < 100 else urlsplit(what).path
-        remedy = ""
-        if answer.status_code in (401, 403):
-            remedy = f" Run `docker login {self.host}` with an account that may do this to {self.path}."
-        return RegistryError(f"{self.host} answers {answer.status_code} to {method} {what}: {said}.{remedy}")
+        kind, remedy = RegistryError, ""
+        if answer.status_code == 429:
+            kind, remedy = (
+                RateLimited,
+                f" It limits how much one address or account may ask: run `docker login {self.host}`, or wait (Docker "
+                "Hub: six hours) and run the same again.",
+            )
+        elif answer.status_code in (401, 403):
+            kind, remedy = (
+                NoAccess,
+                f" The repository must exist (Docker Hub: create {self.path} first), and `docker login {self.host}` "
+                "must be with an account that may do this.",
+            )
+        return kind(
+            f"{self.host} answers {answer.status_code} to {method} {what}: {said.rstrip('.')}.{remedy}"
+        )
 
     @property
     def _verify(self) -> str | bool:
@@ -257,6 +369,18 @@ def parse(reference: str) -> tuple[Repository, str]:
     if match is None:
         raise UserError(f"{reference!r} names no image: it must be NAME:TAG or NAME@sha256:….")
     return Repository(match[1]), match[2] or match[3]
+
+
+def _tag_of(digest: str) -> str:
+    return digest.replace(":", "-")
+
+
+def _entries(raw: bytes) -> list[dict[str, Any]]:
+    try:
+        listed = json.loads(raw)["manifests"]
+        return [one for one in listed if isinstance(one, dict) and isinstance(one.get("digest"), str)]
+    except (ValueError, LookupError, TypeError):
+        return []
 
 
 def digest_of(content: bytes) -> str:

@@ -13,6 +13,7 @@ from pipeline.server import tested
 
 SPDX = "https://spdx.dev/Document"
 CYCLONEDX = "https://cyclonedx.org/bom"
+KINDS = (provenance.TYPE, SPDX, CYCLONEDX)  # what each image bears
 
 
 def attest(plan: Plan, signer: Signer, tarball: Path) -> None:
@@ -24,8 +25,10 @@ def attest(plan: Plan, signer: Signer, tarball: Path) -> None:
         for kind, predicate in statements(image, plan.release, tarball).items():
             with err.status(f"Attesting {kind} …"):
                 signer.attest(plan.repository, image.manifest, kind, predicate)
-    with err.status("Signing …"):
-        signer.sign(plan.repository, plan.top)
+    # The index too: its tags are what people ask for. That comes last of all.
+    for subject in dict.fromkeys((*(image.manifest for image in plan.images), plan.top)):
+        with err.status("Signing …"):
+            signer.sign(plan.repository, subject)
 
 
 def statements(image: Content, release: Release, tarball: Path) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ With a key nothing leaves for a public log. Without one, in GitHub Actions, sigs
 identity for some minutes, and what was signed stands in its public log.
 """
 
+import atexit
 import base64
 import json
 import os
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,11 @@ from pipeline.errors import UserError
 from pipeline.machine import engine
 from pipeline.registry import Manifest, Repository
 
+TESTED = "3.1.1"  # the version of the tests; the workflows install it
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SIGNATURE = "https://sigstore.dev/cosign/sign/v1"
 STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
 PASSWORD = "COSIGN_PASSWORD"
 ISSUER = "https://token.actions.githubusercontent.com"
 # No service at all: without this cosign would ask sigstore's own for one, also with a key.
@@ -36,7 +40,11 @@ NO_SERVICES = {"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+jso
 
 
 class NotSigned(UserError):
-    """What is asked for bears no signature of the one that is trusted; the message is cosign's own."""
+    """What is asked for bears no signature of the one that is trusted; the message says whether it bears another's."""
+
+
+class NotKnown(UserError):
+    """Whether it is signed can't be found out here; the message says why. It speaks neither for nor against it."""
 
 
 @dataclass(frozen=True)
@@ -62,25 +70,18 @@ class Signer:
             # Once, and not by each call of cosign.
             os.environ[PASSWORD] = Prompt.ask(f"Password of {self.key}", console=err, password=True)
 
-    def sign(self, repository: Repository, top: Manifest) -> None:
-        """Sign what lies there under this manifest's digest, and each image of it."""
-        with self._options() as options:
-            _run(
-                "sign",
-                "--yes",
-                "--recursive",
-                *options,
-                *_access(repository),
-                f"{repository.name}@{top.digest}",
-            )
+    def sign(self, repository: Repository, subject: Manifest) -> None:
+        """Sign what lies there under this manifest's digest, as `cosign sign` does.
+
+        Not by `cosign sign` itself, which fetches each manifest anew: registries count that.
+        """
+        self.attest(repository, subject, SIGNATURE, {})
 
     def attest(self, repository: Repository, subject: Manifest, kind: str, predicate: dict[str, Any]) -> None:
         """Sign an in-toto statement of this kind about a manifest, and attach it to that."""
         statement = {
             "_type": STATEMENT,
-            "subject": [
-                {"name": repository.name, "digest": {"sha256": subject.digest.removeprefix("sha256:")}}
-            ],
+            "subject": [{"name": repository.name, "digest": {"sha256": _hex(subject)}}],
             "predicateType": kind,
             "predicate": predicate,
         }
@@ -91,7 +92,7 @@ class Signer:
             _run("attest-blob", "--yes", *options, f"--statement={said}", f"--bundle={bundle}")
             about = {
                 "dev.sigstore.bundle.content": "dsse-envelope",
-                "dev.sigstore.bundle.predicateType": kind,
+                PREDICATE_TYPE: kind,
             }
             repository.attach(subject, BUNDLE, bundle.read_bytes(), about)
 
@@ -116,34 +117,52 @@ class Trust:
     def __str__(self) -> str:
         return f"the key {self.key}" if self.key else f"the release workflow of {self.repository}"
 
-    def signature(self, repository: Repository, digest: str) -> None:
-        """Raise NotSigned unless what lies under this digest is signed."""
-        said = _run(
-            "verify", "--output=json", *self._options(), *_access(repository), f"{repository.name}@{digest}"
-        )
-        # cosign counts an attestation as a signature, too; this is about the signature alone.
-        if not any(_is_signature(one, digest) for one in json.loads(said or "[]")):
-            raise NotSigned(f"{repository.name}@{digest} bears attestations, but no signature of {self}.")
+    def signature(self, repository: Repository, subject: Manifest) -> None:
+        """Raise NotSigned unless what lies under this manifest's digest is signed."""
+        # An attestation is signed, too; this is about the signature alone.
+        self.attestations(repository, subject, SIGNATURE)
 
-    def attestations(self, repository: Repository, digest: str, kind: str) -> list[dict[str, Any]]:
-        """The predicates of this kind that are signed and about this digest. Raises NotSigned if there is none."""
-        said = _run(
-            "verify-attestation",
-            f"--type={kind}",
-            *self._options(),
-            *_access(repository),
-            f"{repository.name}@{digest}",
-        )
-        wanted = {"sha256": digest.removeprefix("sha256:")}
-        found = []
-        for line in said.splitlines():
-            statement = json.loads(base64.b64decode(json.loads(line)["payload"]))
-            subjects = [subject.get("digest") for subject in statement.get("subject", [])]
-            if statement.get("predicateType") == kind and wanted in subjects:
-                found.append(statement["predicate"])
-        if not found:
-            raise NotSigned(f"{repository.name}@{digest} has no attestation of the type {kind}.")
-        return found
+    def attestations(self, repository: Repository, subject: Manifest, kind: str) -> list[dict[str, Any]]:
+        """The predicates of this kind that are signed and about this manifest.
+
+        Raises NotSigned if there is none, NotKnown where what is needed to tell can't be had.
+        """
+        found, others = [], ""
+        for entry in repository.referrers(subject.digest):
+            said = entry.get("annotations", {}).get(PREDICATE_TYPE, kind)
+            if entry.get("artifactType", BUNDLE) != BUNDLE or said != kind:
+                continue
+            bundle = repository.attached(entry)
+            try:
+                found.append(self._opened(bundle, subject, kind))
+            except NotSigned as problem:
+                others = str(problem)
+        if found:
+            return found
+        what = "signature" if kind == SIGNATURE else f"attestation of the type {kind}"
+        if others:
+            raise NotSigned(f"{repository.name}@{subject.digest} bears no {what} of {self}: {others}")
+        raise NotSigned(f"{repository.name}@{subject.digest} bears no {what} at all.")
+
+    def _opened(self, bundle: bytes, subject: Manifest, kind: str) -> dict[str, Any]:
+        """The predicate in a bundle. Raises NotSigned if it is another's, or not about this."""
+        with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
+            file, blob = Path(folder, "bundle.json"), Path(folder, "subject")
+            file.write_bytes(bundle)
+            blob.write_bytes(subject.raw)
+            # Everything that is needed is in these files, so a failure is about the signature, never about the network.
+            _run(
+                "verify-blob-attestation",
+                f"--bundle={file}",
+                f"--type={kind}",
+                *self._options(),
+                str(blob),
+            )
+        statement = json.loads(base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"]))
+        subjects = [one.get("digest") for one in statement.get("subject", [])]
+        if statement.get("predicateType") != kind or {"sha256": _hex(subject)} not in subjects:
+            raise NotSigned("the statement in it is about something else.")
+        return dict(statement.get("predicate") or {})
 
     def _options(self) -> list[str]:
         if self.key:
@@ -151,7 +170,25 @@ class Trust:
         workflow = re.escape(f"https://github.com/{self.repository}/.github/workflows/release.yml")
         # Of the main branch or a tag: anybody may propose a change to the workflow on a branch of theirs.
         identity = rf"^{workflow}@refs/(heads/main|tags/[^@]+)$"
-        return [f"--certificate-identity-regexp={identity}", f"--certificate-oidc-issuer={ISSUER}"]
+        return [
+            f"--certificate-identity-regexp={identity}",
+            f"--certificate-oidc-issuer={ISSUER}",
+            f"--trusted-root={trusted_root()}",
+        ]
+
+
+@cache
+def trusted_root() -> Path:
+    """The file of those whom sigstore trusts today, fetched once. Raises NotKnown where it can't be had."""
+    path = Path(tempfile.mkdtemp(prefix="ossec-log-server-"), "trusted-root.json")
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    try:
+        _run("trusted-root", "create", "--with-default-services", f"--out={path}")
+    except UserError as problem:
+        raise NotKnown(
+            f"sigstore's list of whom it trusts can't be fetched, so no signature can be checked: {problem}"
+        ) from problem
+    return path
 
 
 def ensure() -> None:
@@ -181,15 +218,8 @@ def _usable() -> bool:
     return "--signing-config" in machine.run("cosign", "attest-blob", "--help").stdout
 
 
-def _access(repository: Repository) -> list[str]:
-    authority = repository.certificate_authority
-    return [f"--registry-cacert={authority}"] if authority else []
-
-
-def _is_signature(claim: dict[str, Any], digest: str) -> bool:
-    critical = claim.get("critical", {})
-    signed = critical.get("image", {}).get("docker-manifest-digest")
-    return (critical.get("type"), signed) == (SIGNATURE, digest)
+def _hex(subject: Manifest) -> str:
+    return subject.digest.removeprefix("sha256:")
 
 
 def _run(*words: str) -> str:

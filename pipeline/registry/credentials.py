@@ -59,9 +59,9 @@ def login(host: str) -> Login | None:
 
 
 def authorization(
-    session: requests.Session, host: str, refused: requests.Response, verify: str | bool
+    session: requests.Session, host: str, refused: requests.Response, verify: str | bool, scope: str = ""
 ) -> str:
-    """The Authorization header that a 401 asks for.
+    """The Authorization header that a 401 asks for; `scope` is what the token is to allow, if not what the 401 names.
 
     Raises UserError when there is no login for that registry, or when it is not taken.
     """
@@ -80,6 +80,8 @@ def authorization(
     if not is_safe_url(realm):
         raise UserError(f"{host} sends logins to {realm!r}, which is not https: not done.")
     asked = {key: challenge[key] for key in ("service", "scope") if key in challenge}
+    if scope:
+        asked["scope"] = scope
     try:
         if known and known.identity_token:
             asked |= {"grant_type": "refresh_token", "refresh_token": known.identity_token}

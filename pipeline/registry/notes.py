@@ -9,6 +9,7 @@ from pipeline.errors import UserError
 from pipeline.image import content
 from pipeline.image.content import Content
 from pipeline.registry import Manifest, attest
+from pipeline.registry.plan import REVISION_LABEL
 from pipeline.release import Release
 
 SUFFIXES = {attest.SPDX: "spdx", attest.CYCLONEDX: "cdx"}
@@ -17,7 +18,8 @@ SUFFIXES = {attest.SPDX: "spdx", attest.CYCLONEDX: "cdx"}
 def write(release: Release, name: str, folder: Path) -> None:
     """Write notes.md, digests.txt and each platform's SBOMs, of what the registry has as `name`, into the folder.
 
-    It is made if need be. Raises UserError when the release is not published there.
+    Also, for who announces it: `commit` with the image's, and `latest`, whether that tag points at it, true or false.
+    The folder is made if need be. Raises UserError when the release is not published there.
     """
     repository, tag = registry.parse(f"{name}:{release.immutable_tag}")
     top = repository.manifest(tag)
@@ -31,6 +33,10 @@ def write(release: Release, name: str, folder: Path) -> None:
             if kind in SUFFIXES:
                 file = f"{tag}-{one.platform['architecture']}.{SUFFIXES[kind]}.json"
                 (folder / file).write_text(json.dumps(said, indent=2) + "\n")
+    latest = repository.digest("latest") == top.digest
+    (folder / "latest").write_text(f"{str(latest).lower()}\n")
+    # The commit that the image is of, for the tag: others may have come since.
+    (folder / "commit").write_text(images[0].labels.get(REVISION_LABEL, "") + "\n")
     (folder / "digests.txt").write_text(digests(f"{name}:{tag}", top, images))
     (folder / "notes.md").write_text(notes(release, name, top, images, changes(release)))
 
@@ -57,19 +63,23 @@ def notes(
         f"it comes from and what is in it; `./dev reproduce --against {name}:{tag}` builds it again and compares.",
     ]
     if changed:
-        parts.append(
-            "Changes to the image since the last release:\n\n" + "\n".join(f"- {line}" for line in changed)
-        )
+        parts.append("Changes since the revision before:\n\n" + "\n".join(f"- {line}" for line in changed))
     return "\n\n".join(parts) + "\n"
 
 
 def changes(release: Release, root: Path | None = None) -> list[str]:
-    """The subjects of the commits since the last released tag that changed the image, the newest first."""
+    """The subjects of the commits that changed the image since its revision before, the newest first.
+
+    Empty for a version's first revision: what it is compared with would be another version.
+    """
 
     def git(*words: str) -> list[str]:
         return project.git_says(*words, root=root).splitlines()
 
-    last = git("describe", "--tags", "--abbrev=0", "--match=*-r[0-9]*", f"--exclude={release.immutable_tag}")
-    if not last:
+    start = f"{release.version}-r"
+    numbers = [tag.removeprefix(start) for tag in git("tag", "--list", f"{start}*")]
+    before = [int(one) for one in numbers if one.isdigit() and int(one) < release.revision]
+    if not before:
         return []
-    return git("log", "--format=%s", f"{last[0]}..HEAD", "--", "docker", f"versions/{release.version}.toml")
+    since = f"{start}{max(before)}..HEAD"
+    return git("log", "--format=%s", since, "--", "docker", f"versions/{release.version}.toml")

@@ -10,8 +10,17 @@ from pipeline.console import out
 from pipeline.errors import UserError
 from pipeline.image import content, platforms
 from pipeline.image.content import Content
-from pipeline.registry import Manifest, Repository, attest, inventory, parse, provenance, published
-from pipeline.registry.cosign import Trust
+from pipeline.registry import (
+    Manifest,
+    NotItsDigest,
+    Repository,
+    attest,
+    inventory,
+    parse,
+    provenance,
+    published,
+)
+from pipeline.registry.cosign import NotKnown, NotSigned, Trust
 from pipeline.registry.plan import rank
 from pipeline.release import Release
 
@@ -20,8 +29,8 @@ class NotProven(UserError):
     """A check failed; the message says in one sentence what is not as it must be."""
 
 
-class NotKnown(UserError):
-    """A check could not be made here; the message says why. It speaks neither for nor against the image."""
+class NotAsked(UserError):
+    """A check that was not wanted, or that is not for this machine; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +53,7 @@ def trust(key: str, repository: str) -> Trust:
         if "://" not in key and not Path(key).is_file():
             raise UserError(f"There is no public key {key}.")
         return Trust(key=key)
-    if not repository:
-        origin = project.git_says("remote", "get-url", "origin")
-        match = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", origin)
-        repository = match[1] if match else ""
+    repository = repository or project.github()
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise UserError(
             "Whose signature is it to be? Give --key FILE, or --repository OWNER/NAME of the one on GitHub."
@@ -59,7 +65,8 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release], rebuild:
     """Check everything about a published `NAME:TAG` or `NAME@sha256:…`, and say what each check proved.
 
     `releases` are those of the version files here. Without `rebuild` it is not built again. Raises UserError at the
-    end if a check failed, or at once if the image is not there.
+    end if a check failed, NotKnown if none failed and one could not be made, or UserError at once if the image is not
+    there.
     """
     subject = find(reference, releases)
     platforms = ", ".join("/".join(one.platform.values()) for one in subject.images)
@@ -71,20 +78,30 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release], rebuild:
         ("SBOM", lists_what_is_there),
         ("reproducibility", can_be_built_again if rebuild else not_asked_for),
     )
-    failed = []
+    failed, unknown = [], []
     for name, check in checks:
         try:
             said, sign = check(subject, trusted), f"[green]✓ {name}:[/]"
-        except NotKnown as problem:
+        except NotAsked as problem:
             said, sign = f"not checked: {problem}", f"– {name}:"
-        except UserError as problem:
+        except (NotProven, NotSigned, NotItsDigest) as problem:
             said, sign = str(problem), f"[red]✗ {name}:[/]"
             failed.append(name)
+        except (
+            UserError
+        ) as problem:  # the network, the registry, this machine: it says nothing about the image
+            said, sign = f"not checked: {problem}", f"[yellow]? {name}:[/]"
+            unknown.append(name)
         out.print(sign, end=" ")
         out.print(said, markup=False, highlight=False, soft_wrap=True)
     if failed:
         raise UserError(
             f"{reference} is not proven to be what it says, by its {' and '.join(failed)}: don't use it."
+        )
+    if unknown:
+        raise NotKnown(
+            f"{reference}: nothing wrong was found, but its {' and '.join(unknown)} could not be checked: remove "
+            "the reason that is told above, and run the same again."
         )
 
 
@@ -122,9 +139,9 @@ def is_what_it_is_called(subject: Subject, trusted: Trust) -> str:
 
 
 def signature(subject: Subject, trusted: Trust) -> str:
-    """Check the signature of the tag's digest and of each image under it."""
-    for digest in {subject.top.digest, *(one.digest for one in subject.images)}:
-        trusted.signature(subject.repository, digest)
+    """Check the signature of the tag's digest, and that each image under it is the one that this names."""
+    trusted.signature(subject.repository, subject.top)
+    # An index holds the digest of each image, and each was fetched by that and compared with it.
     return f"{trusted} signed this digest, so no byte has changed since."
 
 
@@ -132,7 +149,7 @@ def comes_from(subject: Subject, trusted: Trust) -> str:
     """Compare what is attested of each image's origin with its labels and with this folder's version file."""
     builders = set()
     for one in subject.images:
-        found = trusted.attestations(subject.repository, one.digest, provenance.TYPE)
+        found = trusted.attestations(subject.repository, one.manifest, provenance.TYPE)
         wanted = {entry["name"]: entry["digest"] for entry in provenance.dependencies(one, subject.release)}
         fitting = [said for said in found if provenance.digests(said) == wanted]
         if not fitting:
@@ -141,6 +158,7 @@ def comes_from(subject: Subject, trusted: Trust) -> str:
                 f"versions/{subject.release.version}.toml say."
             )
         _require_base(one, subject.release)
+        _require_home(one, trusted)
         builders |= {said["runDetails"]["builder"]["id"] for said in fitting}
     labels = subject.images[0].labels
     return (
@@ -165,7 +183,7 @@ def lists_what_is_there(subject: Subject, trusted: Trust) -> str:
         there = {part.purl for part in parts}
         for kind in (attest.SPDX, attest.CYCLONEDX):
             listed = [
-                sbom.purls(found) for found in trusted.attestations(subject.repository, one.digest, kind)
+                sbom.purls(found) for found in trusted.attestations(subject.repository, one.manifest, kind)
             ]
             if not all_of_it:
                 listed = [{purl for purl in purls if purl.startswith("pkg:deb/")} for purls in listed]
@@ -184,11 +202,8 @@ def can_be_built_again(subject: Subject, trusted: Trust) -> str:
     """Build the image of this machine's platform again, from the commit that it names, and compare bit for bit."""
     here = [one for one in subject.images if "/".join(one.platform.values()) == platforms.NATIVE]
     if not here:
-        raise NotKnown(f"it has no image for {platforms.NATIVE}, which this machine builds.")
-    try:
-        outcome = published.against(here[0])
-    except UserError as problem:
-        raise NotKnown(str(problem)) from problem
+        raise NotAsked(f"it has no image for {platforms.NATIVE}, which this machine builds.")
+    outcome = published.against(here[0])
     if not outcome.same_files:
         differences = "; ".join(map(str, outcome.differences[:5]))
         raise NotProven(f"built again, {outcome.subject} differs: {differences}.")
@@ -199,7 +214,16 @@ def can_be_built_again(subject: Subject, trusted: Trust) -> str:
 
 def not_asked_for(subject: Subject, trusted: Trust) -> str:
     """What takes the place of `can_be_built_again` where that is not wanted."""
-    raise NotKnown("as asked.")
+    raise NotAsked("as asked.")
+
+
+def _require_home(one: Content, trusted: Trust) -> None:
+    """Raise NotProven where an image says that it is of another repository than the one whose signature counts."""
+    said = one.labels.get(f"{provenance.OCI}.source", "")
+    if trusted.repository and said.lower() != f"https://github.com/{trusted.repository}".lower():
+        raise NotProven(
+            f"{one.digest} says that it is of {said or 'no repository'}, not of {trusted.repository}."
+        )
 
 
 def _require_base(one: Content, release: Release) -> None:

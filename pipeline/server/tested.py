@@ -1,4 +1,8 @@
-"""Which images have passed the smoke test: a record in the cache, under the digest of each."""
+"""Which images have passed what they must before others get them: records in the cache, under the digest of each.
+
+`TESTED` is the smoke test, `REPRODUCED` that a second build gave the same as the very archive, `REBUILT` that
+one gave the same as what is in the registry.
+"""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,6 +12,8 @@ from pathlib import Path
 from pipeline import project
 from pipeline.errors import UserError
 from pipeline.image import content
+
+TESTED, REPRODUCED, REBUILT = "tested", "reproduced", "rebuilt"  # folders in the cache
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,13 @@ def record(held: Path, engine_id: str, tests: str) -> Passed | None:
     # The engine names an image by its manifest or, where it doesn't keep images in containerd, its configuration.
     if engine_id not in (found.digest, found.manifest.data["config"]["digest"]):
         return None
-    passed = Passed(found.digest, datetime.now(UTC).isoformat(timespec="seconds"), tests)
-    path = _path(found.digest)
+    return note(found.digest, TESTED, tests)
+
+
+def note(digest: str, kind: str, tests: str) -> Passed:
+    """Note that the image with this manifest digest has passed what `kind` says."""
+    passed = Passed(digest, datetime.now(UTC).isoformat(timespec="seconds"), tests)
+    path = _path(digest, kind)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(asdict(passed), indent=2) + "\n")
@@ -40,14 +51,14 @@ def record(held: Path, engine_id: str, tests: str) -> Passed | None:
     return passed
 
 
-def find(digest: str) -> Passed | None:
-    """The record of the image with this manifest digest, or None if it has not passed here."""
+def find(digest: str, kind: str = TESTED) -> Passed | None:
+    """The record of the image with this manifest digest, or None if it has not passed here what `kind` says."""
     try:
-        passed = Passed(**json.loads(_path(digest).read_text()))
+        passed = Passed(**json.loads(_path(digest, kind).read_text()))
     except (OSError, ValueError, TypeError):
         return None
     return passed if passed.digest == digest else None
 
 
-def _path(digest: str) -> Path:
-    return project.cache_dir() / "tested" / f"{digest.replace(':', '-')}.json"
+def _path(digest: str, kind: str) -> Path:
+    return project.cache_dir() / kind / f"{digest.replace(':', '-')}.json"

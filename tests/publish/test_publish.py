@@ -9,11 +9,11 @@ import pytest
 from pipeline import image, registry
 from pipeline.errors import UserError
 from pipeline.image import content
-from pipeline.registry import attest
+from pipeline.registry import RateLimited, attest
 from pipeline.server import tested
 from tests.publish import tiny
-from tests.publish.conftest import Project
-from tests.publish.local_registry import LocalRegistry
+from tests.publish.conftest import Project, not_run
+from tests.publish.local_registry import HubRules, LocalRegistry
 
 R1, R2 = tiny.release(), tiny.release(revision=2)
 OLDER, NEWER = tiny.release("9.8.0"), tiny.release("9.9.10")
@@ -98,7 +98,7 @@ def test_what_was_cut_short_is_run_again(project: Project, local_registry: Local
     assert project.tags() == dict.fromkeys(("9.9.9-r1", *MOVING), digest)
 
 
-@pytest.mark.parametrize("cut", ["HEAD .*/blobs/", "GET .*/manifests/"])
+@pytest.mark.parametrize("cut", ["HEAD .*/blobs/", "HEAD .*/manifests/"])
 def test_what_only_asked_is_asked_again(project: Project, local_registry: LocalRegistry, cut: str) -> None:
     local_registry.cut = cut
     project.publish(R1, dry_run=True)
@@ -267,6 +267,121 @@ def test_without_a_key_nothing_is_sent(project: Project, local_registry: LocalRe
     with pytest.raises(UserError, match="There is nothing to sign with: give --key FILE"):
         project.publish(R1)
     assert {request.split()[0] for request in local_registry.seen} <= {"GET", "HEAD"}
+
+
+def test_an_image_of_todays_packages_is_not_published(project: Project) -> None:
+    project.build(R1, about={"snapshot": "none"})
+    with pytest.raises(
+        UserError, match="its packages are of Debian's archive of 'none', not of 20261005T000000Z"
+    ):
+        project.publish(R1)
+    assert project.tags() == {}
+
+
+def test_an_image_that_was_not_built_again_is_not_published(project: Project) -> None:
+    digest = project.build(R1, about={"title": "changed"}, passed=False)
+    tested.note(digest, tested.TESTED, "tests")
+    with pytest.raises(UserError, match=r"was not built a second time.*\./dev reproduce 9\.9\.9"):
+        project.publish(R1)
+
+
+def test_the_index_says_what_all_its_images_say(project: Project) -> None:
+    project.build(R1, about={"source": "https://github.com/o/n", "title": "of amd64"})
+    project.build(R1, "linux/arm64", about={"source": "https://github.com/o/n", "title": "of arm64"})
+    project.publish(R1, only="")
+    top = registry.Repository(project.repository).manifest("latest")
+    assert top is not None
+    said = top.data["annotations"]
+    assert said["org.opencontainers.image.source"] == "https://github.com/o/n"
+    assert said["org.opencontainers.image.version"] == "9.9.9-r1"
+    assert "org.opencontainers.image.title" not in said
+
+
+def test_in_two_stages_tags_move_only_after_what_is_there_was_built_again(
+    project: Project, signing: None
+) -> None:
+    digest = project.build(R1)
+    with pytest.raises(UserError, match=r"No tag moves yet: .* was not built again.*--against"):
+        project.publish(R1, stage="tag")
+    project.publish(R1, stage="push")
+    assert project.tags() == {}
+    tested.note(digest, tested.REBUILT, "tests")
+    project.publish(R1, stage="tag")
+    assert project.tags() == dict.fromkeys(("9.9.9-r1", *MOVING), digest)
+
+
+def test_no_tag_moves_to_what_was_not_pushed_or_not_signed(project: Project) -> None:
+    digest = project.build(R1)
+    tested.note(digest, tested.REBUILT, "tests")
+    with pytest.raises(UserError, match=r"No tag moves yet: .* is not there\. Run .*--stage push"):
+        project.publish(R1, stage="tag")
+    project.publish(R1, stage="push")  # without signatures, as `quick` has it
+    with pytest.raises(UserError, match=r"No tag moves yet: .* lacks https://cyclonedx\.org/bom, "):
+        project.publish(R1, stage="tag")
+    assert project.tags() == {}
+
+
+def test_a_stage_that_there_is_not_is_named(project: Project) -> None:
+    with pytest.raises(UserError, match="--stage: must be push or tag, not 'tags'"):
+        project.publish(R1, stage="tags")
+
+
+def test_a_repository_that_docker_hub_does_not_have_yet(project: Project, docker_hub: HubRules) -> None:
+    """Docker Hub answers 401 to every question about it, and makes it with the first push."""
+    digest = project.build(R1)
+    project.publish(R1)
+    assert project.tags() == dict.fromkeys(("9.9.9-r1", *MOVING), digest)
+
+
+def test_a_repository_that_is_another_s_is_named(project: Project, docker_hub: HubRules) -> None:
+    docker_hub.made_by_push = False
+    with pytest.raises(
+        UserError, match=r"answers 401 to POST .* The repository must exist \(Docker Hub: create"
+    ):
+        project.publish(R1)
+
+
+@pytest.mark.usefixtures("signing")
+def test_publishing_costs_few_of_docker_hubs_pulls(project: Project, docker_hub: HubRules) -> None:
+    """Docker Hub counts GETs of manifests: each version's is few, also where older tags are read."""
+    project.build(OLDER)
+    project.releases = (OLDER,)
+    project.publish(OLDER)
+    project.build(R1)
+    project.build(R1, "linux/arm64")
+    docker_hub.pulls = 0
+    project.publish(R1, only="")
+    assert docker_hub.pulls <= 4
+
+
+def test_a_tag_that_docker_hub_lets_nobody_move_is_not_sent_again(
+    project: Project, local_registry: LocalRegistry, docker_hub: HubRules
+) -> None:
+    project.publish(R1)
+    local_registry.seen.clear()
+    project.publish(R1)
+    assert [one for one in local_registry.seen if one.startswith("PUT") and one.endswith("9.9.9-r1")] == []
+
+
+def test_a_registry_that_limits_requests_says_so(project: Project, docker_hub: HubRules) -> None:
+    project.build(OLDER)
+    project.releases = (OLDER,)
+    project.publish(OLDER)
+    docker_hub.limit = docker_hub.pulls
+    project.build(R1)
+    with pytest.raises(
+        RateLimited, match=r"answers 429 .*You have reached your pull rate limit.*docker login"
+    ):
+        project.publish(R1)
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_in_ci_nothing_of_this_is_skipped(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome):
+        not_run("no registry")
 
 
 def _step(put: str) -> str:

@@ -1,6 +1,7 @@
 """Verifying: what is published passes, and a change to any part of it is named."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pipeline.registry import Manifest, Repository, attest, cosign, provenance, 
 from pipeline.registry import published as rebuilding
 from tests.publish import tiny
 from tests.publish.conftest import Project, new_keys
+from tests.publish.local_registry import HubRules
 
 R1, OLDER = tiny.release(), tiny.release("9.8.0")
 Output = pytest.CaptureFixture[str]
@@ -255,12 +257,10 @@ def test_a_build_that_differs_is_told(
 def test_where_it_cant_be_built_again_that_is_said(
     published: Project, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    def impossible(_: Content) -> Outcome:
-        raise UserError("Its base can't be had.")
-
-    monkeypatch.setattr(rebuilding, "against", impossible)
-    check(published, rebuild=True)
-    assert "– reproducibility: not checked: Its base can't be had." in capsys.readouterr().out
+    monkeypatch.setattr(rebuilding, "against", _impossible)
+    with pytest.raises(cosign.NotKnown, match="its reproducibility could not be checked"):
+        check(published, rebuild=True)
+    assert "? reproducibility: not checked: Its base can't be had." in capsys.readouterr().out
 
 
 def test_only_this_machines_platform_is_built_again(project: Project, capsys: Output) -> None:
@@ -275,9 +275,9 @@ def test_the_statements_are_of_the_form_that_they_name(published: Project) -> No
     repository, top = _there(published)
     trusted = cosign.Trust(published.keys.public)
     for kind in (provenance.TYPE, attest.SPDX, attest.CYCLONEDX):
-        [predicate] = trusted.attestations(repository, top.digest, kind)
+        [predicate] = trusted.attestations(repository, top, kind)
         if kind == provenance.TYPE:
-            assert predicate["buildDefinition"]["internalParameters"]["snapshot"] == "none"
+            assert predicate["buildDefinition"]["internalParameters"]["snapshot"] == "20261005T000000Z"
         else:
             assert len(sbom.purls(predicate)) == 4
     listed = repository.manifest(top.digest.replace(":", "-"))
@@ -287,6 +287,127 @@ def test_the_statements_are_of_the_form_that_they_name(published: Project) -> No
         for entry in listed.data["manifests"]
     ]
     assert {provenance.TYPE, attest.SPDX, attest.CYCLONEDX} <= set(kinds)
+
+
+def test_cosign_alone_takes_the_same_signatures(published: Project) -> None:
+    """Nobody needs anything of ours to verify."""
+    _, top = _there(published)
+    words = [f"--key={published.keys.public}", "--insecure-ignore-tlog"]
+    words += [f"--registry-cacert={published.registry.certificate}", f"{published.repository}@{top.digest}"]
+    subprocess.run(["cosign", "verify", *words], check=True, capture_output=True)
+    kind = f"--type={attest.SPDX}"
+    subprocess.run(["cosign", "verify-attestation", kind, *words], check=True, capture_output=True)
+
+
+def test_what_cosign_itself_signs_counts_too(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def by_cosign(signer: cosign.Signer, repository: Repository, subject: Manifest) -> None:
+        with signer._options() as options:
+            words = ["--yes", *options, f"--registry-cacert={repository.certificate_authority}"]
+            name = f"{repository.name}@{subject.digest}"
+            subprocess.run(["cosign", "sign", *words, name], check=True, capture_output=True)
+
+    monkeypatch.setattr(cosign.Signer, "sign", by_cosign)
+    project.publish(R1)
+    check(project)
+
+
+def test_verifying_costs_few_of_docker_hubs_pulls(
+    project: Project, docker_hub: HubRules, capsys: Output
+) -> None:
+    project.build(R1, "linux/arm64")
+    project.publish(R1, only="")
+    docker_hub.pulls = 0
+    check(project)
+    assert "for linux/amd64, linux/arm64." in capsys.readouterr().out
+    assert docker_hub.pulls <= 12, "for two platforms"
+
+
+def test_a_registry_that_limits_requests_is_no_forgery(
+    published: Project, docker_hub: HubRules, capsys: Output
+) -> None:
+    docker_hub.repositories.add(published.repository.partition("/")[2])
+    docker_hub.limit = 1
+    with pytest.raises(cosign.NotKnown, match=r"nothing wrong was found, but its .* could not be checked"):
+        check(published)
+    said = capsys.readouterr().out
+    assert "answers 429" in said
+    assert "✗" not in said
+
+
+def test_a_registry_that_goes_away_is_no_forgery(
+    published: Project, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def away(*_: Any) -> Any:
+        raise registry.RegistryError("registry.example: Connection refused.")
+
+    monkeypatch.setattr(Repository, "referrers", away)
+    with pytest.raises(cosign.NotKnown, match="its signature and provenance and SBOM could not be checked"):
+        check(published)
+    assert "? signature: not checked: registry.example: Connection refused." in capsys.readouterr().out
+
+
+def test_without_sigstores_root_no_signature_is_called_wrong(
+    published: Project, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """Without a key, cosign needs the list of whom sigstore trusts, from the network."""
+    cosign.trusted_root.cache_clear()
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HOME", str(published.root))  # where cosign keeps an older one
+    trusted = cosign.Trust(repository="owner/name")
+    with pytest.raises(UserError):
+        verify.verify(f"{published.repository}:9.9.9-r1", trusted, published.releases, rebuild=False)
+    said = capsys.readouterr().out
+    assert "? signature: not checked: sigstore's list of whom it trusts can't be fetched" in said
+    assert "✗ signature" not in said
+
+
+def test_an_image_of_another_repository_is_found(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.build(R1, about={"source": "https://github.com/other/one"})
+    project.publish(R1)
+    [image] = verify.find(f"{project.repository}:9.9.9-r1", project.releases).images
+    with pytest.raises(verify.NotProven, match=r"of https://github\.com/other/one, not of owner/name"):
+        verify._require_home(image, cosign.Trust(repository="owner/name"))
+    verify._require_home(image, cosign.Trust(repository="Other/One"))
+
+
+def test_each_kind_of_trouble_is_told_apart(
+    project: Project, docker_hub: HubRules, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """A tampered layer, a missing signature, a registry that limits, an image that can't be built again."""
+    project.publish(R1)
+
+    def said(rebuild: bool = False) -> str:
+        with pytest.raises(UserError) as caught:
+            check(project, rebuild=rebuild)
+        return capsys.readouterr().out + str(caught.value)
+
+    monkeypatch.setattr(rebuilding, "against", _impossible)
+    monkeypatch.setattr(platforms, "NATIVE", "linux/amd64")
+    assert "? reproducibility: not checked: Its base can't be had." in (text := said(rebuild=True))
+    assert "its reproducibility could not be checked" in text
+
+    docker_hub.limit = docker_hub.pulls + 1
+    assert "429" in (text := said())
+    assert "don't use it" not in text
+    docker_hub.limit = 1000
+
+    _, top = _there(project)
+    digest = top.data["layers"][0]["digest"].removeprefix("sha256:")
+    [blob] = project.registry.storage.rglob(f"{digest}/data")
+    before = blob.read_bytes()
+    blob.write_bytes(tiny.layer({"var/lib/dpkg/status": b""}))
+    assert f"✗ SBOM: The layer sha256:{digest}" in said()
+    blob.write_bytes(before)
+
+    monkeypatch.setattr(cosign.Signer, "sign", lambda *_: None)
+    project.repository += "-unsigned"
+    project.publish(R1)
+    assert "bears no signature at all" in (text := said())
+    assert "by its signature: don't use it" in text
+
+
+def _impossible(_: Content) -> Outcome:
+    raise UserError("Its base can't be had.")
 
 
 def test_a_tag_that_is_not_there(project: Project) -> None:

@@ -37,6 +37,7 @@ SYSTEM = 'ID=debian\nVERSION_ID="13"\n'
 PROGRAM = b"\x7fELF ... %1.15g ... "  # as what has cJSON in it
 CJSON = "#define CJSON_VERSION_MAJOR 1\n#define CJSON_VERSION_MINOR 7\n#define CJSON_VERSION_PATCH 18\n"
 ZLIB = '#define ZLIB_VERSION "1.3.1"\n'
+OURS = {"stand_in": "ossec-log-server.stand-in", "snapshot": "ossec-log-server.snapshot"}
 BASE = Base("debian:trixie-20261005-slim", f"sha256:{'b' * 64}", "20261005T000000Z")
 
 
@@ -75,7 +76,8 @@ def write(
 ) -> str:
     """Write the archive of an image as `build` keeps it: its manifest's digest.
 
-    `about` is more of what the image says of itself, or other; None takes a label away. No layer of it is that of
+    `about` is more of what the image says of itself, or other, by a label's whole name or the end of it; None takes a
+    label away. No layer of it is that of
     an image with another `nonce`.
     """
     oci = "org.opencontainers.image"
@@ -83,9 +85,9 @@ def write(
         f"{oci}.version": of.immutable_tag,
         f"{oci}.base.name": of.base.image,
         f"{oci}.base.digest": of.base.digest,
-        "ossec-log-server.snapshot": "none",  # which is not what the version file says
+        "ossec-log-server.snapshot": of.base.snapshot,
         **{
-            {"stand_in": "ossec-log-server.stand-in"}.get(name, f"{oci}.{name}"): text
+            OURS.get(name, name if name.startswith((oci, "ossec-")) else f"{oci}.{name}"): text
             for name, text in about.items()
         },
     }
@@ -95,6 +97,7 @@ def write(
         "os": "linux",
         "created": "2023-11-14T22:13:20Z",
         "config": {"Labels": {name: text for name, text in said.items() if text is not None}},
+        "history": [{"created_by": "one"}, {"created_by": "another"}],
         "rootfs": {"type": "layers", "diff_ids": [_digest(gzip.decompress(one)) for one in layers]},
     }
     kind = "application/vnd.oci.image"
@@ -114,6 +117,11 @@ def write(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(tar({"index.json": _json({"schemaVersion": 2, "manifests": [entry]}), **blobs}))
     return str(entry["digest"])
+
+
+def _label(name: str) -> str:
+    whole = name.startswith(("org.", "ossec-"))
+    return OURS.get(name, name if whole else f"org.opencontainers.image.{name}")
 
 
 def tar(files: dict[str, bytes]) -> bytes:

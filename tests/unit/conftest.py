@@ -1,10 +1,11 @@
-"""What several of these tests use: programs of the image, compiled with sanitizers."""
+"""What several of these tests use: programs of the image, compiled with sanitizers, and a web server."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.unit.http_server import Server, serving
 from tests.unit.programs import output_program
 from tests.unit.programs.intake import compiled, intake_sources
 from tests.unit.programs.output_program import Engine, Output
@@ -22,6 +23,13 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ossec-output with the sanitizers."""
     flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     return output_program.compiled(tmp_path_factory.mktemp("output"), *flags)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A web server that answers as its script says."""
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def serving() -> Iterator[Server]:
         def do_GET(self) -> None:
             server.answer(self)
 
-        do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815
+        do_HEAD = do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815
 
     with loopback.serving(Handler) as port:
         server = Server(port)

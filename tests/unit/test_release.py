@@ -77,11 +77,16 @@ packages = ["libevent-2.1-7t64"]
 
 def test_the_project_s_own_version_files_are_good() -> None:
     every = release.load_all()
-    tags = {str(one.version): release.tags(one, every)[1:] for one in every}
-    assert tags["4.2.0"] == ("4.2.0", "4.2", "4", "latest")
-    assert tags["4.1.0"] == ("4.1.0", "4.1")
-    assert tags["3.8.0"] == ("3.8.0", "3.8", "3")
-    assert tags["3.6.0"] == ("3.6.0", "3.6")
+    owners = {tag: one for one in every for tag in release.tags(one, every)}
+    newest = release.find()
+    assert owners["latest"] is owners[str(newest.version.major)] is owners[str(newest.version)]
+    assert owners["latest"] == newest
+    for one in every:
+        version = one.version
+        line = [other.version for other in every if other.version.major == version.major]
+        assert owners[f"{version.major}.{version.minor}"].version == max(
+            other for other in line if other.minor == version.minor
+        )
 
 
 @pytest.mark.parametrize(

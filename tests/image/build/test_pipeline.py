@@ -1,6 +1,7 @@
 """The stations around the image: what the build leaves in it, and a smoke test that leaves nothing behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -81,8 +82,12 @@ def test_the_image_says_what_it_is(each_image: image.Image) -> None:
         key.removeprefix("org.opencontainers.image."): value for key, value in each_image.labels.items()
     }
     assert labels["version"] == each_image.name.partition(":")[2]
-    assert labels["source"].endswith(".tar.gz")
-    assert {"revision", "licenses", "base.name", "base.digest"} <= set(labels)
+    assert each_image.labels["ossec-log-server.ossec"].endswith(".tar.gz")
+    assert re.fullmatch("[0-9a-f]{64}", each_image.labels["ossec-log-server.ossec.sha256"])
+    wanted = {"revision", "licenses", "base.name", "base.digest", "created", "authors", "vendor"}
+    assert wanted <= set(labels)
+    # Where the repository lies is known of a clone from GitHub only.
+    assert {"source", "url", "documentation"} <= set(labels) or "source" not in labels
     assert each_image.digest.startswith("sha256:")
 
 

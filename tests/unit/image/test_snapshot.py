@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import standin
+from pipeline import release, standin
 from pipeline.errors import UserError
-from pipeline.image import snapshot
+from pipeline.image import base, snapshot
+from tests.unit.http_server import Server, status
 
 DAY = "20261005T000000Z"
 
@@ -51,3 +52,23 @@ def test_one_that_does_not_answer_is_not_reachable(monkeypatch: pytest.MonkeyPat
         port = server.getsockname()[1]
     monkeypatch.setenv(snapshot.VARIABLE, f"http://127.0.0.1:{port}")
     assert not snapshot.reachable(DAY, "trixie")
+
+
+def test_an_archive_that_answers_only_the_third_time_is_reachable(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """snapshot.debian.org limits requests, and is busy at times: that is no reason to build with other packages."""
+    monkeypatch.setenv(snapshot.VARIABLE, server.address)
+    server.script = [status(503), status(429, Retry_After="3600"), status(200)]
+    assert snapshot.reachable(DAY, "trixie")
+    server.script = [status(404)]
+    before = len(server.paths)
+    assert not snapshot.reachable(DAY, "trixie")
+    assert len(server.paths) == before + 1, "what is not there is not asked for again"
+
+
+def test_a_build_that_requires_its_day_does_not_take_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "reachable", lambda *_, **__: False)
+    wanted = release.Base("debian:trixie-20261005-slim", f"sha256:{'0' * 64}", DAY)
+    with pytest.raises(UserError, match=f"Debian's archive of {DAY} does not answer at .*try again later"):
+        base.obtain(wanted, 0, require_snapshot=True)

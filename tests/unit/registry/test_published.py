@@ -2,11 +2,13 @@
 
 import io
 import json
+import tarfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline import registry
+from pipeline import image, project, registry
 from pipeline.errors import UserError
 from pipeline.image import content
 from pipeline.image.content import Content
@@ -76,3 +78,37 @@ def test_a_platform_that_is_not_there_is_named() -> None:
 def test_a_tag_that_is_not_there_is_named() -> None:
     with pytest.raises(UserError, match=r"no registry\.example/x:9"):
         published.find("registry.example/x:9", "linux/amd64")
+
+
+def test_a_commit_is_unpacked_by_an_older_python_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian 12's 3.11.2 has no filters in tarfile."""
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    root, to = tmp_path / "repository", tmp_path / "to"
+    (root / "docker").mkdir(parents=True)
+    (root / "versions").mkdir()
+    to.mkdir()
+    (root / "docker" / "Dockerfile").write_text("FROM scratch\n")
+    (root / "docker" / "script").touch(mode=0o755)
+    (root / "versions" / "9.9.9.toml").touch()
+    monkeypatch.setattr(project, "ROOT", root)
+    who = ("-c", "user.name=t", "-c", "user.email=t@t.example")
+    for words in (["init", "--quiet"], ["add", "."], [*who, "commit", "--quiet", "--message=x"]):
+        assert project.git(*words).returncode == 0
+    published._check_out(project.git_says("rev-parse", "HEAD"), "9.9.9", to)
+    assert sorted(str(one.relative_to(to)) for one in to.rglob("*") if one.is_file()) == [
+        "docker/Dockerfile",
+        "docker/script",
+        "versions/9.9.9.toml",
+    ]
+    assert (to / "docker" / "script").stat().st_mode & 0o111
+
+
+def test_where_the_project_lies_is_taken_from_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", "me/fork")
+    assert project.home() == "https://github.com/me/fork"
+    assert image._home_labels("https://github.com/owner/name") == {
+        "org.opencontainers.image.source": "https://github.com/owner/name",
+        "org.opencontainers.image.url": "https://github.com/owner/name",
+        "org.opencontainers.image.documentation": "https://github.com/owner/name#readme",
+    }
+    assert image._home_labels("") == {}

@@ -1,7 +1,6 @@
 """A registry's answers, also wrong ones, and what it is told of us. Publishing to a real one: tests/publish."""
 
 import json
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -10,16 +9,10 @@ import pytest
 
 from pipeline import registry
 from pipeline.errors import UserError
-from pipeline.registry import Manifest, RegistryError, Repository, credentials, digest_of, parse
+from pipeline.registry import Manifest, NotItsDigest, RegistryError, Repository, credentials, digest_of, parse
 from tests.unit.http_server import Answer, Server, serving, status, whole
 
 MANIFEST = b'{"schemaVersion": 2, "layers": []}'
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +53,7 @@ def test_what_is_no_name_is_refused(written: str) -> None:
 def test_a_digest_must_have_its_own_content(server: Server) -> None:
     server.script = [whole(MANIFEST)]
     assert repository(server).manifest(digest_of(MANIFEST)) is not None
-    with pytest.raises(RegistryError, match="has the digest"):
+    with pytest.raises(NotItsDigest, match="has the digest"):
         repository(server).manifest(digest_of(b"something else"))
 
 
@@ -103,7 +96,7 @@ def test_an_identity_token_is_traded_for_a_token(server: Server, docker_config: 
 def test_a_wrong_login_is_told_and_not_shown(server: Server, docker_config: Path) -> None:
     _log_in(docker_config, server)
     server.script = [status(401, WWW_Authenticate='Basic realm="x"')]
-    with pytest.raises(RegistryError, match=r"answers 401.*Run `docker login 127\.0\.0\.1:") as told:
+    with pytest.raises(RegistryError, match=r"answers 401.*and `docker login 127\.0\.0\.1:") as told:
         repository(server).manifest("latest")
     assert "secret" not in str(told.value)
     assert len(server.paths) == 2, "asked once more with the login, and then no more"
@@ -170,9 +163,16 @@ def test_a_registry_that_keeps_a_list_of_referrers_is_left_to_it(server: Server)
         stored.append(request.rfile.read(int(request.headers["Content-Length"])))
         status(201, OCI_Subject=subject.digest)(request)
 
-    server.script = [status(200), status(200), store, lambda request: whole(stored[0])(request)]
+    def stored_one(request: BaseHTTPRequestHandler) -> None:
+        status(200, Docker_Content_Digest=digest_of(stored[0]))(request)
+
+    listed = json.dumps({"manifests": [{"digest": "sha256:x"}, "none"]}).encode()
+    kind = "application/vnd.oci.image.index.v1+json"
+    server.script = [status(200), status(200), store, stored_one, whole(listed, Content_Type=kind)]
     there.attach(subject, "application/x", b"content", {"about": "it"})
-    assert len(server.paths) == 4, "both blobs are there, and no tag holds a list"
+    assert len(server.paths) == 5, "both blobs are there, and no tag holds a list"
+    assert server.paths[-1].endswith(f"/referrers/{subject.digest}")
+    assert there.referrers(subject.digest) == [{"digest": "sha256:x"}]
     said = json.loads(stored[0])
     assert said["subject"] == {
         "mediaType": registry.MANIFEST,

@@ -2,7 +2,7 @@ import hashlib
 import io
 import re
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -87,12 +87,6 @@ def folder(tmp_path: Path) -> Path:
     known(made, "4.2.0")
     known(made, "3.8.0", day="20250101", cflags='"-fcommon"')
     return made
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with serving() as server:
-        yield server
 
 
 def refused(folder: Path, version: str, upstream: str, match: str) -> str:

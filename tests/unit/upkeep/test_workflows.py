@@ -1,7 +1,6 @@
 """What the workflows must be, beyond what zizmor and the published schema say of them."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ import pytest
 import yaml
 
 from pipeline.project import ROOT
+from pipeline.registry import cosign
 from tasks import namespace
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-CHANGED_VERSIONS = ROOT / ".github" / "changed-versions"
 
 
 def jobs(workflow: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -62,55 +61,29 @@ def test_what_a_job_calls_a_person_can_call_too(workflow: Path) -> None:
     assert set(called) <= set(namespace.task_names)
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A repository with two versions, of which the second commit changes one and removes another."""
-    (tmp_path / ".github").mkdir()
-    (tmp_path / "versions").mkdir()
-    (tmp_path / ".github" / "changed-versions").write_bytes(CHANGED_VERSIONS.read_bytes())
-    for version in ("4.1.0", "4.2.0", "3.6.0"):
-        (tmp_path / "versions" / f"{version}.toml").write_text("revision = 1\n")
-    git(tmp_path, "init", "--quiet")
-    commit(tmp_path)
-    (tmp_path / "versions" / "4.2.0.toml").write_text("revision = 2\n")
-    (tmp_path / "versions" / "3.6.0.toml").unlink()
-    commit(tmp_path)
-    return tmp_path
+def test_cosign_is_the_version_that_the_tests_use(workflow: Path) -> None:
+    installed = [step["with"] for step in steps(workflow) if "cosign-installer" in step.get("uses", "")]
+    assert [one["cosign-release"] for one in installed] == [f"v{cosign.TESTED}"] * len(installed)
 
 
-def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+def test_a_release_is_tested_where_it_will_run_before_a_tag_moves() -> None:
+    """In the release itself, by the steps of each job and by what waits for what."""
+    found = dict(jobs(ROOT / ".github" / "workflows" / "release.yml"))
+    built = [step.get("run", "") for step in found["build"]["steps"]]
+    order = ["--require-snapshot", "test --only image", "smoke", "reproduce"]
+    assert [next(n for n, run in enumerate(built) if word in run) for word in order] == [2, 3, 4, 5]
+    assert found["build"]["strategy"]["matrix"]["runner"] == ["ubuntu-24.04", "ubuntu-24.04-arm"]
+    needs = [found[name]["needs"] for name in ("publish", "rebuild", "tag", "announce")]
+    assert needs == [["versions", one] for one in ("build", "publish", "rebuild", "tag")]
+    for name, job in found.items():
+        if matrix := job.get("strategy", {}):
+            assert matrix["fail-fast"] is False, f"{name}: one bad version would hold the others up"
+        for step in job["steps"]:
+            if "upload-artifact" in step.get("uses", ""):
+                assert step["with"]["overwrite"] is True, f"{name} could not be run again"
 
 
-def commit(folder: Path) -> None:
-    git(folder, "add", "--all")
-    git(folder, "-c", "user.name=t", "-c", "user.email=t@t.example", "commit", "--quiet", "--message=x")
-
-
-def changed(folder: Path, *arguments: str) -> str:
-    command = ["bash", str(folder / ".github" / "changed-versions"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else done.stderr.strip()
-
-
-def test_a_push_releases_the_versions_that_it_changes(repository: Path) -> None:
-    before = git(repository, "rev-parse", "HEAD~1")
-    assert changed(repository, "branch", "main", before) == '["4.2.0"]'
-    assert changed(repository, "branch", "main", git(repository, "rev-parse", "HEAD")) == "[]"
-
-
-def test_a_push_with_nothing_before_it_releases_every_version(repository: Path) -> None:
-    assert changed(repository, "branch", "main", "0" * 40) == '["4.1.0", "4.2.0"]'
-
-
-def test_a_tag_releases_its_version(repository: Path) -> None:
-    assert changed(repository, "tag", "4.2.0-r2", "0" * 40) == '["4.2.0"]'
-
-
-@pytest.mark.parametrize(
-    ("tag", "complaint"),
-    [("9.9.9-r1", "there is no versions/9.9.9.toml"), ("4.2.0-r1", "not the revision")],
-)
-def test_a_tag_that_fits_no_version_file_releases_nothing(repository: Path, tag: str, complaint: str) -> None:
-    assert complaint in changed(repository, "tag", tag, "0" * 40)
+def test_no_release_is_lost_while_another_runs() -> None:
+    said = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
+    assert said["concurrency"] == {"group": "release", "cancel-in-progress": False, "queue": "max"}
+    assert "workflow_dispatch" in said[True]  # YAML takes "on" for a truth value
