@@ -21,8 +21,9 @@ import pipeline.server.demo
 import pipeline.server.smoke
 import pipeline.soak
 import pipeline.upkeep.add
+import pipeline.upkeep.documents
 import pipeline.upkeep.outdated
-from pipeline import image, release, source
+from pipeline import image, project, release, source
 from pipeline.console import err, out
 from pipeline.errors import UserError
 from pipeline.image import platforms
@@ -33,13 +34,19 @@ from pipeline.server import tested
 
 
 @task
-def releases(_: Context, tags: bool = False, unpublished: str = "", pushed: str = "") -> None:
+def releases(
+    _: Context, tags: bool = False, unpublished: str = "", pushed: str = "", write: bool = False
+) -> None:
     """List the versions, and the tags that each one gets; with --tags, only the tag of each that never moves.
 
     --unpublished REGISTRY/NAME lists, as JSON, the versions whose such tag is not there yet; --pushed TAG fails unless
-    that git tag is one of a version file's.
+    that git tag is one of a version file's. --write names the newest tag in every page.
     """
     found = release.load_all()
+    if write:
+        for page in pipeline.upkeep.documents.update(found, project.ROOT):
+            out.print(f"{page} is written.", highlight=False, soft_wrap=True)
+        return
     if unpublished:
         versions = pipeline.registry.plan.unpublished(found, unpublished, pushed)
         out.print(json.dumps(versions), soft_wrap=True, highlight=False)
@@ -221,11 +228,17 @@ def add(_: Context, version: str) -> None:
             "Name the version to add, such as: ./dev add 4.3.0. `./dev outdated` lists newer ones."
         )
     added = pipeline.upkeep.add.add(version)
+    pages = pipeline.upkeep.documents.update(release.load_all(), project.ROOT)
     for line in added.review:
         out.print(f"- {line}", markup=False, highlight=False, soft_wrap=True)
+    if pages:
+        named = ", ".join(str(page.relative_to(project.ROOT)) for page in pages)
+        out.print(
+            f"- The newest version is named anew in: {named}.", markup=False, highlight=False, soft_wrap=True
+        )
     out.print(f"[bold]{added.version_file}[/] is written. Look at the above, then:", soft_wrap=True)
     out.print(f"  ./dev build {version} && ./dev smoke {version}", highlight=False)
-    out.print(f"  .venv/bin/nox -s image -- --release {version}", highlight=False)
+    out.print(f"  ./dev test --only image --of {version}", highlight=False)
 
 
 @task
