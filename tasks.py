@@ -216,7 +216,7 @@ def notes(_: Context, version: str, of: str, into: str) -> None:
 
 @task
 def describe(_: Context, to: str) -> None:
-    """Show docs/docker-hub.md as the description of the repository on Docker Hub: --to docker.io/OWNER/NAME."""
+    """Show docs/trust/docker-hub.md as the description of the repository on Docker Hub: --to docker.io/OWNER/NAME."""
     pipeline.registry.describe.describe(to)
 
 

@@ -14,13 +14,13 @@ from pipeline.web import innermost, without_password
 
 API = "https://hub.docker.com/v2"
 API_VARIABLE = "OSSEC_LOG_SERVER_HUB"
-TEXT = "docs/docker-hub.md"
+TEXT = "docs/trust/docker-hub.md"
 LONGEST, LONGEST_SUMMARY = 25_000, 100  # bytes that Docker Hub takes of each
 TIMEOUT = 30.0  # seconds
 
 
 def describe(to: str) -> None:
-    """Let the repository `to` on Docker Hub show the text of docs/docker-hub.md, its first paragraph as the summary.
+    """Let the repository `to` on Docker Hub show docs/trust/docker-hub.md, its first paragraph as the summary.
 
     The login is that of `docker login`; its token must be allowed to change the repository's settings. Raises UserError
     where Docker Hub does not take it.
