@@ -63,7 +63,7 @@ MAIL = {
 
 
 def test_values_reach_the_configuration_escaped(client: docker.DockerClient, built: image.Image) -> None:
-    tricky = "a/b=c%d~e@example.org"
+    tricky = "a/b=c%d~e&f@example.org"
     settings = {**MAIL, "OSSEC_EMAIL_TO": f" {tricky} , z@example.org ", "OSSEC_LOG_ALERT_LEVEL": ""}
     with run_server(client, built.name, settings) as running:
         running.wait_listening()
