@@ -90,8 +90,8 @@ PATTERNS = {
 
 def _schema_of(setting: Setting) -> dict[str, Any]:
     kind = setting["kind"]
-    if kind == "choice":
-        rule: dict[str, Any] = {"enum": ["", *setting["values"].split(" ")]}
+    if kind in ("choice", "yes_no"):
+        rule: dict[str, Any] = {"enum": ["", *setting.fields.get("values", "yes no").split(" ")]}
     elif kind in ("number", "port"):
         least, most = (
             int(setting.fields.get(end, other)) for end, other in (("least", "1"), ("most", "65535"))

@@ -93,6 +93,7 @@ OF_KIND = {
     "target": "https://example.org",
     "text": "a\tb",
     "time_zone": "Middle/Earth",
+    "yes_no": "maybe",
 }
 FORM = re.compile(r"ossec-log-server: (?P<name>[A-Z_]+): (?P<wrong>[^;]+); (?P<right>[^;]+)\n")
 
@@ -125,7 +126,6 @@ def test_a_wrong_value_of_any_setting_is_one_line_in_one_form(idle: Trial) -> No
         code, said = refusal(idle, {**MAIL, name: wrong}, "check")
         form = FORM.fullmatch(said)
         assert (code, form is not None and form["name"]) == (78, name), said
-        assert (wrong in said) == (one["kind"] not in ("secret", "text")) or "\n" in repr(wrong), said
 
 
 def test_a_value_out_of_bounds_is_one_line(idle: Trial) -> None:
@@ -139,6 +139,32 @@ def test_a_value_out_of_bounds_is_one_line(idle: Trial) -> None:
             code, said = refusal(idle, {**others, name: value}, *command)
             assert (code, said.count("\n")) == (78, 1), said
             assert said.startswith(f"ossec-log-server: {name}: ")
+
+
+def test_config_shows_each_setting_and_which_have_their_default(idle: Trial) -> None:
+    _, said = refusal(idle, {"OSSEC_SMTP_PASSWORD": "hunter2", "OSSEC_RELP": " yes "}, "config")
+    shown = said.split("\n\n")[0].splitlines()[1:]
+    assert [line.removeprefix("# ").partition("=")[0] for line in shown] == [
+        one.name for one in declared.read()
+    ]
+    assert "OSSEC_RELP=' yes '" in shown
+    assert "# OSSEC_LOG_ALERT_LEVEL='1'" in shown
+    assert "OSSEC_SMTP_PASSWORD=a value that is not shown" in shown
+
+
+def test_help_lists_each_command(idle: Trial) -> None:
+    code, said = refusal(idle, {}, "--help")
+    listed = set(re.findall(r"^  (\w+)", said, re.MULTILINE))
+    assert (code, listed) == (
+        0,
+        {"ready", "health", "counters", "check", "config", "logtest", "upgrade", "bash"},
+    )
+    for command in listed - {"bash"}:
+        assert "unknown command" not in refusal(idle, {"OSSEC_RELP": "maybe"}, command)[1], command
+    assert refusal(idle, {}, "bash", "-c", "echo a shell") == (0, "a shell\n")
+    code, said = refusal(idle, {}, "chek")
+    assert (code, said.count("\n")) == (64, 1)
+    assert "'chek': unknown command; write one that --help lists" in said
 
 
 def test_a_secret_in_a_wrong_value_is_not_shown(idle: Trial) -> None:

@@ -1,5 +1,7 @@
 """How it starts: without rights, as anybody, and not at all where a setting is wrong."""
 
+from pathlib import Path
+
 import docker
 import pytest
 
@@ -62,11 +64,19 @@ MAIL = {
 }
 
 
-def test_values_reach_the_configuration_escaped(client: docker.DockerClient, built: image.Image) -> None:
+def test_values_reach_the_configuration_escaped(
+    client: docker.DockerClient, built: image.Image, tmp_path: Path
+) -> None:
     tricky = "a/b=c%d~e&f@example.org"
     settings = {**MAIL, "OSSEC_EMAIL_TO": f" {tricky} , z@example.org ", "OSSEC_LOG_ALERT_LEVEL": ""}
-    with run_server(client, built.name, settings) as running:
+    zone = tmp_path / "zone"
+    zone.write_text("Europe/Berlin\n")
+    settings["TZ_FILE"] = "/etc/zone"
+    volumes = {str(zone): {"bind": "/etc/zone", "mode": "ro"}}
+    with run_server(client, built.name, settings, volumes=volumes) as running:
         running.wait_listening()
+        engine = running.processes()["ossec-analysisd"]
+        assert "TZ=Europe/Berlin\0" in running.run("cat", f"/proc/{engine}/environ")
         conf = running.run("cat", "/run/ossec/ossec.conf")
         assert f"<email_to>{tricky}</email_to>\n<email_to>z@example.org</email_to>" in conf
         assert "<log_alert_level>1</log_alert_level>" in conf

@@ -8,8 +8,10 @@ word='[A-Za-z0-9!#$%&'"'"'*+/=?^_`{|}~-]+'
 address_pattern="$word(\.$word)*@($label\.)+$label"
 host_pattern='\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+'
 
-kind_choice() {
-    local values=${about[$1.values]}
+kind_yes_no() { kind_choice "$1" "yes no"; }
+
+kind_choice() { # NAME [VALUES]
+    local values=${2-${about[$1.values]}}
     [[ " $values " == *" $value "* ]] || wrong "$1" "is not one of its values; write one of: $values"
 }
 
