@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server
 # What looks at the configuration and runs no server: check, config, logtest.
 
-# Whether a server runs in this container, whose configuration may not be written anew.
+# Whether a server runs in this container: its configuration must not be overwritten.
 server_runs() {
     local id
     id=$(cat $run/pid 2>/dev/null) && [[ $id != "$$" ]] && grep -qa ossec-log-server "/proc/$id/cmdline" 2>/dev/null
@@ -39,7 +39,7 @@ show_configuration() {
 }
 
 # logtest [LINE|FILE]: the engine's rule tester for a line, for each line of a file, or of standard input, in any form of
-# syslog, with or without PRI: they go the way that received ones go. A line that names no host is from "stdin". The tester
+# syslog, with or without PRI: they are processed like received lines. A line that names no host is from "stdin". The tester
 # writes its findings to standard error, which is no place for a result.
 logtest() {
     server_runs || configure_alone

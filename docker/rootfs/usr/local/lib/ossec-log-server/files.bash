@@ -1,5 +1,5 @@
 # shellcheck shell=bash # sourced by ossec-log-server
-# Whether a file that the user has mounted is one that serves; if not, the container ends with 78 and a line that names it.
+# Checks of files that the user has mounted: a wrong one ends the container with 78 and a line that names it.
 
 # is_text FILE: whether it holds no NUL, as every file of UTF-16 does.
 is_text() {
@@ -7,7 +7,7 @@ is_text() {
     all=$(wc -c < "$1") && without=$(tr -d '\0' < "$1" | wc -c) && ((all == without))
 }
 
-# there FILE: whether the user has mounted it; a link to nothing is a mistake, not a missing file.
+# there FILE: whether the user has mounted it. A dangling link counts, so that it is reported as an error.
 there() { [[ -e $1 || -L $1 ]]; }
 
 # can_be_read FILE USE

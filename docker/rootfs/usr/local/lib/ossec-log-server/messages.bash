@@ -1,12 +1,12 @@
 # shellcheck shell=bash # sourced by ossec-log-server first of all
-# What the server says, and that it never ends without a word. A message is one line, "NAME: what is wrong; what to
-# write instead". A status from 64 to 78 (sysexits.h) means: whoever ended with it has said why. 64 usage, 69 a daemon is
+# Messages, and the guarantee that the server never ends without one. A message is one line, "NAME: what is wrong; what to
+# write instead". A status from 64 to 78 (sysexits.h) means: a message has said why. 64 usage, 69 a daemon is
 # unavailable, 70 a fault of ours, 71 the kernel refuses, 73 a file can't be made, 74 disk error, 75 busy, try later,
 # 77 no permission, 78 configuration.
 
 said_why=no # whether a line says why the shell is about to end
 
-# One line, whatever is in the words. A standard error that nobody takes is no reason to end.
+# Always one line. A standard error that nobody reads does not end the server.
 say() { echo "ossec-log-server: ${*//[[:cntrl:]]/ }" >&2 || true; }
 
 # fail CODE MESSAGE...
@@ -61,15 +61,15 @@ must() {
     ((status == 0)) || fail "$1" "$2 ($(reason_of "$problem")); $3"
 }
 
-# to_file FILE COMMAND...: what the command writes, in /run. A full or missing tmpfs is the one thing that can go wrong.
+# to_file FILE COMMAND...: writes the command's output to a file in /run. It fails only where the tmpfs is full or missing.
 to_file() {
     must 73 "$1: cannot be written" "give the container a tmpfs of 16 MiB or more: --tmpfs /run" write_to "$@"
 }
 
 write_to() { "${@:2}" > "$1"; }
 
-# The net below all that is checked: a command that failed where nobody looked (`set -e` would end without a word). The lint
-# session looks for such a command (pipeline/upkeep/shell_lint.py).
+# The last resort: a command failed whose status nothing checks (`set -e` would end without a message). The lint session
+# searches for such commands (pipeline/upkeep/shell_lint.py).
 unexpected() { # STATUS PLACE COMMAND
     if ((BASH_SUBSHELL > 0 || ($1 >= 64 && $1 <= 78))); then
         said_why=yes
@@ -78,7 +78,7 @@ unexpected() { # STATUS PLACE COMMAND
     fail 70 "$2: '$3' failed with status $1; this is a fault of the image, so please report this line"
 }
 
-# And below that: what the shell ends for by itself, such as a variable that nobody has set.
+# Below that: errors of the shell itself, such as an unset variable.
 ended() { # STATUS
     (($1 == 0)) || [[ $said_why == yes ]] || (($1 >= 64 && $1 <= 78)) ||
         say "${0##*/}: ended with status $1 and did not say why; this is a fault of the image, so please report this line"

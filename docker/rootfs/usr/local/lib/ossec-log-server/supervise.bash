@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server
-# The daemons, each a child of PID 1: their start, their end in the order in which lines go through them, and the end of the
-# container with the first of them.
+# The daemons, each a child of PID 1: their start, their stop in the order in which lines pass through them, and the end of
+# the container when one of them ends.
 
 declare -gA daemon=() # PID -> name
 declare -gA pid=()    # name -> PID
@@ -46,7 +46,7 @@ has_read() {
 # ask_to_end NAME [SIGNAL]
 ask_to_end() { [[ -n ${pid[$1]-} ]] && kill "-${2:-TERM}" "${pid[$1]}" 2>/dev/null; }
 
-# end NAME SECOND [SIGNAL]: asks a daemon to end, and makes it at that second of the stop.
+# end NAME SECOND [SIGNAL]: asks a daemon to end, and kills it at that second of the stop.
 end() {
     local id=${pid[$1]-}
     ask_to_end "$1" "${3-}" || return 0
@@ -56,8 +56,8 @@ end() {
     wait "$id" 2>/dev/null || true
 }
 
-# From the intake to the outputs, so that each gives what it has to the next before that one goes. What the engine does
-# not get done in time stays in the journal. Docker waits 10 s before it kills.
+# From the intake to the outputs, so that each hands over what it has before the next one stops. Lines that the engine does
+# not finish in time stay in the journal. Docker waits 10 s before it kills.
 stop() {
     set +e # it goes on to its end, whatever is gone already
     trap - ERR EXIT
@@ -84,7 +84,7 @@ start_daemons() {
     [[ -z $forward ]] || start_output forward "$forward_way" "$forward_host" "$forward_port" "$forward_format" >&2
     [[ -z $metrics_port ]] || start mini_httpd mini_httpd -D -p "$metrics_port" "${metrics_address[@]}" -d $lib/metrics/www -c metrics -i /dev/null >&2
     prepare_mail
-    # What it would tell the sender by mail, that a mail was refused, goes to no queue: the relay would get that, too.
+    # Its notices about refused mails would go to the same relay, so they go nowhere.
     [[ $email_notification == no ]] || start nullmailer-send env NULLMAILER_QUEUE=/bin/cat nullmailer-send >&2
     if [[ $mail_daemon == yes ]]; then
         start ossec-maild /var/ossec/bin/ossec-maild -f >&2
@@ -97,7 +97,7 @@ start_daemons() {
 # Returns only by ending the container, when the first of the daemons has ended.
 supervise() {
     local status=0 ended name
-    # wait -n forgets whom a signal killed as soon as the shell has waited for something else, such as at the start.
+    # wait -n forgets a child that a signal killed once the shell has waited for another, as it does at the start.
     if one_has_ended; then
         ended=$gone_id
         wait "$ended" || status=$?
@@ -108,7 +108,7 @@ supervise() {
     said_why=yes
     trap - ERR
     unset "pid[${daemon[$ended]}]"
-    # What the intake holds goes into the journal first.
+    # The intake writes what it holds to the journal first.
     if ask_to_end ossec-intake; then
         until_true 2 gone "${pid[ossec-intake]}" || true
     fi
@@ -121,7 +121,7 @@ supervise() {
     exit $((status == 0 ? 1 : status))
 }
 
-# Without a word: while it starts, this is asked again and again.
+# Silent, as it is asked many times during the start.
 ready() { ossec-intake --ready 2>/dev/null; }
 
 one_has_ended() { # its PID is $gone_id then

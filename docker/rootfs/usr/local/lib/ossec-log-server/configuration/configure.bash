@@ -9,8 +9,8 @@ write_extra() {
     done
 }
 
-# OSSEC takes the first decoder that fits: those of ours that know a program better than the release's stand before them,
-# and those for any program behind. Named at all, all must be named, and OSSEC reads the user's only where it is told to.
+# OSSEC takes the first decoder that fits. So ours for a certain program come before the release's, and ours for any program
+# after them. If one file of decoders is named, all must be named, the user's too.
 write_decoders() {
     write_extra decoders decoder
     echo "<decoder>/var/ossec/etc/decoder.xml</decoder>"
@@ -121,7 +121,7 @@ check_daemon() {
     fail 78 "$output"
 }
 
-# What the daemons and the image need of each other, where a file of the user's may say otherwise.
+# What the image needs of an ossec.conf that the user may have written.
 check_agreement() {
     local place=${native:-"a file in $mounts/conf.d"} problem name
     read_global
@@ -138,7 +138,7 @@ check_agreement() {
         [[ -n $native || ${#fragments[@]} -gt 0 ]] || place=OSSEC_EMAIL_TO
         problem=$($lib/configuration/ossec-files recipients $run/ossec.conf 2>&1) || fail 78 "$place: $problem"
     fi
-    # A program as the relay is the image's mail queue, which has its own settings.
+    # A program as <smtp_server> is the image's mail queue, which has its own settings.
     if [[ $mail_daemon == yes && ${global[smtp_server]-} == /* ]]; then
         [[ $email_notification == yes ]] || fail 78 "$place: it hands mail to the mail queue, which needs" \
             "OSSEC_EMAIL_NOTIFICATION=yes and where to send it (OSSEC_SMTP_SERVER)"
@@ -161,6 +161,6 @@ configure() {
     check_layers
     write_configuration
     check_engine
-    check_intake # last, as it may have a word to say of a certificate, and a mistake is to be the only line
+    check_intake # last, as it may warn of a certificate, and an error is to be the only line
     check_metrics
 }

@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced by ossec-log-server, after settings.bash
-# The user's own files, mounted one by one or as a folder in /etc/ossec-log-server. What lies under the same name in
-# etc/ on the volume counts where nothing is mounted.
+# The user's own files, mounted one by one or as a folder in /etc/ossec-log-server. A file in etc/ on the volume counts where
+# none of its name is mounted.
 
 mounts=/etc/ossec-log-server
 kept=/var/ossec/data/etc
 default_options=/var/ossec/etc/local_internal_options.conf.default
 
-# readable PATH: whether the user has such a file; one that can't be read is a mistake, not a missing one.
+# readable PATH: whether the user has such a file. One that cannot be read is an error, not a missing one.
 readable() {
     [[ -e $1 || -L $1 ]] || return 1
     can_be_read "$1" "the configuration"
@@ -47,7 +47,7 @@ many_files() {
     done < <(printf '%s\n' "${!by_name[@]}" | LC_ALL=C sort)
 }
 
-# Where kalaksi/ossec-log-server had its files on the volume, and an upgraded volume has none: what lies there since is not read.
+# The places of kalaksi/ossec-log-server's files, which an upgrade empties: files that were put there since are not read.
 warn_of_old_places() {
     local path
     [[ -s $data/.layout ]] || return 0

@@ -1,14 +1,13 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced by ossec-log-server, after settings.bash
-# What takes syslog in: the settings of ossec-intake, its start, and the check that it would start.
+# ossec-intake, which receives syslog: its settings, its start, and the check that it would start.
 
 ports=()           # their names, in the order of the table
 declare -gA about_port=() # NAME.FIELD -> what the table says of it, and NAME.number in force
 
-# A certificate and its key, mounted there, switch TLS on; a CA makes clients show a certificate of it. A link that leads
-# nowhere counts as mounted, and so does what a folder that may not be looked into may hold.
+# A certificate and its key there switch TLS on; with a CA, clients must show a certificate signed by it.
 tls_folder=/etc/ossec-log-server/tls
 
-# What the table of settings can't say of the intake. Sets $about_port, $tls and $ca.
+# Checks that the table of settings cannot express. Sets $about_port, $tls and $ca.
 check_intake_settings() {
     local name found
     tls=no
@@ -29,7 +28,7 @@ check_intake_settings() {
     fi
 }
 
-# No two of one protocol have one number, whether they are switched on or not.
+# No two ports of one protocol may have the same number, even if they are off.
 check_ports() {
     local name other setting
     for name in "${ports[@]}"; do

@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # sourced by ossec-log-server, after settings.bash
-# Mail: what the environment says of it, and what ossec-maild and the mail queue (nullmailer) read.
+# Mail: from its settings to what ossec-maild and the mail queue (nullmailer) read.
 
 mail_position=$data/queue/mail/position
 debian_authorities=/etc/ssl/certs/ca-certificates.crt
 own_authority=/etc/ossec-log-server/smtp/ca.crt
 
-# What the table of settings can't say of mail.
+# Checks that the table of settings cannot express.
 check_mail_settings() {
     [[ $email_notification == yes ]] || return 0
     [[ -z $smtp_user || -n $smtp_password ]] ||
@@ -17,7 +17,7 @@ check_mail_settings() {
     fi
 }
 
-# As one word of a shell's, without a backslash, which OSSEC's XML would read as its own.
+# One word for a shell, without a backslash, which OSSEC's XML reader would interpret.
 shell_word() { # TEXT
     [[ $1 =~ ^[A-Za-z0-9@._+-]+$ ]] && echo "$1" || echo "'${1//\'/\'\"\'\"\'}'"
 }
@@ -37,7 +37,7 @@ write_global_mail() {
     fi
 }
 
-# As one word of nullmailer's remotes. Within ' it takes everything as it is; what its " and \ do differs with what follows.
+# One word for nullmailer's remotes. Inside of '' everything is literal; " and \ are not reliable there.
 quoted() { # TEXT
     echo "'${1//\'/\'\"\'\"\'}'"
 }
@@ -61,7 +61,7 @@ write_mail_queue() {
     fi
     [[ -z $smtp_user ]] || words+=" --user=$(quoted "$smtp_user") --pass=$(quoted "$smtp_password")"
     (umask 077 && to_file $queue/remotes echo "$words")
-    # What it says it is: relays may refuse a name without a domain, as a container's is unless it was given one.
+    # The name in HELO: relays may refuse one without a domain, which a container's usually is.
     helo=$(hostname)
     [[ $helo == *.* ]] || helo=${email_from#*@}
     to_file $queue/helohost echo "$helo"
@@ -71,10 +71,10 @@ write_mail_queue() {
     to_file $queue/queuelifetime echo 604800
 }
 
-# Before ossec-maild starts. It goes on where it was, on the volume; with no mail asked for, there is nothing to go on
-# with, and what is written meanwhile is not mailed later.
+# Before ossec-maild starts: it continues at its position on the volume. While mail is off there is no position, so alerts
+# of that time are not mailed later.
 prepare_mail() {
-    # A second name of a mail, which the next one of the same PID would be written into.
+    # A hard link to a queued mail, which the next mail of the same PID would overwrite.
     on_volume "$data/queue/mail/tmp" rm -f "$data"/queue/mail/tmp/*
     if [[ $email_notification == no || ${global[smtp_server]-} != "$lib/sendmail "* ]]; then
         on_volume "$mail_position" rm -f "$mail_position"

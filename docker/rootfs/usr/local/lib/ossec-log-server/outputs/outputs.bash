@@ -3,7 +3,7 @@
 
 forward_folder=/etc/ossec-log-server/forward
 
-# What the table of settings can't say of the outputs.
+# Checks that the table of settings cannot express.
 check_output_settings() {
     [[ -n $forward && $forward_way == tls ]] || return 0
     ! there $forward_folder/ca.crt || pem $forward_folder/ca.crt CERTIFICATE OSSEC_FORWARD

@@ -54,7 +54,7 @@ kind_networks() {
         fail 78 "$1: ${problem#ossec-log-server: }"
 }
 
-# The C library takes one that it does not know for UTC, without a word.
+# The C library silently takes an unknown one for UTC.
 kind_time_zone() {
     local magic=""
     [[ ! $value =~ ^[A-Za-z0-9_+/-]+$ ]] || read -rN 4 magic 2>/dev/null < "/usr/share/zoneinfo/$value" || true
@@ -109,7 +109,7 @@ kind_target() {
     parts_of "$1" "${BASH_REMATCH[@]:1:3}"
 }
 
-# What can be one line of the mail queue's configuration.
+# It becomes one line of the mail queue's configuration.
 kind_text() { [[ $value != *[[:cntrl:]]* ]] || wrong "$1" "holds a control character, such as a second line; write one line"; }
 
 kind_secret() { kind_text "$1"; }

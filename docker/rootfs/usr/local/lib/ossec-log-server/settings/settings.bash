@@ -7,7 +7,7 @@ declare -gA about=()    # NAME.FIELD -> what the table says of it
 declare -gA file_of=()  # NAME -> the file that its value came from
 largest_value=$((4 << 20)) # bytes of a file that holds one
 
-# notice MESSAGE...: what is no mistake, told of by the server and by `check` only.
+# notice MESSAGE...: a warning, which only the server and `check` print.
 notice() {
     case $command in
         "" | check) say "$@" ;;

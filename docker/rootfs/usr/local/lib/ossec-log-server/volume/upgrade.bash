@@ -33,7 +33,7 @@ engine_alone() {
     check_engine
 }
 
-# What became of each file, told at the end, and what the user has to look at last of all.
+# What became of each file, printed at the end. What the user must look at comes last.
 lines_kept=() lines_replaced=() lines_unused=() lines_changed=()
 
 # keep NAME FILE WORDS...: it is used, as that file of etc.
@@ -53,8 +53,8 @@ tell() { # WHAT LINE...
     done
 }
 
-# keep_if_taken NAME FILE WORDS...: by the engine, together with what is kept already. Where it takes not even that, there is
-# no telling, and the server will say what is wrong.
+# keep_if_taken NAME FILE WORDS...: if the engine accepts it together with what is kept already. If it does not accept even
+# that, the file is kept, and the server will report the error.
 keep_if_taken() {
     local problem judges=no
     ! engine_takes || judges=yes
@@ -97,8 +97,8 @@ judge() { # NAME, such as etc/ossec.conf
     fi
 }
 
-# The files of today are second names of the day's own, which OSSEC removes and makes anew. Where a copy of the volume has
-# made files of them, they are set aside first.
+# The files of today are hard links to the day's files, which OSSEC removes and makes again. A copy of the volume turns them
+# into files of their own: those are set aside first.
 set_aside_todays() {
     local name
     for name in logs/{alerts/alerts.{log,json},archives/archives.log,firewall/firewall.log}; do

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server, after messages.bash
-# The data volume, and what the daemons expect to find on it and in /run.
+# The data volume, and the files that the daemons expect on it and in /run.
 
-layout=1    # of the volume: a release whose volume the ones before can't use gives it a higher number
+layout=1    # of the volume: raised by a release whose volume earlier ones cannot use
 volume=$data # also where a check has its own folder as $data
 lock_file=$volume/.lock
 least_room=$((1 << 20))    # bytes, for the files that every start makes
@@ -27,7 +27,7 @@ volume_options() {
     echo "${options:- -v VOLUME_OR_FOLDER:$data}"
 }
 
-# not_writable PATH: what the server can't use the volume without.
+# not_writable PATH: ends the container with the reason and the command that helps.
 not_writable() {
     local whom="" owner point
     owner=$(stat -c 'UID %u, group %g, mode %a' "$1" 2>/dev/null) || owner="a user that cannot be seen"
@@ -43,7 +43,7 @@ not_writable() {
         "run this once, with this image's name: docker run --rm --user 0$(volume_options) IMAGE upgrade$whom"
 }
 
-# volume_trouble PATH REASON: why that could not be made, in the words of a tool, and what helps.
+# volume_trouble PATH REASON: ends the container with what helps against the reason, which a tool gave.
 volume_trouble() {
     local inodes free
     read -r inodes free < <(df --output=iavail,avail -B 1 "$data" 2>/dev/null | tail -n 1) || true
@@ -74,7 +74,7 @@ existing() {
     echo "$path"
 }
 
-# on_volume PATH COMMAND...: what makes PATH there.
+# on_volume PATH COMMAND...: runs a command that makes or changes PATH on the volume.
 on_volume() {
     local problem status
     attempt "${@:2}"
@@ -97,7 +97,7 @@ make_folders() { # FOLDER...
     done
 }
 
-# check_usable PATH... [OPTION_OF_FIND...]: no file there, and no folder, that this user can't use. What mkfs makes does not count.
+# check_usable PATH... [OPTION_OF_FIND...]: whether this user can use all files and folders there, but for mkfs's lost+found.
 check_usable() {
     local path
     path=$(find "$@" -name lost+found -prune -o ! -type l \
@@ -114,8 +114,8 @@ check_layout() {
         "start the release that made it, or a later one"
 }
 
-# give_volume UID:GID TEST_OF_FIND...: with the rights of root, all for which that is true becomes that user's, who may use
-# it, and the group may do with it what the user may.
+# give_volume UID:GID TEST_OF_FIND...: as root, gives that user the files for which the test is true, readable and writable
+# for user and group.
 give_volume() {
     find "$data" \( "${@:2}" \) -exec chown --no-dereference "$1" {} +
     find "$data" \( "${@:2}" \) ! -type l -exec chmod u+rwX,g=u {} +
@@ -152,12 +152,12 @@ lock_volume() {
     fi
 }
 
-# For the line that a second server ends with. A full disk is told of where it matters.
+# For the message of a second server. A full disk is reported elsewhere.
 tell_holder() {
     { echo "container $(hostname)" > "$lock_file"; } 2>/dev/null || true
 }
 
-# OSSEC gives the day's files a second name.
+# OSSEC makes hard links to the day's files.
 check_file_system() {
     local probe=$data/logs/.probe said
     rm -f "$probe" "$probe.link" 2>/dev/null || true
@@ -175,8 +175,8 @@ room() {
     df -B 1 --output=size,avail "$data" 2>/dev/null | tail -n 1 || true
 }
 
-# Too little room to begin with ends the container; where the oldest days may be deleted, they are. What is only little is told
-# of: where little is logged it is enough, and what is nearly full can be tidied while the server runs.
+# Too little room ends the container, unless the oldest days may be deleted. A small or nearly full volume gets a warning
+# only: it may be enough, and it can be tidied while the server runs.
 check_room_to_start() {
     local size=0 free=0
     read -r size free < <(room) || return 0
@@ -211,7 +211,7 @@ prepare_volume() {
     umask 0022
 }
 
-# What belongs in /etc/ossec-log-server, by what was mounted in its place.
+# Where a file belongs that was mounted at one of OSSEC's own places.
 right_place() { # PATH
     case $1 in
         */logs | */queue | */stats | */data/* | */logs/*) echo "mount a volume on $volume" ;;
@@ -225,7 +225,7 @@ right_place() { # PATH
     esac
 }
 
-# Mounted where OSSEC itself has its files, they would hide what comes with the image, or stand where the server writes.
+# A mount at one of OSSEC's own places would hide files of the image, or lie where the server writes.
 check_mounts() {
     local point
     while read -r point; do
@@ -256,8 +256,8 @@ keep_newest() {
     tail -n "$2" "$1" > "$1.new" && mv -f "$1.new" "$1"
 }
 
-# forget_oldest FILE LINES: What the engine has seen for the first time, or is to ignore, it keeps for ever, in memory
-# too, and looks through: one sender of many user names could otherwise keep it from ever starting again.
+# forget_oldest FILE LINES: the engine never forgets what it has seen for the first time, and reads all of it at its start:
+# one sender of many user names could keep it from starting again.
 forget_oldest() {
     local lines
     [[ -f $1 ]] || return 0
@@ -272,7 +272,7 @@ prepare_folders() {
     forget_oldest "$data/queue/fts/fts-queue" 100000
     forget_oldest "$data/queue/fts/ig-queue" 1000
     must 73 "$run/fts: cannot be made" "give the container a tmpfs: --tmpfs /run" ln -s "$data/queue/fts" $run/fts
-    # The engine removes these before it makes them, and calls it an error where there is nothing to remove.
+    # The engine removes these before it makes them, and logs an error if they are missing.
     make_empty "$data"/logs/{alerts/alerts.json,archives/archives.log,firewall/firewall.log}
     # ossec-maild looks for the day's file before the first alert has made it.
     month=$data/logs/alerts/$(date +%Y/%b)
