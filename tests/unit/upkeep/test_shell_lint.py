@@ -1,8 +1,11 @@
 """The search for commands of the start-up scripts whose status nobody looks at."""
 
+import re
 from pathlib import Path
 
 import pytest
+import tree_sitter_bash
+from tree_sitter import Language, Parser
 
 from pipeline.project import ROOT
 from pipeline.upkeep import shell_lint
@@ -70,3 +73,15 @@ def test_the_start_up_scripts_have_none() -> None:
     files = [SCRIPTS / "bin" / "ossec-log-server", *(SCRIPTS / "lib" / "ossec-log-server").rglob("*.bash")]
     assert len(files) > 8
     assert [str(one) for one in shell_lint.find(files)] == []
+
+
+def test_a_library_file_runs_nothing_when_it_is_sourced() -> None:
+    parser = Parser(Language(tree_sitter_bash.language()))
+    values = ("variable_assignment", "variable_assignments", "declaration_command")
+    for file in SCRIPTS.rglob("*.bash"):
+        for node in parser.parse(file.read_bytes()).root_node.named_children:
+            place = f"{file}:{node.start_point[0] + 1}"
+            assert node.type in ("comment", "function_definition", *values), place
+            if node.type in values:
+                # No command in its value; $(( is arithmetic.
+                assert not re.search(rb"\$\((?!\()|<\(", node.text or b""), place
