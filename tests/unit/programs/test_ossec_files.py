@@ -74,6 +74,26 @@ def test_what_both_have_is_taken(tmp_path: Path, element: str) -> None:
     assert rules(tmp_path, element) == ""
 
 
+@pytest.mark.parametrize(
+    ("section", "remedy"),
+    [
+        ("<integration><name>slack</name></integration>", "<integration>: it is a section of Wazuh's"),
+        ("<integration><name>slack</name></integration>", "set OSSEC_FORWARD"),
+        ("<ruleset><rule_dir>etc/rules</rule_dir></ruleset>", "mount rules/, local_decoder.xml and lists/"),
+        ('<wodle name="syscollector"></wodle>', "remove it: it is about agents"),
+        ("<vulnerability-detection></vulnerability-detection>", "remove it: it is about agents"),
+        ("<global><update_check>yes</update_check></global>", "an option of Wazuh's <global>"),
+    ],
+)
+def test_wazuhs_sections_are_named_with_a_remedy(tmp_path: Path, section: str, remedy: str) -> None:
+    file = tmp_path / "ossec.conf"
+    file.write_text(f"<ossec_config>\n{section}\n</ossec_config>\n")
+    done = run("check", "config", str(file))
+    assert done.returncode == 78
+    assert done.stderr.startswith(f"{file} line 2: ")
+    assert remedy in done.stderr
+
+
 def recipients(folder: Path, count: int, granular: int = 0) -> str:
     file = folder / "ossec.conf"
     to = "".join(f"<email_to>person-{number:04}@example.org</email_to>" for number in range(count))
