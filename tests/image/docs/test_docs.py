@@ -132,9 +132,59 @@ def test_the_tests_that_the_security_model_names_are_there() -> None:
         assert f"\ndef {function}(" in (ROOT / file).read_text(), f"{file} has no {function}"
 
 
+def test_what_the_page_for_those_who_come_from_wazuh_says(ossec_image: image.Image, tmp_path: Path) -> None:
+    """Each section's files in a folder of their own: `check` ends with what the page prints."""
+    sections = documentation.examples(DOCS / "use" / "from-wazuh.md")
+    assert [section.title for section in sections] == ["What becomes of ossec.conf", "Rules"]
+    for number, section in enumerate(sections):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        section.write(folder)
+        section.run(folder, ossec_image.name)
+
+
+def test_each_rule_element_that_the_page_calls_the_same_is_taken_by_the_engine(
+    ossec_image: image.Image, tmp_path: Path
+) -> None:
+    rows = (DOCS / "use" / "from-wazuh.md").read_text().partition("## Rules")[2].splitlines()
+    same = [re.findall(r"<(\w+)(?: /)?", row.split("|")[1]) for row in rows if row.endswith("| the same |")]
+    names = {name for row in same for name in row} - {"list", "options"}
+    assert len(names) > 30
+    text = {
+        "if_sid": "5716",
+        "if_matched_sid": "5716",
+        "if_level": "5",
+        "time": "6 pm - 8 am",
+        "weekday": "weekends",
+    }
+    text |= {"srcip": "!10.0.0.0/8", "dstip": "10.0.0.0/8", "decoded_as": "sshd", "category": "syslog"}
+    rules = []
+    for number, name in enumerate(sorted(names - {"description"})):
+        several = re.match("same_|different_|not_same_|if_matched_", name)
+        counting = ' frequency="4" timeframe="60"' if several else ""
+        parent = "<if_matched_sid>5716</if_matched_sid>" if several and name[:3] != "if_" else ""
+        field = ' name="x"' if name == "field" else ""
+        empty = (several and name[:3] != "if_") or name in ("check_diff", "if_fts")
+        element = f"<{name} />" if empty else f"<{name}{field}>{text.get(name, 'sshd')}</{name}>"
+        rules.append(
+            f'<rule id="{100200 + number}" level="3"{counting}>{parent}{element}<description>x</description></rule>'
+        )
+    folder = tmp_path / "ossec"
+    folder.mkdir()
+    (folder / "local_rules.xml").write_text('<group name="local,">\n' + "\n".join(rules) + "\n</group>\n")
+    mount = f"{folder}:/etc/ossec-log-server:ro"
+    done = subprocess.run(
+        ["docker", "run", "--rm", "-v", mount, ossec_image.name, "check"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, ""), done.stderr
+
+
 @pytest.mark.parametrize("page", [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "examples" / "README.md"])
 def test_no_link_to_a_file_is_dead(page: Path) -> None:
-    for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+    for link in re.findall(r"\]\((?!https?:|\.\./\.\./actions/)([^)#]+)", page.read_text()):
         assert (page.parent / link).exists(), link
 
 
