@@ -16,6 +16,22 @@ STATUS = "var/lib/dpkg/status"
 OS_RELEASE = "usr/lib/os-release"
 PROGRAMS = "var/ossec/bin"
 MAKER = "Debian"
+COPYRIGHT = "usr/share/doc/{}/copyright"
+# Debian's short names of licences, in lower case, and SPDX's.
+SPDX_OF_DEBIAN = {
+    **{f"{name}-{n}": f"{name.upper()}-{n}.0-only" for name in ("gpl", "lgpl") for n in "23"},
+    **{f"{name}-{n}+": f"{name.upper()}-{n}.0-or-later" for name in ("gpl", "lgpl") for n in "23"},
+    **{f"{name}-{n}.0": f"{name.upper()}-{n}.0-only" for name in ("gpl", "lgpl") for n in "23"},
+    **{f"{name}-{n}.0+": f"{name.upper()}-{n}.0-or-later" for name in ("gpl", "lgpl") for n in "23"},
+    "gpl-1": "GPL-1.0-only", "gpl-1+": "GPL-1.0-or-later",
+    "lgpl-2.1": "LGPL-2.1-only", "lgpl-2.1+": "LGPL-2.1-or-later",
+    "gfdl-1.3": "GFDL-1.3-only", "gfdl-1.3+": "GFDL-1.3-or-later", "gfdl-1.2+": "GFDL-1.2-or-later",
+    "apache-2.0": "Apache-2.0", "artistic": "Artistic-1.0-Perl", "artistic-2": "Artistic-2.0",
+    "bsd-2-clause": "BSD-2-Clause", "bsd-3-clause": "BSD-3-Clause", "bsd-4-clause": "BSD-4-Clause",
+    "bsl-1.0": "BSL-1.0", "cc0-1.0": "CC0-1.0", "expat": "MIT", "mit": "MIT", "isc": "ISC", "mpl-2.0": "MPL-2.0",
+    "openssl": "OpenSSL", "zlib": "Zlib", "x11": "X11", "unicode-dfs-2016": "Unicode-DFS-2016", "0bsd": "0BSD",
+    "fsfap": "FSFAP", "fsful": "FSFUL", "fsfullr": "FSFULLR", "bzip2-1.0.6": "bzip2-1.0.6", "tcl": "TCL",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,7 @@ class _Vendored:
     says: str
     mark: str
     licence: str
+    supplier: str
     url: str
     cpe: str = ""
 
@@ -53,22 +70,23 @@ class _Vendored:
 _NUMBERS = r"_MAJOR\s+\"?(\d+).*?_MINOR\s+\"?(\d+).*?"
 _VENDORED = {
     "cJSON": _Vendored(
-        "cJSON.h", rf"CJSON_VERSION{_NUMBERS}_PATCH\s+(\d+)", "%1.15g", "MIT",
+        "cJSON.h", rf"CJSON_VERSION{_NUMBERS}_PATCH\s+(\d+)", "%1.15g", "MIT", "Dave Gamble and cJSON contributors",
         "https://github.com/DaveGamble/cJSON", "davegamble:cjson",
     ),
     "compat": _Vendored(  # OpenBSD's imsg, which upstream links into ossec-maild
-        "imsg.c", r"\$OpenBSD: imsg\.c,v (\d+)\.(\d+)", "", "ISC", "https://cvsweb.openbsd.org/src/lib/libutil",
+        "imsg.c", r"\$OpenBSD: imsg\.c,v (\d+)\.(\d+)", "", "ISC", "OpenBSD",
+        "https://cvsweb.openbsd.org/src/lib/libutil",
     ),
     "lua": _Vendored(
-        "src/lua.h", rf"LUA_VERSION{_NUMBERS}_RELEASE\s+\"(\d+)", "$LuaVersion: Lua {}", "MIT",
+        "src/lua.h", rf"LUA_VERSION{_NUMBERS}_RELEASE\s+\"(\d+)", "$LuaVersion: Lua {}", "MIT", "PUC-Rio",
         "https://www.lua.org", "lua:lua",
     ),
     "pcre2": _Vendored(
-        "src/pcre2.h", rf"PCRE2{_NUMBERS}", "\0{} 20", "BSD-3-Clause",
+        "src/pcre2.h", rf"PCRE2{_NUMBERS}", "\0{} 20", "BSD-3-Clause", "PCRE2 project",
         "https://github.com/PCRE2Project/pcre2", "pcre:pcre2",
     ),
     "zlib": _Vendored(
-        "zlib.h", r"ZLIB_VERSION \"(\d+)\.(\d+)(?:\.(\d+))?", "inflate {} Copyright", "Zlib",
+        "zlib.h", r"ZLIB_VERSION \"(\d+)\.(\d+)(?:\.(\d+))?", "inflate {} Copyright", "Zlib", "zlib authors",
         "https://zlib.net", "zlib:zlib",
     ),
 }  # fmt: skip
@@ -76,7 +94,7 @@ _VENDORED = {
 
 def debian(image: Content) -> tuple[Part, ...]:
     """The Debian packages of an image, by its own dpkg's record. Raises UserError when it has none."""
-    return _debian(image, content.files(image, {STATUS, OS_RELEASE}.__contains__))
+    return _debian(image, content.files(image, _of_debian))
 
 
 def inventory(image: Content, release: Release, tarball: Path) -> tuple[Part, ...]:
@@ -84,9 +102,7 @@ def inventory(image: Content, release: Release, tarball: Path) -> tuple[Part, ..
 
     Raises UserError when the tarball carries a library that is not known here.
     """
-    found = content.files(
-        image, lambda path: path in (STATUS, OS_RELEASE) or str(PurePosixPath(path).parent) == PROGRAMS
-    )
+    found = content.files(image, lambda path: _of_debian(path) or str(PurePosixPath(path).parent) == PROGRAMS)
     programs = [data for path, data in found.items() if path.startswith(f"{PROGRAMS}/")]
     version = str(release.version)
     ossec = Part(
@@ -145,12 +161,43 @@ def _debian(image: Content, found: dict[str, bytes]) -> tuple[Part, ...]:
         if source:  # security notices go by the source package
             more["upstream"] = source + (f"@{of_source.strip('()')}" if of_source else "")
         purl = PackageURL("deb", "debian", fields["Package"], fields["Version"], more)
-        parts.append(Part(fields["Package"], fields["Version"], purl.to_string(), supplier=MAKER))
+        said = found.get(COPYRIGHT.format(fields["Package"]), b"").decode(errors="replace")
+        parts.append(
+            Part(fields["Package"], fields["Version"], purl.to_string(), licence(said), supplier=MAKER)
+        )
     return tuple(sorted(parts, key=lambda part: part.name))
+
+
+def licence(copyright: str) -> str:
+    """The SPDX expression for all licences that a package's copyright file names, if it is in Debian's machine-readable
+    form and every one of them is known; else empty.
+    """
+    if not copyright.startswith("Format:"):
+        return ""
+    # Of the paragraphs about files: those that begin with "License:" only give a licence's text.
+    stanzas = (one for one in re.split(r"\n\s*\n", copyright) if re.search("^Files:", one, re.MULTILINE))
+    names = {name for one in stanzas for name in re.findall(r"^License:[ \t]*(\S.*)$", one, re.MULTILINE)}
+    known = {_spdx(name) for name in names}
+    if not known or "" in known:
+        return ""
+    return " AND ".join(sorted(f"({one})" if " " in one else one for one in known))
+
+
+def _spdx(name: str) -> str:
+    """What Debian calls a licence, in SPDX's names; empty if there is none."""
+    parts = re.split(r"(?:,? +(and|or) +)", name.strip())
+    found = [
+        part.upper() if part in ("and", "or") else SPDX_OF_DEBIAN.get(part.lower(), "") for part in parts
+    ]
+    return " ".join(found) if all(found) else ""
+
+
+def _of_debian(path: str) -> bool:
+    return path in (STATUS, OS_RELEASE) or re.fullmatch(COPYRIGHT.format("[^/]+"), path) is not None
 
 
 def _part(name: str, version: str, known: _Vendored) -> Part:
     name = "imsg" if name == "compat" else name
     cpe = f"cpe:2.3:a:{known.cpe}:{version}:*:*:*:*:*:*:*" if known.cpe else ""
     purl = PackageURL("generic", None, name, version, {"download_url": known.url}).to_string()
-    return Part(name, version, purl, known.licence, url=known.url, cpe=cpe)
+    return Part(name, version, purl, known.licence, known.supplier, known.url, cpe=cpe)

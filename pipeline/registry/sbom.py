@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
-from cyclonedx.model.contact import OrganizationalEntity
+from cyclonedx.model.contact import OrganizationalContact, OrganizationalEntity
 from cyclonedx.model.license import LicenseExpression
 from cyclonedx.output.json import JsonV1Dot6
 from license_expression import get_spdx_licensing  # type: ignore[import-untyped]
@@ -30,12 +30,17 @@ from pipeline.image.content import Content
 from pipeline.registry.inventory import Part
 
 NAME = "ossec-log-server"
+AUTHORS = "the ossec-log-server authors"
+LICENCES_LABEL = "org.opencontainers.image.licenses"
 VERSION_LABEL = "org.opencontainers.image.version"
 
 
 def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
     """The parts of an image as an SPDX document, validated."""
     root = Package("SPDXRef-image", NAME, SpdxNoAssertion(), version=image.labels[VERSION_LABEL])
+    root.supplier = Actor(ActorType.ORGANIZATION, AUTHORS)
+    if said := image.labels.get(LICENCES_LABEL):
+        root.license_declared = get_spdx_licensing().parse(said)
     root.checksums = [Checksum(ChecksumAlgorithm.SHA256, _hex(image))]
     root.external_references = [_reference("purl", _purl(image).to_string())]
     packages, relationships = (
@@ -62,7 +67,7 @@ def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
         "SPDXRef-DOCUMENT",
         f"{NAME}-{image.labels[VERSION_LABEL]}",
         f"https://spdx.org/spdxdocs/{NAME}-{_hex(image)}",
-        creators=[Actor(ActorType.TOOL, NAME)],
+        creators=[Actor(ActorType.ORGANIZATION, AUTHORS), Actor(ActorType.TOOL, NAME)],
         created=_created(image),
     )
     stream = io.StringIO()
@@ -75,6 +80,8 @@ def cyclonedx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
     """The parts of an image as a CycloneDX document."""
     bom = Bom(serial_number=uuid5(NAMESPACE_URL, image.digest))
     bom.metadata.timestamp = _created(image)
+    bom.metadata.authors.add(OrganizationalContact(name=AUTHORS))
+    bom.metadata.supplier = OrganizationalEntity(name=AUTHORS)
     root = Component(
         name=NAME,
         version=image.labels[VERSION_LABEL],
@@ -82,6 +89,7 @@ def cyclonedx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
         bom_ref=image.digest,
         purl=_purl(image),
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=_hex(image))],
+        supplier=OrganizationalEntity(name=AUTHORS),
     )
     bom.metadata.component = root
     for part in parts:

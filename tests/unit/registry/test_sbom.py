@@ -111,3 +111,53 @@ def test_the_forms_are_what_they_say(image: Content, tarball: Path) -> None:
     assert cyclonedx["metadata"]["component"]["hashes"][0]["content"] == image.digest.removeprefix("sha256:")
     [own] = [one for one in cyclonedx["dependencies"] if one["ref"] == image.digest]
     assert len(own["dependsOn"]) == len(parts)
+
+
+COPYRIGHT = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+Files: *
+Copyright: somebody
+License: GPL-3+
+
+Files: lib/*
+Copyright: others
+License: Expat or GPL-2
+
+License: GPL-3+
+ The text, which says License: nothing.
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        (COPYRIGHT, "(MIT OR GPL-2.0-only) AND GPL-3.0-or-later"),
+        (COPYRIGHT.replace("Expat", "public-domain"), ""),
+        (COPYRIGHT.replace("Format:", "Formerly:"), ""),
+        ("", ""),
+    ],
+)
+def test_a_package_s_licence_is_what_its_copyright_file_says(text: str, expression: str) -> None:
+    assert inventory.licence(text) == expression
+
+
+def test_every_form_has_ntia_s_minimum_elements(image: Content, tarball: Path) -> None:
+    """Author and time of the list; of each part its supplier, name, version, identifier and place in the whole."""
+    parts = inventory.inventory(image, RELEASE, tarball)
+    found = sbom.spdx(image, parts)
+    assert "Organization: the ossec-log-server authors" in found["creationInfo"]["creators"]
+    assert found["creationInfo"]["created"] == "2023-11-14T22:13:20Z"
+    for package in found["packages"]:
+        assert package["supplier"].startswith("Organization: ")
+        assert all((package["name"], package["versionInfo"], package["externalRefs"]))
+    related = {one["relatedSpdxElement"] for one in found["relationships"]}
+    assert {package["SPDXID"] for package in found["packages"]} <= related
+
+    found = sbom.cyclonedx(image, parts)
+    assert found["metadata"]["authors"] == [{"name": "the ossec-log-server authors"}]
+    assert found["metadata"]["timestamp"].startswith("2023-11-14T22:13:20")
+    for component in [found["metadata"]["component"], *found["components"]]:
+        assert component["supplier"]["name"]
+        assert all((component["name"], component["version"], component["purl"]))
+    [root] = [one for one in found["dependencies"] if one["ref"] == found["metadata"]["component"]["bom-ref"]]
+    assert len(root["dependsOn"]) == len(parts)
