@@ -232,7 +232,8 @@ static int prepare(const sigset_t *ends)
     state = journal_state(journal);
     signals = (struct watch){signalled, signalfd(-1, ends, SFD_NONBLOCK | SFD_CLOEXEC), 0};
     if (loop_make() != 0 || signals.fd < 0 || loop_add_control(&signals) != 0 || commit_begin(relp_answer_synced) != 0) {
-        say("ossec-intake cannot start: %s", strerror(errno));
+        say("ossec-intake cannot start: %s%s", strerror(errno), errno == EAGAIN ?
+            "; allow the container more processes (docker run --pids-limit, --ulimit nproc)" : "");
         return EX_OSERR;
     }
     for (int input = 0; input < INPUTS; input++) {

@@ -15,7 +15,17 @@ from pipeline.server import Server, syslog
 from pipeline.server import server as run_server
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
-from tests.image.support.volumes import DATA, Mounts, at, exfat, memory_volume, prepare, profile, remedy
+from tests.image.support.volumes import (
+    DATA,
+    Mounts,
+    at,
+    exfat,
+    fuse_without_mmap,
+    memory_volume,
+    prepare,
+    profile,
+    remedy,
+)
 
 ALERT = "Failed password for root from 203.0.113.9 port 22 ssh2"
 QUIET = {"test": ["NONE"]}
@@ -274,9 +284,41 @@ def test_logs_on_a_volume_at_their_stock_path_work(
     client: docker.DockerClient, ossec_image: image.Image, volume: str
 ) -> None:
     prepare(client, ossec_image.name, at(volume), f"chown 10514:0 {DATA}")
+    """Where the engine mounts the data volume over it, the server says that nothing is written to it."""
     mounts = at(volume, "/var/ossec/logs")
     with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts, healthcheck=QUIET) as server:
         works(server)
+        hidden = f"{DATA}/logs: nothing is written to what is mounted there" in server.log()
+    prepare(client, ossec_image.name, at(volume), f"[[ {'!' if hidden else ''} -e {DATA}/alerts ]]")
+
+
+def test_a_volume_in_sight_is_not_said_to_be_hidden(
+    client: docker.DockerClient, ossec_image: image.Image, volume: str
+) -> None:
+    inner = client.volumes.create()
+    try:
+        mounts = {**at(volume), **at(str(inner.name), f"{DATA}/logs")}
+        prepare(client, ossec_image.name, mounts, f"chown 10514 {DATA} {DATA}/logs")
+        with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts, healthcheck=QUIET) as server:
+            works(server)
+            assert "mounted there" not in server.log()
+    finally:
+        inner.remove(force=True)
+
+
+def test_a_file_system_that_maps_no_file_into_memory_is_enough(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path
+) -> None:
+    """As a volume; where it is /run, one line says what helps."""
+    with fuse_without_mmap(tmp_path) as folder:
+        mounts = at(str(folder))
+        with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts, healthcheck=QUIET) as server:
+            works(server)
+            assert server.stop() == 0, server.log()
+        options: dict[str, Any] = {"tmpfs": {"/tmp": ""}, "volumes": at(str(folder), "/run")}
+        with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET, **options) as server:
+            assert server.exit_code() != 0
+            assert "give the container a tmpfs" in server.log()
 
 
 def test_what_lies_where_older_images_had_it_is_told_of(

@@ -60,6 +60,22 @@ def exfat(folder: Path, megabytes: int = 128) -> Iterator[Path]:
         subprocess.run(["losetup", "--detach", device], check=True)
 
 
+@contextmanager
+def fuse_without_mmap(folder: Path) -> Iterator[Path]:
+    """A folder through FUSE with direct_io: no file there can be mapped shared. Skips where none can be mounted."""
+    if not shutil.which("bindfs") or not Path("/dev/fuse").exists():
+        pytest.skip("NOT RUN ON FUSE: this machine has no bindfs or /dev/fuse")
+    below, point = folder / "below", folder / "point"
+    for path in (below, point):
+        path.mkdir()
+        path.chmod(0o777)
+    subprocess.run(["bindfs", "-o", "direct_io,allow_other", str(below), str(point)], check=True)
+    try:
+        yield point
+    finally:
+        subprocess.run(["umount", "--lazy", str(point)], check=False)
+
+
 def prepare(client: docker.DockerClient, image: str, mounts: Mounts, script: str) -> None:
     """Run a script as root, without a server, on these volumes. Raises AssertionError if it fails."""
     options: dict[str, Any] = {"entrypoint": ["bash", "-ec", script], "user": "0", "volumes": mounts}

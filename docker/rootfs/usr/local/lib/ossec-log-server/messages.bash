@@ -32,7 +32,10 @@ signal_of() {
 
 # killed_by STATUS: what to add to a status that means a signal; nothing for another.
 killed_by() {
-    (($1 <= 128)) || echo "; it was ended by $(signal_of "$1")"
+    local hint=""
+    (($1 > 128)) || return 0
+    (($1 != 137)) || hint="; where nobody did that, memory ran out: give the container more"
+    echo "; it was ended by $(signal_of "$1")$hint"
 }
 
 # attempt COMMAND...: sets $status to what it ends with, and $problem to what it says on standard error. It ends at its first

@@ -133,7 +133,18 @@ one_has_ended() { # its PID is $gone_id then
 
 ready_or_broken() { ready || one_has_ended; }
 
+# The kernel refuses more of them in the middle of the start, to whoever comes next.
+least_processes=16
+check_processes() {
+    local most
+    most=$(cat /sys/fs/cgroup/pids.max 2>/dev/null) || most=$(cat /sys/fs/cgroup/pids/pids.max 2>/dev/null) || return 0
+    [[ ! $most =~ ^[0-9]+$ ]] || ((most >= least_processes)) ||
+        fail 71 "the container may have $most processes, and the server needs $least_processes or more;" \
+            "raise the limit: docker run --pids-limit 100"
+}
+
 run_server() {
+    check_processes
     prepare_folders
     to_file $run/pid echo $$
     configure

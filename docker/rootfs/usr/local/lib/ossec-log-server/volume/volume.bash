@@ -225,6 +225,27 @@ right_place() { # PATH
     esac
 }
 
+# A volume for a folder of the data volume, such as one at /var/ossec/logs, which is a link into it, is out of sight where the
+# engine mounts the data volume later: what is written goes elsewhere than the user thinks.
+tell_hidden_mounts() {
+    local id parent point of_data=""
+    local -A place=() below=()
+    while read -r id parent point; do
+        place[$id]=$point
+        case $point in
+            "$volume") of_data=$id ;;
+            "$volume"/*) below[$id]=$parent ;;
+        esac
+    done < <(mounts ID,PARENT,TARGET)
+    [[ -n $of_data ]] || return 0
+    for id in "${!below[@]}"; do
+        parent=${below[$id]}
+        [[ $parent == "$of_data" || ${place[$parent]-} == "$volume"/* ]] ||
+            say "${place[$id]}: nothing is written to what is mounted there, as the volume on $volume was mounted over it;" \
+                "mount one volume, on $volume"
+    done
+}
+
 # A mount at one of OSSEC's own places would hide files of the image, or lie where the server writes.
 check_mounts() {
     local point
@@ -236,6 +257,7 @@ check_mounts() {
                 ;;
         esac
     done < <(mounts TARGET)
+    tell_hidden_mounts
 }
 
 prepare_run() {
