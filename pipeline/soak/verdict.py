@@ -12,8 +12,8 @@ from pipeline.soak.senders import RelpSender, Sender
 # in the kernel's buffers for it. Half a second is long for that: it covers a machine that is busy with the kill.
 HELD_SECONDS = 0.5
 # Lines that one unclean end may repeat. The engine notes what is done after each 64 lines at the latest, an output
-# after each 16 alerts that it has printed or 500 that the target has confirmed. Two mails may go again as a whole: the one
-# that is being handed to the mail queue, and the one that the relay has just taken; one mail has 90 alerts at most
+# after each 16 alerts that it has printed or 500 that the target has confirmed. Two mails may go again as a whole: the
+# one that is being handed to the mail queue, and the one that the relay has just taken; a mail has 90 alerts at most
 # (MOST in docker/shim/mail.c).
 ENGINE, PRINTED, FORWARDED, MAIL = 64, 16, 500, 2 * 90
 REPEATS = {
