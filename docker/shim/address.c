@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -39,4 +40,30 @@ void plain_address(char *text)
     if (is_address(own)) {
         memcpy(text, own, length + 1);
     }
+}
+
+int has_address(const char *text)
+{
+    const unsigned char *at;
+
+    for (at = (const unsigned char *)text; *at != '\0'; at++) {
+        if (*at == '.' && at > (const unsigned char *)text && isdigit(at[-1]) && isdigit(at[1])) {
+            size_t digits = strspn((const char *)at + 1, "0123456789");
+
+            if (digits <= 3 && at[1 + digits] == '.' && isdigit(at[2 + digits])) {
+                return 1;
+            }
+        } else if (*at == ':') {
+            size_t colons = 0, i;
+
+            for (i = 0; at[i] == ':' || isxdigit(at[i]); i++) {
+                colons += at[i] == ':';
+                if (colons == 7 || (at[i] == ':' && at[i + 1] == ':')) {
+                    return 1;
+                }
+            }
+            at += i - 1;
+        }
+    }
+    return 0;
 }

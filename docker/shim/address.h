@@ -6,4 +6,8 @@
  * address without them stays as it is. */
 void plain_address(char *text);
 
+
+/* Whether there is what may be an address. Most lines have none, and then no family finds a source in them. */
+int has_address(const char *text);
+
 #endif

@@ -2,12 +2,12 @@
  * line by that name keeps it, whether it finds anything in it or not. So a web server's log behind a syslog header, or
  * an application that is known by its words and not by the name of its container, says nothing.
  *
- * Where our decoders are loaded (docker/rootfs/var/ossec/extra), a line is decoded again: one that nobody has taken as
- * if it had no program's name; one that was taken, and in which no source was found, by our families alone. These are
+ * Where our decoders are loaded (docker/rootfs/var/ossec/extra), a line is decoded again: one that nobody has taken, or
+ * one that was taken by its program's name alone, as that of a container called web is, as if it had no program's name;
+ * one that was taken, and in which no source was found, by our families alone. These are
  * the decoders without a program's name that are called any-SOMETHING: each takes the lines in which certain words
  * stand and has a child for each form that it knows. A child that finds no source leaves the line to the next one, and
  * a family without a child for it to the next family. */
-#include <ctype.h>
 #include <pthread.h>
 
 #include "shared.h"
@@ -15,6 +15,7 @@
 #include "decoder.h"
 #include "analysisd.h"
 #include "config.h"
+#include "address.h"
 #include "extra.h"
 #include "programs.h"
 
@@ -136,10 +137,11 @@ static void restore(struct shortened *all)
 }
 
 /* The family from which on the search finds one that keeps the line, by a child that finds a source, or an action where
- * there is no source to find; NULL if there is none. */
+ * there is no source to find and no decoder has found one before; NULL if there is none. */
 static OSDecoderNode *search(Eventinfo *lf, void *match, struct shortened *all)
 {
     OSDecoderNode *node = families, *family;
+    int has_action = lf->action != NULL;
 
     while (node != NULL) {
         decode_from(node, lf, match);
@@ -149,7 +151,7 @@ static OSDecoderNode *search(Eventinfo *lf, void *match, struct shortened *all)
         if (lf->decoder_info == family->osdecoder) {
             restore(all);
             node = family->next;
-        } else if (lf->srcip != NULL || lf->action != NULL) {
+        } else if (lf->srcip != NULL || (lf->action != NULL && !has_action)) {
             return node;
         } else {
             if (all->family == NULL) {
@@ -162,7 +164,25 @@ static OSDecoderNode *search(Eventinfo *lf, void *match, struct shortened *all)
     return NULL;
 }
 
-/* Where the tester is to tell, it tells of what was found alone. A decoder that has found the kind of the event, such as
+/* The tester tells of what was found alone, and not of each decoder that was tried. Returns whether it would tell. */
+static int hush(void)
+{
+    int loud = &alert_only != NULL && !alert_only;
+
+    if (loud) {
+        alert_only = 1;
+    }
+    return loud;
+}
+
+static void speak(int loud)
+{
+    if (loud) {
+        alert_only = 0;
+    }
+}
+
+/* A decoder that has found the kind of the event, such as
  * that of Cisco's %SEC_LOGIN-4-LOGIN_FAILED, has rules of its own for it: it keeps the line, and the family only adds what
  * it finds. */
 static void decode_by_family(Eventinfo *lf, void *match)
@@ -170,16 +190,10 @@ static void decode_by_family(Eventinfo *lf, void *match)
     struct shortened all = {NULL, NULL};
     OSDecoderInfo *taken = lf->decoder_info;
     int knows_the_kind = lf->id != NULL;
-    OSDecoderNode *found;
-    int loud = &alert_only != NULL && !alert_only;
+    int loud = hush();
+    OSDecoderNode *found = search(lf, match, &all);
 
-    if (loud) {
-        alert_only = 1;
-    }
-    found = search(lf, match, &all);
-    if (loud) {
-        alert_only = 0;
-    }
+    speak(loud);
     if (found != NULL && loud) {
         decode_from(found, lf, match);
     }
@@ -187,33 +201,6 @@ static void decode_by_family(Eventinfo *lf, void *match)
         lf->decoder_info = taken;
     }
     restore(&all);
-}
-
-/* Whether there is what may be an address. Most lines have none, and then no family finds a source in them. */
-static int has_address(const char *text)
-{
-    const unsigned char *at;
-
-    for (at = (const unsigned char *)text; *at != '\0'; at++) {
-        if (*at == '.' && at > (const unsigned char *)text && isdigit(at[-1]) && isdigit(at[1])) {
-            size_t digits = strspn((const char *)at + 1, "0123456789");
-
-            if (digits <= 3 && at[1 + digits] == '.' && isdigit(at[2 + digits])) {
-                return 1;
-            }
-        } else if (*at == ':') {
-            size_t colons = 0, i;
-
-            for (i = 0; at[i] == ':' || isxdigit(at[i]); i++) {
-                colons += at[i] == ':';
-                if (colons == 7 || (at[i] == ':' && at[i + 1] == ':')) {
-                    return 1;
-                }
-            }
-            at += i - 1;
-        }
-    }
-    return 0;
 }
 
 static int has_fields(const Eventinfo *lf)
@@ -228,12 +215,47 @@ static int has_fields(const Eventinfo *lf)
     return 0;
 }
 
+/* Whether the decoder that took the line has found nothing in it. Its own rules may ask for the decoder alone. */
+static int found_nothing(const Eventinfo *lf)
+{
+    return lf->decoder_info->type == SYSLOG && lf->srcip == NULL && lf->dstip == NULL && lf->srcuser == NULL &&
+           lf->dstuser == NULL && lf->id == NULL && lf->action == NULL && lf->url == NULL && lf->status == NULL &&
+           lf->data == NULL && lf->systemname == NULL && lf->protocol == NULL && !has_fields(lf);
+}
+
+/* As a file's line. The decoder that has taken it by its program's name keeps it, unless one of another name finds a
+ * source. */
+static void decode_as_file(Eventinfo *lf, void *match)
+{
+    OSDecoderInfo *taken = lf->decoder_info;
+    OSDecoderNode *files = __real_OS_GetFirstOSDecoder(NULL);
+    int loud = taken != NULL_Decoder && hush();
+
+    decode_from(files, lf, match);
+    speak(loud);
+    if (lf->decoder_info->type == SQUID && lf->srcip == NULL) {
+        lf->decoder_info = NULL_Decoder; /* it takes whatever begins with a number */
+    }
+    if (taken == NULL_Decoder) {
+        return;
+    }
+    if (lf->srcip == NULL) {
+        lf->decoder_info = taken;
+    } else if (strcmp(lf->decoder_info->name, taken->name) == 0) {
+        free(lf->srcip); /* its rules do not know the form; a family may */
+        lf->srcip = NULL;
+        lf->decoder_info = taken;
+    } else if (loud) {
+        decode_from(files, lf, match);
+    }
+}
+
 /* Whether no decoder has found a source. What one that keeps its own fields has found would be taken for the family's. */
 static int lacks_source(const Eventinfo *lf)
 {
     unsigned char type = lf->decoder_info->type;
 
-    return lf->srcip == NULL && (type == SYSLOG || type == SQUID || type == IDS) && !has_fields(lf);
+    return lf->srcip == NULL && (type == SYSLOG || type == SQUID || type == IDS || type == FIREWALL) && !has_fields(lf);
 }
 
 void __wrap_DecodeEvent(Eventinfo *lf, void *match)
@@ -243,11 +265,9 @@ void __wrap_DecodeEvent(Eventinfo *lf, void *match)
     if (first_family() == NULL) {
         return;
     }
-    if (lf->decoder_info == NULL_Decoder && lf->program_name != NULL) {
-        decode_from(__real_OS_GetFirstOSDecoder(NULL), lf, match);
-        if (lf->decoder_info->type == SQUID && lf->srcip == NULL) {
-            lf->decoder_info = NULL_Decoder; /* it takes whatever begins with a number */
-        }
+    if (lf->program_name != NULL &&
+        (lf->decoder_info == NULL_Decoder || (found_nothing(lf) && has_address(lf->log)))) {
+        decode_as_file(lf, match);
     }
     if (lacks_source(lf) && has_address(lf->log)) {
         decode_by_family(lf, match);
