@@ -34,34 +34,57 @@ static const struct {
     {"analysed", offsetof(struct state, analysed)},
     {"alerts", offsetof(struct state, alerts)},
 };
+_Static_assert(sizeof(counters) / sizeof(counters[0]) + 2 <= STATUS_COUNTERS, "room for all, and for the two that are sums");
 
 static uint64_t value(const uint64_t *of) { return __atomic_load_n(of, __ATOMIC_ACQUIRE); }
 
-int status(void)
-{
-    const struct state *page = state_map();
-    uint64_t received = 0, done;
+static const struct state *page;
 
-    if (page == NULL) {
+int status_is_there(void)
+{
+    if ((page = state_map()) == NULL) {
         say("ossec-intake is not running");
-        return EX_UNAVAILABLE;
     }
-    for (size_t n = 0; n < sizeof(counters) / sizeof(counters[0]); n++) {
-        printf("%s %" PRIu64 "\n", counters[n].name, value((const uint64_t *)((const char *)page + counters[n].place)));
+    return page != NULL;
+}
+
+size_t status_counters(struct counter all[STATUS_COUNTERS])
+{
+    uint64_t received = 0, done;
+    size_t count = 0;
+
+    for (; count < sizeof(counters) / sizeof(counters[0]); count++) {
+        const char *at = (const char *)page + counters[count].place;
+
+        all[count] = (struct counter){counters[count].name, value((const uint64_t *)at)};
     }
     for (int input = 0; input < INPUTS; input++) {
         received += value(&page->received[input]);
     }
     done = value(&page->done); /* before the other, which is never behind it */
-    printf("received %" PRIu64 "\nwaiting_bytes %" PRIu64 "\n", received, value(&page->flushed) - done);
+    all[count++] = (struct counter){"received", received};
+    all[count++] = (struct counter){"waiting_bytes", value(&page->flushed) - done};
+    return count;
+}
+
+int status(void)
+{
+    struct counter all[STATUS_COUNTERS];
+    size_t count;
+
+    if (!status_is_there()) {
+        return EX_UNAVAILABLE;
+    }
+    count = status_counters(all);
+    for (size_t n = 0; n < count; n++) {
+        printf("%s %" PRIu64 "\n", all[n].name, all[n].value);
+    }
     return 0;
 }
 
 int ready(void)
 {
-    const struct state *page = state_map();
-
-    if (page == NULL || page->pid == 0 || kill((pid_t)page->pid, 0) != 0) {
+    if ((page = state_map()) == NULL || page->pid == 0 || kill((pid_t)page->pid, 0) != 0) {
         say("ossec-intake does not take syslog yet");
         return EX_UNAVAILABLE;
     }
@@ -72,9 +95,9 @@ int ready(void)
     return 0;
 }
 
-static int done_until(const struct state *page, uint64_t position, int patience)
+static int done_until(const struct state *of, uint64_t position, int patience)
 {
-    for (int waited = 0; value(&page->done) < position; waited += LOOK_MS) {
+    for (int waited = 0; value(&of->done) < position; waited += LOOK_MS) {
         if (waited >= patience) {
             return 0;
         }
@@ -83,15 +106,15 @@ static int done_until(const struct state *page, uint64_t position, int patience)
     return 1;
 }
 
-int engine_moves(const struct state *page)
+int engine_moves(const struct state *of)
 {
-    uint64_t position = value(&page->flushed), before;
+    uint64_t position = value(&of->flushed), before;
 
-    if (done_until(page, position, SOON_MS)) {
+    if (done_until(of, position, SOON_MS)) {
         return 0;
     }
-    before = value(&page->done);
-    if (done_until(page, before + 1, MOVE_MS)) {
+    before = value(&of->done);
+    if (done_until(of, before + 1, MOVE_MS)) {
         return 0;
     }
     say("ossec-analysisd does not get on: %" PRIu64 " bytes wait in the journal", position - before);

@@ -22,9 +22,8 @@ def shell() -> list[str]:
 
 def start_up() -> list[str]:
     """The scripts that run in the image, the start-up path first."""
-    folder = ROOT / "docker/rootfs/usr/local"
-    library = sorted((folder / "lib/ossec-log-server").rglob("*.bash"))
-    return [str(path.relative_to(ROOT)) for path in (folder / "bin/ossec-log-server", *library)]
+    folder = ROOT / "docker/rootfs/usr/local/lib/ossec-log-server"
+    return [str(path.relative_to(ROOT)) for path in (folder / "server", *sorted(folder.rglob("*.bash")))]
 
 
 def workflows() -> list[str]:

@@ -99,13 +99,13 @@ def test_a_changed_byte_is_named_by_its_file(
     standin_image: image.Image, checkout: image.Recipe, tmp_path: Path
 ) -> None:
     script = (
-        checkout.docker / "rootfs" / "usr" / "local" / "lib" / "ossec-log-server" / "metrics" / "counters"
+        checkout.docker / "rootfs" / "usr" / "local" / "lib" / "ossec-log-server" / "metrics" / "prometheus"
     )
     script.write_bytes(script.read_bytes()[:-1] + b" ")
     [found] = differences(standin_image, build(checkout, tmp_path))
     place = script.stat().st_size - 1
     assert found.startswith(
-        "layer 4 (COPY rootfs/ / # buildkit): /usr/local/lib/ossec-log-server/metrics/counters: "
+        "layer 4 (COPY rootfs/ / # buildkit): /usr/local/lib/ossec-log-server/metrics/prometheus: "
         f"content differs in 1 bytes, from byte {place} on: "
     )
 
@@ -113,7 +113,7 @@ def test_a_changed_byte_is_named_by_its_file(
 def test_a_changed_mode_is_named_by_its_file(
     standin_image: image.Image, checkout: image.Recipe, tmp_path: Path
 ) -> None:
-    (checkout.docker / "rootfs" / "usr" / "local" / "bin" / "ossec-log-server").chmod(0o600)
+    (checkout.docker / "rootfs/usr/local/lib/ossec-log-server/server").chmod(0o600)
     assert differences(standin_image, build(checkout, tmp_path)) == [
-        "layer 4 (COPY rootfs/ / # buildkit): /usr/local/bin/ossec-log-server: mode 0755 and 0644"
+        "layer 4 (COPY rootfs/ / # buildkit): /usr/local/lib/ossec-log-server/server: mode 0755 and 0644"
     ]

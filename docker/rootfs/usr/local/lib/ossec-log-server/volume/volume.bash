@@ -175,6 +175,8 @@ room() {
     df -B 1 --output=size,avail "$data" 2>/dev/null | tail -n 1 || true
 }
 
+nearly_full=$((8 << 20)) # bytes, for `health` (docker/command/health.c), too; at 4 MiB ossec-intake takes nothing more
+
 # Too little room ends the container, unless the oldest days may be deleted. A small or nearly full volume gets a warning
 # only: it may be enough, and it can be tidied while the server runs.
 check_room_to_start() {
