@@ -30,7 +30,7 @@
 #define TIDY_TICKS 10
 #define DAY_TICKS 86400
 #define FEW 64                 /* lines: a turn with less waits for more, so that a line does not cost a turn each */
-#define GATHER_NS 2000000
+#define GATHER_NS 4000000
 #define STOP_MS 1000           /* at the end: for lines that are on their way and not whole */
 
 struct settings settings;

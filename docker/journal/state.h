@@ -37,6 +37,9 @@ struct state {
     uint64_t damaged;            /* bytes of the journal that could not be read, and were left out */
     uint32_t asleep;             /* 1 while the engine waits for more: a futex, woken by the intake */
     uint32_t engine_ready;       /* 1 once the engine reads the journal */
+    uint32_t alerts_written;     /* changes when alerts have reached their file: a futex for the outputs */
+    /* the outputs' */
+    uint32_t outputs_asleep;     /* how many wait for that; one that was killed meanwhile stays counted */
 };
 
 /* The page, made anew (by ossec-intake) or as it is there; NULL with errno. */

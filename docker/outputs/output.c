@@ -16,8 +16,8 @@
 #include "alert_files.h"
 #include "deadline.h"
 #include "target.h"
+#include "wake.h"
 
-#define LOOK_MS 100        /* between two looks for new alerts */
 #define FIRST_RETRY_MS 500 /* between two attempts to reach a target, twice as long each time */
 #define LAST_RETRY_MS 10000
 
@@ -106,6 +106,7 @@ static void run(struct alert_files *f, struct target *t)
 
     for (;;) {
         int was_open = t->is_open;
+        uint32_t written = wake_count();
         enum outcome outcome = hand_on(f, t);
 
         files_sync(f, 0);
@@ -118,8 +119,10 @@ static void run(struct alert_files *f, struct target *t)
         }
         at_once |= outcome == HANDED_ON;
         wait = tell(t, outcome, &away, wait);
-        if (outcome != HANDED_ON) {
-            pause_ms(outcome == NOT_TAKEN ? wait : LOOK_MS);
+        if (outcome == NOT_TAKEN) {
+            pause_ms(wait);
+        } else if (outcome == NOTHING) {
+            wake_wait(written);
         }
     }
     files_sync(f, 1);

@@ -33,7 +33,8 @@
 #define IDLE_MS 1000      /* between two looks at the socket while nothing comes */
 #define SYNC_MS 1000
 #define FREE (2u << 20)   /* bytes of the volume: more than a batch writes */
-#define FULL_MS 100       /* between two looks at a full volume */
+#define FULL_MS 100       /* between two looks at a full volume, or at one with much room */
+#define MUCH (256u << 20) /* bytes of the volume: more than anybody writes in that time */
 #define INTAKE_MS 60000   /* for the journal to be made */
 
 static struct reader journal;
@@ -41,7 +42,8 @@ static struct state *state;
 static struct done done;
 static int done_fd;
 static unsigned in_batch;
-static long batch_began, volume_seen;
+static long batch_began, volume_seen; /* when it was last looked at, -1 while it is full */
+static int much_room;
 static volatile sig_atomic_t asked_to_end;
 
 /* Of the thread that syncs: `wanted` is given to it, it writes and hands the result back. */
@@ -139,6 +141,20 @@ static void sync_now_and_then(long now)
     pthread_mutex_unlock(&sync_lock);
 }
 
+static void wake_outputs(void)
+{
+    static unsigned long told;
+
+    if (told == shim_alerts) {
+        return;
+    }
+    told = shim_alerts;
+    __atomic_fetch_add(&state->alerts_written, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&state->outputs_asleep, __ATOMIC_SEQ_CST) > 0) {
+        syscall(SYS_futex, &state->alerts_written, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+    }
+}
+
 /* The lines so far are done. */
 static void commit(void)
 {
@@ -152,6 +168,7 @@ static void commit(void)
     __atomic_store_n(&state->alerts, shim_alerts, __ATOMIC_RELAXED);
     __atomic_store_n(&state->damaged, journal.damaged, __ATOMIC_RELAXED);
     __atomic_store_n(&state->done, done.position, __ATOMIC_RELEASE);
+    wake_outputs();
     in_batch = 0;
 }
 
@@ -217,9 +234,9 @@ static void begin(void)
 /* Without room for what it writes, the engine would lose it. */
 static void wait_for_room(long now)
 {
-    struct statvfs volume;
+    struct statvfs volume = {.f_bavail = 0};
 
-    if (now - volume_seen < FULL_MS && in_batch != 0) {
+    if (now - volume_seen < FULL_MS && much_room) {
         return;
     }
     while (statvfs(JOURNAL, &volume) == 0 && (uint64_t)volume.f_bavail * volume.f_frsize < FREE && asked_to_end < 2) {
@@ -230,6 +247,7 @@ static void wait_for_room(long now)
         usleep(FULL_MS * 1000);
     }
     volume_seen = now;
+    much_room = (uint64_t)volume.f_bavail * volume.f_frsize >= MUCH;
 }
 
 static int from_socket(int socket, int size, char *message)

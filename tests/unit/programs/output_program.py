@@ -21,7 +21,8 @@ SECONDS = 30
 
 def compiled(folder: Path, *flags: str) -> Path:
     program = folder / "ossec-output"
-    sources = sorted(map(str, SOURCES.glob("*.c")))
+    journal = SOURCES.parent / "journal"
+    sources = [*sorted(map(str, SOURCES.glob("*.c"))), f"-I{journal}", str(journal / "state.c")]
     warnings = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"]
     command = ["gcc", *flags, *warnings, *sources, "-lssl", "-lcrypto", "-lz", "-o", str(program)]
     subprocess.run(command, check=True)
