@@ -17,6 +17,7 @@
 #include "config.h"
 #include "address.h"
 #include "extra.h"
+#include "literals.h"
 #include "programs.h"
 
 #define FAMILY "any-"
@@ -261,6 +262,7 @@ static int lacks_source(const Eventinfo *lf)
 void __wrap_DecodeEvent(Eventinfo *lf, void *match)
 {
     decoding = 1;
+    literals_of(lf->log);
     __real_DecodeEvent(lf, match);
     if (first_family() == NULL) {
         return;

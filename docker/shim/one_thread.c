@@ -1,6 +1,7 @@
 /* The header of a line, as header.h says, in an engine of one thread: before 4.2.0. From then on only ossec-logtest
  * comes here. */
 #include "header.h"
+#include "literals.h"
 #include "print.h"
 
 int __real_OS_CleanMSG(char *msg, Eventinfo *lf);
@@ -21,6 +22,7 @@ int __wrap_OS_CleanMSG(char *msg, Eventinfo *lf)
     struct marks marks;
     int result, printed;
 
+    literals_of(NULL); /* the one before may be gone */
     read_marks(msg, &marks);
     print_hold();
     result = __real_OS_CleanMSG(padded(msg, room), lf);

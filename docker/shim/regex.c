@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "literals.h"
+
 #define LIMIT "(*LIMIT_MATCH=100000)"
 #define UTF 0x00080000u /* PCRE2_UTF */
 #define ZERO_TERMINATED (~(size_t)0) /* PCRE2_ZERO_TERMINATED. The stand-in is built where there is no pcre2.h. */
@@ -94,9 +96,16 @@ void *__wrap_pcre2_compile_8(const uint8_t *pattern, size_t length, uint32_t opt
         free(copy);
     }
     if (text == NULL) {
-        return __real_pcre2_compile_8(pattern, length, options & ~UTF, error, offset, context);
+        code = __real_pcre2_compile_8(pattern, length, options & ~UTF, error, offset, context);
+        if (code != NULL) {
+            literals_learn(code, "", options);
+        }
+        return code;
     }
     code = __real_pcre2_compile_8((const uint8_t *)text, strlen(text), options & ~UTF, error, offset, context);
+    if (code != NULL) {
+        literals_learn(code, text + sizeof(LIMIT) - 1, options);
+    }
     free(text);
     return code;
 }

@@ -8,6 +8,7 @@
 #include "shared.h"
 #include "eventinfo.h"
 #include "analysisd.h"
+#include "literals.h"
 
 void *__real_OSSECAlert_Decoder_Exec(Eventinfo *lf);
 
@@ -28,6 +29,7 @@ void *__wrap_OSSECAlert_Decoder_Exec(Eventinfo *lf)
         (program_name == NULL || strlen(program_name) < sizeof(name_copy))) {
         lf->hostname = file_name;
         lf->program_name = program_name == NULL ? NULL : strcpy(name_copy, program_name);
+        literals_of(NULL); /* it puts another line there */
         __real_OSSECAlert_Decoder_Exec(lf);
         if (lf->hostname == file_name) {
             lf->hostname = hostname;

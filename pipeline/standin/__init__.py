@@ -126,9 +126,11 @@ digest = "{base.digest}"
 snapshot = "{base.snapshot}"
 
 [build]
-# Its engine is written like those before 4.2.0, its other programs like those of 4.2.0; it writes no archive as JSON.
+# Its engine is written like those before 4.2.0, its other programs like those of 4.2.0; it writes no archive as JSON,
+# and its patterns are words.
 without_wraps = [
     "OS_CleanMSG_ex", "analysisd_pipeline_run", "print_out", "cJSON_GetArrayItem", "cJSON_GetArraySize",
     "cJSON_Print", "W_isRootcheck", "W_JSON_ParseAgentIP", "W_JSON_ParseHostname", "W_JSON_ParseLocation",
+    "pcre2_jit_match_8",
 ]
 """

@@ -71,7 +71,8 @@ def attacked(line: str, user: str | None) -> Iterator[str]:
     for text in INJECTIONS:
         if user is not None and user not in ("-", ""):
             written = json.dumps(text)[1:-1] if is_json else text
-            yield re.sub(rf"(?<![\w.]){re.escape(user)}(?![\w.])", lambda _, written=written: written, line)
+            escaped = written.replace("\\", "\\\\")
+            yield re.sub(rf"(?<![\w.]){re.escape(user)}(?![\w.])", escaped, line)
         if request := REQUEST.search(line):
             query = ("&" if "?" in request[1] else "?") + text.replace(" ", "+").replace('"', "%22")
             yield line[: request.end(1)] + query + line[request.end(1) :]

@@ -3,9 +3,6 @@
 import codecs
 import json
 import re
-import shutil
-import subprocess
-import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,10 +16,9 @@ from pipeline.server import server as run_server
 from pipeline.server import syslog
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
+from tests.image.support import compiled
 from tests.image.support.ledger import DATA
 
-ROOT = Path(__file__).resolve().parents[2]
-HARNESS = Path(__file__).resolve().parent / "harness" / "json.c"
 WRITERS = ("analysisd/format/to_json.c", "analysisd/format/json_extended.c", "external/cJSON/cJSON.c")
 
 AWKWARD = [
@@ -43,60 +39,21 @@ AWKWARD = [
 
 
 @pytest.fixture(scope="module")
-def tarball(request: pytest.FixtureRequest) -> Path:
+def sources(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> compiled.Sources:
     wanted = release.find(request.config.getoption("--release", default=None))
-    try:
-        return source.fetch(wanted)
-    except source.SourceUnreachable as problem:
-        pytest.skip(f"NOT RUN ON REAL OSSEC {wanted.version}: {problem}")
+    return compiled.unpack(wanted, tmp_path_factory.mktemp("json"))
 
 
 @pytest.fixture(scope="module")
-def writers(
-    request: pytest.FixtureRequest, tarball: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path]:
+def writers(sources: compiled.Sources) -> list[Path]:
     """The harness, linked with the release's own writer, and the same with the shim."""
-    if not all(map(shutil.which, ("cc", "make"))) or not Path("/usr/include/pcre2.h").exists():
-        pytest.skip("OSSEC'S JSON WRITER IS NOT COMPILED HERE: cc, make or pcre2.h (libpcre2-dev) is missing")
+    files = [sources.ossec / name for name in WRITERS]
+    return [sources.program("json.c", files, shim) for shim in (False, True)]
+
+
+def samples(request: pytest.FixtureRequest) -> list[bytes]:
     wanted = release.find(request.config.getoption("--release", default=None))
-    folder = tmp_path_factory.mktemp("json")
-    with tarfile.open(tarball) as tar:
-        tar.extractall(folder, filter="data")
-    [ossec] = folder.glob("ossec-hids-*/src")
-    for name in ("intake", "journal", "shim"):
-        shutil.copytree(ROOT / "docker" / name, folder / name)
-    shim = folder / "shim"
-    without = f"WITHOUT_WRAPS={' '.join(wanted.build.without_wraps)}"
-    flags = " ".join(["-O2 -w -fcommon", *wanted.build.cflags])
-    call("make", "-C", shim, f"OSSEC={ossec}", f"CFLAGS={flags}", without, "libshim.a")
-    wraps = call("make", "-s", "-C", shim, without, "wraps").split()
-    folders = ("", "headers", "analysisd", "external/cJSON", "external/compat")
-    # Upstream's writer reads one byte of its stack that it has not written, where a group is one of PCI's.
-    compiler: tuple[str | Path, ...] = (
-        "cc",
-        "-O1",
-        "-w",
-        "-fcommon",
-        "-ftrivial-auto-var-init=zero",
-        *(f"-I{ossec / one}" for one in folders),
-    )
-    compiled = (*compiler, HARNESS, *(ossec / one for one in WRITERS))
-    call(*compiled, "-lm", "-o", folder / "stock")
-    call(*compiled, *wraps, shim / "libshim.a", "-lm", "-o", folder / "ours")
-    return folder / "stock", folder / "ours"
-
-
-def call(*command: str | Path) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def written(program: Path, texts: list[bytes]) -> list[bytes]:
-    """What the harness writes of them."""
-    done = subprocess.run([program], input=b"".join(text + b"\0" for text in texts), capture_output=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    return [line.encode() for line in mixed_lines(source.fetch(wanted))]
 
 
 def mended(stock: bytes) -> bytes:
@@ -114,10 +71,10 @@ codecs.register_error("each byte", each_byte)
 
 @pytest.mark.parametrize("kind", ["sample lines", "awkward bytes"])
 def test_every_byte_is_what_the_tree_gave_and_then_the_timestamp(
-    writers: tuple[Path, Path], tarball: Path, kind: str
+    request: pytest.FixtureRequest, writers: list[Path], kind: str
 ) -> None:
-    texts = AWKWARD if kind == "awkward bytes" else [line.encode() for line in mixed_lines(tarball)]
-    stock, ours = (written(program, texts) for program in writers)
+    texts = AWKWARD if kind == "awkward bytes" else samples(request)
+    stock, ours = (compiled.written(program, texts) for program in writers)
     assert len(stock) == len(ours) == 12 * len(texts)
     for number, (theirs, own) in enumerate(zip(stock, ours, strict=True)):
         expected = mended(theirs)

@@ -1,0 +1,87 @@
+"""A pattern that the shim leaves out, as a line lacks its words, would not have matched: all of them, on many texts."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import release, source
+from pipeline.bench.lines import mixed_lines
+from tests.image.support import compiled
+
+EXTRA = compiled.ROOT / "docker" / "rootfs" / "var" / "ossec" / "extra"
+ELEMENT = re.compile(
+    r"<((?:prematch|match|regex|program_name|id|url|user|pcre2)(?:_pcre2)?)\b([^>]*)>(.*?)</\1>", re.DOTALL
+)
+HEADER = re.compile(rb"^.*?\]: |^\S+ +\d+ [\d:]+ \S+ ")
+
+# What a reader of patterns may get wrong: what need not be there, what means something else, what hides an alternative.
+# fmt: off
+AWKWARD = [
+    "abcd?e", "abc|de*f|xyz", "abcd{0,2}e", "abc(?:def|ghi)?jkl", "abc\\Qd|e\\E", "a(?x) b c d",
+    "abc(?#x[)def|uvw]", "[|]abcd", "[]|]abc", "[^]|a]bcd", "[[:alpha:]|]abc", "(abc|def)ghi",
+    "abc\\x64ef", "abc\\|def", "ab\\.cd+e", "(?i)ABCDE", "abc{def", "abc{2}def", "(?!abc)defg",
+    "(?<=abc)def", "^abc$", "abc\\", "(?=abcx)abc|abcde", "abc(*ACCEPT)def", "ab(?(1)c|d)ef",
+    "(?s:a.c)def", "abc\\p{L}ef", "(?|abc|def)xyz", "abcdefghij" * 20, "|abc", "abc|", "a|b|c",
+    "x(?-i)ABC", "é+abc", "abcé?d",
+]
+# fmt: on
+
+
+def patterns(file: Path) -> Iterator[bytes]:
+    """Those of a file of decoders or rules, with the letter that tells the harness their kind."""
+    text = re.sub(r"<!--.*?-->", "", file.read_text(errors="replace"), flags=re.DOTALL)
+    for name, attributes, found in ELEMENT.findall(text):
+        for escaped, plain in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"), ("\\<", "<")):
+            found = found.replace(escaped, plain)
+        kind = "p" if "pcre2" in name + attributes else "r" if name in ("regex", "prematch") else "m"
+        yield f"{kind}{found.strip()}".encode()
+
+
+def test_no_pattern_is_left_out_that_would_match(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    wanted = release.find(request.config.getoption("--release", default=None))
+    sources = compiled.unpack(wanted, tmp_path)
+    etc = sources.ossec.parent / "etc"
+    files = [etc / "decoder.xml", *sorted((etc / "rules").glob("*.xml")), *sorted(EXTRA.rglob("*.xml"))]
+    known = sorted(
+        {pattern for file in files for pattern in patterns(file)} | {f"p{one}".encode() for one in AWKWARD}
+    )
+    lines = [line.encode() for line in mixed_lines(source.fetch(wanted))]
+    bare = [HEADER.sub(b"", line) for line in lines]
+    texts = [*lines, *bare, *(line.swapcase() for line in bare), *(pattern[1:] for pattern in known)]
+    # What matches the awkward ones, and nearly does.
+    texts += [
+        b"abe",
+        b"abce",
+        b"abcdde",
+        b"df",
+        b"abcjkl",
+        b"d|e",
+        b"abcd|e",
+        b"abcdef",
+        b"uvw]",
+        b"|abcd",
+        b"ghi",
+        b"abcghi",
+    ]
+    texts += [
+        b"abc|def",
+        b"ab.cdde",
+        b"abcc",
+        b"abccdef",
+        b"defg",
+        b"xyz",
+        b"abcxyz",
+        b"c",
+        b"xABC",
+        b"abc\xc3\xa9d",
+        b"aXcdef",
+    ]
+    program = sources.program("patterns.c", sorted(sources.ossec.glob("os_regex/os_[mcpr]*.c")), shim=True)
+    *wrong, counts = compiled.written(program, [*known, b"", *filter(None, texts)])
+    assert wrong == []
+    compiled_patterns, attempts, matches, saved = map(int, counts.split())
+    assert compiled_patterns > 0.98 * len(known)
+    assert matches > 10_000
+    assert saved > attempts / 2
