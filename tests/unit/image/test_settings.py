@@ -137,7 +137,7 @@ def test_each_counter_has_one_metric_and_each_metric_a_counter() -> None:
     counted = re.findall(
         r'^    \{"(\w+)", offsetof', (ROOT / "docker/intake/status.c").read_text(), re.MULTILINE
     )
-    counters = (settings.ROOMS / "metrics" / "counters").read_text()
+    counters = (settings.ROOMS / "metrics" / "prometheus").read_text()
     for name in settings.ports():
         assert name == "metrics" or f"received_{name}" in counted
     received = {f"received_{name}" for name in re.search(r"qw\(([\w ]+)\);?\)", counters)[1].split()}  # type: ignore[index]

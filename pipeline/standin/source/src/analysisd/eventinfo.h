@@ -4,10 +4,11 @@
 
 #include <time.h>
 
-#define OSSEC_ALERT 1 /* another server's; the next three are kinds of which the stand-in decodes none */
+#define OSSEC_ALERT 1 /* another server's; the next four are kinds of which the stand-in decodes none */
 #define SYSLOG 2
 #define IDS 3
 #define SQUID 4
+#define FIREWALL 5
 
 typedef struct OSDecoderInfo {
     const char *name; /* NULL where unknown */
