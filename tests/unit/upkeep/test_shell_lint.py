@@ -8,7 +8,7 @@ import tree_sitter_bash
 from tree_sitter import Language, Parser
 
 from pipeline.project import ROOT
-from pipeline.upkeep import shell_lint
+from pipeline.upkeep import scripts, shell_lint
 
 SCRIPTS = ROOT / "docker" / "rootfs" / "usr" / "local"
 
@@ -70,7 +70,7 @@ def test_it_says_where(tmp_path: Path) -> None:
 
 
 def test_the_start_up_scripts_have_none() -> None:
-    files = [SCRIPTS / "bin" / "ossec-log-server", *(SCRIPTS / "lib" / "ossec-log-server").rglob("*.bash")]
+    files = [ROOT / name for name in scripts.start_up()]
     assert len(files) > 8
     assert [str(one) for one in shell_lint.find(files)] == []
 
