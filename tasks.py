@@ -121,21 +121,29 @@ def demo(_: Context) -> None:
 
 
 @task
-def bench(_: Context, version: str, only: str = "", scale: float = 1.0, each: bool = False) -> None:
-    """Measure the image of [VERSION] (the newest) side by side with stock OSSEC: ten minutes, on an idle machine.
+def bench(
+    _: Context, version: str, steps: str = "", scale: float = 1.0, each: bool = False, profile: bool = False
+) -> None:
+    """Measure the image of [VERSION] (the newest) side by side with stock OSSEC: 12 minutes, on an idle machine.
 
-    --each measures every version by fewer steps, and prints a row for each. --only names steps, --scale takes a share
-    of the messages: for working on the bench, or for having less time.
+    A full run renews the tables of README.md and docs/use/performance.md. --each measures every version by fewer steps,
+    a row for each, and renews theirs. --profile shows where the engine's time goes, and renews that and its flame
+    graph; it needs perf and root. --steps names steps with commas between them, --scale takes a share of the messages:
+    for working on the bench, or for having less time.
     """
+    if profile and (each or steps):
+        raise UserError("--profile is a measurement of its own: leave --each and --steps out.")
     if each and version:
         raise UserError(
             f"--each is every version, so {version} has no place beside it; leave one of them out."
         )
     engine.ensure()
     if each:
-        pipeline.bench.bench_each(release.load_all(), only, scale)
+        pipeline.bench.bench_each(release.load_all(), steps, scale)
+    elif profile:
+        pipeline.bench.bench_profile(release.find(version or None), scale)
     else:
-        pipeline.bench.bench(release.find(version or None), only, scale)
+        pipeline.bench.bench(release.find(version or None), steps, scale)
 
 
 @task

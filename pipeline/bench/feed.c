@@ -1,5 +1,5 @@
 /* feed: the bench's load generator. Sends COUNT messages made of the lines of the file LINES in turn, each with a
- * space and its own id behind it, "uid=" and seven digits from FIRST on.
+ * space and its own id behind it (before a CR), "uid=" and seven digits from FIRST on.
  *
  *   feed tcp ADDRESS CONNECTIONS LINES FIRST COUNT   to port 514, over so many connections at once
  *   feed udp ADDRESS RATE LINES FIRST COUNT          to port 514, so many datagrams a second
@@ -81,7 +81,9 @@ static void read_lines(const char *path)
 /* The number-th message, between the two texts; its length. */
 static size_t compose(char *message, const char *before, size_t number, const char *after)
 {
-    int length = snprintf(message, MESSAGE_MAX, "%s%s uid=%07zu%s", before, lines[number % line_count], first + number, after);
+    const char *line = lines[number % line_count];
+    int text = (int)strcspn(line, "\r"); /* a line that ends with CR LF: the id is its last word */
+    int length = snprintf(message, MESSAGE_MAX, "%s%.*s uid=%07zu%s%s", before, text, line, first + number, line + text, after);
 
     if (length < 0 || length >= MESSAGE_MAX) {
         errno = EMSGSIZE;

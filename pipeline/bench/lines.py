@@ -11,6 +11,19 @@ from pipeline.errors import UserError
 # Nothing alerts on it, and no correlation list grows by it: it costs every engine the same.
 PLAIN = "Nov 23 04:50:00 web1 sshd[1234]: session statistics: 3 opened, 3 closed"
 
+# The same message under each header that senders write. None may cost much more than the first, which OSSEC reads.
+_MESSAGE = "session statistics: 3 opened, 3 closed"
+HEADERS = {
+    "canonical": f"Nov 23 04:50:00 web1 sshd[1234]: {_MESSAGE}",
+    "iso": f"2026-11-23T04:50:00.123456+01:00 web1 sshd[1234]: {_MESSAGE}",
+    "iso_z": f"2026-11-23T04:50:00Z web1 sshd[1234]: {_MESSAGE}",
+    "rfc5424": f"<38>1 2026-11-23T04:50:00.123Z web1 sshd 1234 - - {_MESSAGE}",
+    "rfc5424_sd": f'<38>1 2026-11-23T04:50:00.123Z web1 sshd 1234 ID1 [a@1 b="c" d="e"] {_MESSAGE}',
+    "no_host": f"Nov 23 04:50:00 sshd[1234]: {_MESSAGE}",
+    "year": f"Nov 23 2026 04:50:00 web1 sshd[1234]: {_MESSAGE}",
+    "cr_lf": f"Nov 23 04:50:00 web1 sshd[1234]: {_MESSAGE}\r",
+}
+
 _SAMPLES = re.compile(r"[^/]+/contrib/ossec-testing/tests/[^/]+\.ini")
 _LINE = re.compile(r"^log \d+ (?:pass|fail)[ \t]*=[ \t]*(\S.*?)[ \t\r]*$", re.MULTILINE)
 _ID = re.compile(rb"uid=([0-9]{7})(?![0-9])")

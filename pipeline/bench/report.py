@@ -1,19 +1,40 @@
 """The results for people: a table and a plot."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 import pygal  # type: ignore[import-untyped]
 from pygal.style import Style  # type: ignore[import-untyped]
 from rich.table import Table
 
-from pipeline.bench.results import COMMANDS, CPU_RATES, UDP_RATES, Findings, Measurement, Results
+from pipeline.bench.lines import HEADERS
+from pipeline.bench.profile import Profile
+from pipeline.bench.results import COMMANDS, CORES, CPU_RATES, UDP_RATES, Findings, Measurement, Results
 
 NONE = "–"  # not measured
 OURS = "ours"
 
 Cell = Callable[[Findings], str]
+
+# The rows that the README has.
+SHORT = (
+    "analysed of 1,000,000 mixed lines over 50 TCP connections",
+    "analysed of 100 lines in one TCP write",
+    "lost of 20,000 UDP datagrams/s",
+    "lost of 45,000 UDP datagrams/s",
+    "lost of 100,000 UDP datagrams/s",
+    "mixed lines/s, DNS answering",
+    "mixed lines/s, DNS dropping every query",
+    "mixed lines/s straight into the engine",
+    "CPU time a line, at full speed",
+    "CPU time a line, at 1,000/s over UDP",
+    "from a datagram to its alert at 1,000/s, median",
+    "from docker run to the first alert",
+    "memory, idle",
+    "memory, most",
+    "image, compressed",
+)
 
 
 def table(results: Results) -> Table:
@@ -49,6 +70,7 @@ def rows(results: Results) -> list[tuple[str, Cell]]:
         ("this image's rate then, against it", _of("dns", _times(best))),
         ("mixed lines/s straight into the engine", _of("direct", _rate)),
         ("mixed lines/s, of that", _share),
+        *((f"mixed lines/s on {cores} cores", _of(f"cores_{cores}", _rate)) for cores in CORES),
         (
             "from docker run to the first alert",
             _value("first_alert_seconds", lambda number: f"{number:.1f} s"),
@@ -58,8 +80,16 @@ def rows(results: Results) -> list[tuple[str, Cell]]:
             (f"CPU time a line, at {rate:,}/s over UDP", _value(f"cpu_{rate}_us", _microseconds))
             for rate in CPU_RATES
         ),
+        *(
+            (f"CPU time a line, header: {header.replace('_', ' ')}", _value(f"header_{header}_us", _tenths))
+            for header in HEADERS
+        ),
         ("CPU time a second, idle, with the health check", _value("idle_cpu_ms", _milliseconds)),
-        *((f"CPU time of {name}", _value(f"{name}_cpu_ms", _milliseconds)) for name in COMMANDS),
+        *(
+            (f"CPU time of {name}, with docker exec", _value(f"{name}_cpu_ms", _milliseconds))
+            for name in COMMANDS
+        ),
+        ("of that, docker exec alone", _value("exec_cpu_ms", _milliseconds)),
         ("from a datagram to its alert at 1,000/s, median", _value("latency_median_ms", _milliseconds)),
         ("the same, 99th percentile", _value("latency_99_ms", _milliseconds)),
         ("lines/s acknowledged over RELP, each synced to disk", _of("relp", _acknowledged)),
@@ -92,6 +122,63 @@ def by_version(each: Sequence[Results]) -> Table:
         cells = [_of(name, EACH[name][1])(one) for name in measured for one in results.findings.values()]
         shown.add_row(results.ossec, *cells)
     return shown
+
+
+def markdown(results: Results, names: Collection[str] = ()) -> str:
+    """The table for a page: this image and stock, and of the rows those that are named, or all that were measured."""
+    keys = [key for key in ("ours", "stock") if key in results.findings]
+    shown = [results.findings[key] for key in keys]
+    cells = [(name, [cell(one) for one in shown]) for name, cell in rows(results)]
+    kept = [
+        (name, found) for name, found in cells if (name in names if names else set(found) != {NONE}) and found
+    ]
+    what = ", ".join(
+        (f"OSSEC {results.ossec}", results.date, *results.machine.values(), *results.limits.values())
+    )
+    return (
+        _table(["", *(one.title for one in shown)], [[name, *found] for name, found in kept]) + f"\n{what}.\n"
+    )
+
+
+def markdown_by_version(each: Sequence[Results]) -> str:
+    """The rows of the versions for a page: this image / stock."""
+    measured = [name for name in EACH if name in each[0].findings[OURS].counts]
+    lines = [
+        [
+            one.ossec,
+            *(
+                " / ".join(_of(name, EACH[name][1])(two) for two in one.findings.values())
+                for name in measured
+            ),
+        ]
+        for one in each
+    ]
+    sent = f"{each[0].findings[OURS].counts[measured[0]].sent:,}" if measured else ""
+    head = ["OSSEC", *(EACH[name][0].format(lines=sent) for name in measured)]
+    return (
+        _table(head, lines)
+        + f"\n{each[0].date}, {', '.join(each[0].machine.values())}. This image / stock.\n"
+    )
+
+
+def stages(profile: Profile) -> Table:
+    """The shares of the stages."""
+    shown = Table("stage", "share of the engine's time")
+    for stage, share in profile.shares():
+        shown.add_row(stage, f"{share:.1%}")
+    return shown
+
+
+def markdown_stages(profile: Profile, title: str) -> str:
+    """The same for a page."""
+    lines = [[stage, f"{share:.1%}"] for stage, share in profile.shares()]
+    count = sum(profile.stages.values())
+    return _table(["stage", "share of the engine's time"], lines) + f"\n{title}, {count:,} samples.\n"
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    bar = "|" + "---|" * len(head)
+    return "\n".join([f"| {' | '.join(head)} |", bar, *(f"| {' | '.join(line)} |" for line in lines)]) + "\n"
 
 
 def plot(results: Results) -> str:
@@ -219,6 +306,10 @@ def _acknowledged(one: Measurement) -> str:
 
 def _microseconds(number: float) -> str:
     return NONE if math.isnan(number) else f"{number:,.0f} µs"
+
+
+def _tenths(number: float) -> str:
+    return NONE if math.isnan(number) else f"{number:,.1f} µs"
 
 
 def _milliseconds(number: float) -> str:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 UDP_RATES = (10_000, 20_000, 45_000, 50_000, 100_000)  # datagrams a second
 CPU_RATES = (15_000, 1_000)  # the same, where CPU time is measured
+CORES = (1, 2, 4, 8)  # that our image may use, as far as the machine has them
 COMMANDS = ("ready", "health", "counters")  # of our image, whose CPU time is measured
 
 

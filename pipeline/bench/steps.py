@@ -1,6 +1,7 @@
 """What is measured: each step starts a subject afresh, sends it something, and counts what arrived by its ids."""
 
 import math
+import os
 import statistics
 import subprocess
 import time
@@ -14,9 +15,10 @@ import docker
 from docker.errors import APIError
 
 from pipeline import server
-from pipeline.bench import latency, subject
-from pipeline.bench.lines import PLAIN, numbered
-from pipeline.bench.results import CPU_RATES, UDP_RATES, Findings, Measurement
+from pipeline.bench import latency, profile, subject
+from pipeline.bench.lines import HEADERS, PLAIN, numbered
+from pipeline.bench.profile import Profile
+from pipeline.bench.results import CORES, CPU_RATES, UDP_RATES, Findings, Measurement
 from pipeline.bench.subject import Kind, Look, Subject
 from pipeline.server import syslog
 from pipeline.wait import WaitTimeout, wait_until
@@ -33,11 +35,15 @@ QUIET = 5.0  # seconds without a new line in the archive after which no more is 
 SPAN = 1_000_000  # ids a rate of UDP
 CPU_LINES = 300_000
 CPU_SECONDS = 10.0  # at each
+HEADER_LINES = 100_000
+HEADER_ROUNDS = 2
 START_REST = 20.0  # seconds in which one that has just started comes to rest
 IDLE_SECONDS = 65.0  # two health checks
+STOCK_IDLE_SECONDS = 20.0
 RUNS = 10  # of a command, of which the mean is taken
 LATENCY_LINES = 10_000
 RELP_LINES = 200_000
+PROFILE_SECONDS = 8.0  # less than the engine takes for all lines
 IN_MEMORY = {"type": "tmpfs", "device": "tmpfs", "o": "size=900m,uid=10514,gid=0,mode=0775"}
 RELP_CONNECTIONS = 10
 ATTACKER = "203.0.113.9"
@@ -183,6 +189,16 @@ def measure_direct(bench: Bench, kind: Kind, found: Findings) -> None:
         found.counts["direct"] = _counted(running, sent, 0, count)
 
 
+def profile_engine(bench: Bench, kind: Kind) -> Profile:
+    """Where its time goes while it works off a journal that was filled while it was stopped."""
+    with bench.subject(kind) as running:
+        running.signal_engine("STOP")
+        bench.feed("tcp", running.address, CONNECTIONS, "mixed", 0, bench.scaled(LINES))
+        running.wait_at_rest(LIMIT)
+        running.signal_engine("CONT")
+        return profile.record(running.engine_pid(), PROFILE_SECONDS * bench.scale)
+
+
 def measure_udp(bench: Bench, kind: Kind, found: Findings) -> None:
     """Loss at each rate, of lines that all are alike but for their ids."""
     with bench.subject(kind) as running:
@@ -205,10 +221,39 @@ def measure_cpu(bench: Bench, kind: Kind, found: Findings) -> None:
             found.values[f"cpu_{rate}_us"] = _cpu(bench, running, ("udp", rate), number * SPAN, count)
 
 
-def _cpu(bench: Bench, running: Subject, how: tuple[str, float], first: int, count: int) -> float:
+def measure_cores(bench: Bench, kind: Kind, found: Findings) -> None:
+    """Mixed lines over TCP where it may use one core, two, four or eight of this machine's."""
+    count = bench.scaled(CPU_LINES)
+    for cores in CORES:
+        if cores > (os.cpu_count() or 1):
+            break
+        limits: dict[str, Any] = {"cpuset_cpus": f"0-{cores - 1}", "nano_cpus": int(cores * 1e9)}
+        with bench.subject(kind, **limits) as running:
+            sent = bench.feed("tcp", running.address, CONNECTIONS, "mixed", 0, count)
+            found.counts[f"cores_{cores}"] = _counted(running, sent, 0, count)
+
+
+def measure_headers(bench: Bench, kind: Kind, found: Findings) -> None:
+    """CPU time of the whole container for a line of each kind of header, of which OSSEC itself reads the first alone.
+
+    Each of several rounds takes them all in turn, and the least of each counts: what else the machine does adds to it.
+    """
+    count = bench.scaled(HEADER_LINES)
+    with bench.subject(kind) as running:
+        for number in range(HEADER_ROUNDS):
+            for place, header in enumerate(HEADERS):
+                first = (number * len(HEADERS) + place) * count
+                used = _cpu(bench, running, ("tcp", CONNECTIONS), first, count, f"header-{header}")
+                name = f"header_{header}_us"
+                found.values[name] = min(found.values.get(name, math.inf), used)
+
+
+def _cpu(
+    bench: Bench, running: Subject, how: tuple[str, float], first: int, count: int, lines: str = "mixed"
+) -> float:
     """Microseconds a line that was analysed; not a number if none was."""
     before = running.wait_at_rest(START_REST)
-    bench.feed(how[0], running.address, how[1], "mixed", first, count)
+    bench.feed(how[0], running.address, how[1], lines, first, count)
     used, analysed = 0.0, -1
 
     def over() -> bool:
@@ -227,15 +272,22 @@ def measure_idle(bench: Bench, kind: Kind, found: Findings) -> None:
     """CPU time a second of one that has nothing to do, its health check on; what its commands cost."""
     with bench.subject(kind, healthcheck=None) as running:
         before, began = running.wait_at_rest(START_REST), time.monotonic()
-        wait_until(
-            lambda: time.monotonic() - began >= IDLE_SECONDS, LIMIT + IDLE_SECONDS, 1.0, what="a quiet minute"
-        )
+        # Stock has no health check to wait for.
+        length = IDLE_SECONDS if kind.commands else STOCK_IDLE_SECONDS
+        wait_until(lambda: time.monotonic() - began >= length, LIMIT + length, 1.0, what="a quiet while")
         found.values["idle_cpu_ms"] = (running.cpu() - before) / (time.monotonic() - began) * 1000
         for command in kind.commands:
-            before = running.cpu()
-            for _ in range(RUNS):
-                running.run("ossec-log-server", command)
-            found.values[f"{command}_cpu_ms"] = (running.cpu() - before) / RUNS * 1000
+            found.values[f"{command}_cpu_ms"] = _cost(running, "ossec-log-server", command)
+        if kind.commands:  # what Docker itself costs in that container, each time
+            found.values["exec_cpu_ms"] = _cost(running, "true")
+
+
+def _cost(running: Subject, *command: str) -> float:
+    """Milliseconds of CPU time that the container uses for a command in it, with what it takes to get there."""
+    before = running.cpu()
+    for _ in range(RUNS):
+        running.run(*command)
+    return (running.cpu() - before) / RUNS * 1000
 
 
 def measure_latency(bench: Bench, kind: Kind, found: Findings) -> None:
@@ -280,6 +332,8 @@ STEPS: Mapping[str, Callable[[Bench, Kind, Findings], None]] = {
     "dns": measure_dns,
     "direct": measure_direct,
     "cpu": measure_cpu,
+    "headers": measure_headers,
+    "cores": measure_cores,
     "idle": measure_idle,
     "latency": measure_latency,
     "relp": measure_relp,

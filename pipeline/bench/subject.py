@@ -145,6 +145,14 @@ class Subject:
         if self.run("bash", "-c", script, "signal", name)[0]:
             raise RuntimeError(f"{self.kind.title} has no engine that could be sent {name}")
 
+    def engine_pid(self) -> int:
+        """The engine's process, as this machine counts it. Raises RuntimeError if there is none."""
+        top: Any = self.container.top(ps_args="-eo pid,comm")
+        pids = [int(pid) for pid, name in top["Processes"] if name == "ossec-analysisd"]
+        if not pids:
+            raise RuntimeError(f"{self.kind.title} has no engine")
+        return pids[0]
+
     def cpu(self) -> float:
         """CPU seconds that its cgroup has used. Unlike `look`, asking for it costs the subject nothing."""
         snapshot: Any = self.container.stats(stream=False, one_shot=True)
@@ -236,7 +244,10 @@ def ours(image: str) -> Kind:
 
 def stock(image: str) -> Kind:
     """Stock OSSEC with its defaults."""
-    return Kind("stock", "stock", image, "/var/ossec/logs")
+    steps = frozenset(
+        {"start", "one_write", "tcp", "udp", "sustained", "dns", "direct", "cpu", "idle", "latency"}
+    )
+    return Kind("stock", "stock", image, "/var/ossec/logs", steps=steps)
 
 
 def stock_one_thread(image: str) -> Kind:

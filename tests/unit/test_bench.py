@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from pipeline import bench
-from pipeline.bench import lines, report, steps, subject
+from pipeline.bench import lines, profile, report, steps, subject
 from pipeline.bench.results import Findings, Measurement, Results
 from pipeline.errors import UserError
 
@@ -153,7 +153,7 @@ def test_table_tells_what_a_line_and_a_sync_cost(found: Results) -> None:
     assert cells["CPU time a line, at full speed"] == ["49 µs", "–"]
     assert cells["CPU time a line, at 1,000/s over UDP"] == ["–", "–"]
     assert cells["CPU time a second, idle, with the health check"] == ["4.9 ms", "–"]
-    assert cells["CPU time of health"] == ["50.0 ms", "–"]
+    assert cells["CPU time of health, with docker exec"] == ["50.0 ms", "–"]
     # What was acknowledged counts, not what the engine has analysed by then.
     assert cells["lines/s acknowledged over RELP, each synced to disk"] == ["2,500", "–"]
 
@@ -230,3 +230,80 @@ def test_the_machine_is_described() -> None:
     words = bench.machine("28.5")
     assert words["engine"] == "Docker 28.5"
     assert re.fullmatch(r"\d+ cores", words["cores"])
+
+
+SAMPLES = """\
+ossec-analysisd
+        55a6 put_quoted (/var/ossec/bin/ossec-analysisd)
+        55a7 Eventinfo_to_jsonstr (/var/ossec/bin/ossec-analysisd)
+        55a8 jsonout_output_event (/var/ossec/bin/ossec-analysisd)
+        55a9 main (/var/ossec/bin/ossec-analysisd)
+
+ossec-analysisd
+        7f01 [unknown] ([JIT] tid 11357)
+
+ossec-analysisd
+        7f02 [unknown] (/usr/lib/x86_64-linux-gnu/libc.so.6)
+        55aa OS_AddEvent_List.part.0 (/var/ossec/bin/ossec-analysisd)
+        55ab analysisd_analyze_event (/var/ossec/bin/ossec-analysisd)
+        55a9 main (/var/ossec/bin/ossec-analysisd)
+
+ossec-analysisd
+        ffff schedule ([kernel.kallsyms])
+
+ossec-analysisd
+        55ac OS_CheckIfRuleMatch (/var/ossec/bin/ossec-analysisd)
+        55a9 main (/var/ossec/bin/ossec-analysisd)
+"""
+
+
+def test_samples_of_perf_are_shares_of_stages() -> None:
+    found = profile.parse(SAMPLES.splitlines())
+    assert dict(found.shares()) == {
+        "alerts as JSON": 0.2,
+        "regular expressions": 0.2,
+        "rules": 0.4,
+        "kernel": 0.2,
+    }
+    assert found.stacks[("main", "analysisd_analyze_event", "OS_AddEvent_List", "libc")] == 1
+
+
+def test_the_flame_graph_is_an_svg_with_each_function_as_wide_as_its_share() -> None:
+    drawn = profile.flame_graph(profile.parse(SAMPLES.splitlines()), "a < b")
+    root = xml.etree.ElementTree.fromstring(drawn)
+    titles = [title.text for title in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert "main: 60.0%" in titles
+    assert "a regular expression: 20.0%" in titles
+    assert "a &lt; b, 5 samples" in drawn
+
+
+def test_a_page_gets_the_new_table_between_its_marks(tmp_path: Path, found: Results) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
+    bench.renew(page, "bench", report.markdown(found))
+    text = page.read_text()
+    assert text.startswith("before\n<!-- bench -->\n|  | this image | stock |\n|---|---|---|\n")
+    assert "| lost of 10,000 UDP datagrams/s | 0.0% (at 2,500/s) | 10.0% |\n" in text
+    assert text.endswith("<!-- /bench -->\nafter\n")
+    assert "old" not in text
+    with pytest.raises(UserError, match=r"has no lines <!-- other --> and <!-- /other -->"):
+        bench.renew(page, "other", "x")
+
+
+def test_the_pages_have_the_marks_and_the_readme_names_rows_that_there_are(found: Results) -> None:
+    root = Path(__file__).resolve().parents[2]
+    for page, marks in (
+        ("README.md", ("bench",)),
+        ("docs/use/performance.md", ("bench", "bench-each", "bench-profile")),
+    ):
+        text = (root / page).read_text()
+        for mark in marks:
+            assert f"<!-- {mark} -->\n" in text
+            assert f"<!-- /{mark} -->\n" in text
+    found.findings["ours"].counts["tcp"] = replace(WELL, sent=1_000_000)
+    assert set(report.SHORT) <= {name for name, _ in report.rows(found)}
+
+
+def test_every_header_is_the_same_message() -> None:
+    assert len(lines.HEADERS) == 8
+    assert all(line.rstrip("\r").endswith(": 3 opened, 3 closed") for line in lines.HEADERS.values())
