@@ -16,6 +16,7 @@ from pipeline.errors import UserError
 
 FREQUENCY = 499  # samples a second; perf copies a piece of the stack with each
 STACK_BYTES = 8192
+FEWEST = 500  # samples of which shares can be told
 REGEX = "regular expressions"
 KERNEL = "kernel"
 OTHER = "other"
@@ -76,7 +77,13 @@ def record(pid: int, seconds: float) -> Profile:
         told = subprocess.run(
             script, capture_output=True, text=True, env={**os.environ, "DEBUGINFOD_URLS": ""}
         )
-    return parse(told.stdout.splitlines())
+    found = parse(told.stdout.splitlines())
+    if (count := sum(found.stages.values())) < FEWEST:
+        raise UserError(
+            f"perf saw the engine at work only {count} times in {seconds:g} s, too few to tell shares: see that nothing "
+            "else keeps the machine busy, and start it again."
+        )
+    return found
 
 
 def parse(lines: Iterable[str]) -> Profile:
