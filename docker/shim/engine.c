@@ -1,14 +1,12 @@
 /* The engine reads the journal itself: what it has not finished is still there when it is killed. It works line by line in
  * one thread, so when it asks for the next line, the ones before are analysed, and what they caused is written. Up to
  * BATCH lines, or BATCH_MS, their writing is put off (logs.c); then they are done, and that is noted on the volume. After
- * an unclean end it goes on behind the last that was noted, so that at most one batch is analysed twice. Once a second a
- * thread of its own syncs the files and then notes the position that holds after a power failure, too.
+ * an unclean end it goes on behind the last that was noted, so that at most one batch is analysed twice.
  *
  * The engine's socket stays for ossec-monitord, which says when it starts. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
@@ -26,12 +24,12 @@
 #include "reader.h"
 #include "received.h"
 #include "state.h"
+#include "sync.h"
 
 #define JOURNAL "/var/ossec/data/queue/journal"
 #define BATCH 64          /* lines */
 #define BATCH_MS 20
 #define IDLE_MS 1000      /* between two looks at the socket while nothing comes */
-#define SYNC_MS 1000
 #define FREE (2u << 20)   /* bytes of the volume: more than a batch writes */
 #define FULL_MS 100       /* between two looks at a full volume, or at one with much room */
 #define MUCH (256u << 20) /* bytes of the volume: more than anybody writes in that time */
@@ -45,13 +43,6 @@ static unsigned in_batch;
 static long batch_began, volume_seen; /* when it was last looked at, -1 while it is full */
 static int much_room;
 static volatile sig_atomic_t asked_to_end;
-
-/* Of the thread that syncs: `wanted` is given to it, it writes and hands the result back. */
-static pthread_mutex_t sync_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t sync_wanted = PTHREAD_COND_INITIALIZER;
-static struct done to_sync;
-static int sync_files[DONE_FILES], syncing;
-static long synced_at;
 
 static long milliseconds(void)
 {
@@ -73,72 +64,6 @@ static void fatal(const char *what)
 {
     tell("%s: %s", what, strerror(errno));
     _exit(74);
-}
-
-static void sync_now(struct done *what, int files[DONE_FILES])
-{
-    int failed = 0;
-
-    for (int n = 0; n < DONE_FILES; n++) {
-        if (files[n] >= 0) {
-            failed |= fdatasync(files[n]);
-            close(files[n]);
-        }
-    }
-    if (failed || done_write(done_fd, DONE_SYNCED, what) != 0) {
-        tell("the logs cannot be synced: %s; it is tried again", strerror(errno));
-        return;
-    }
-    __atomic_store_n(&state->durable, what->position, __ATOMIC_RELEASE);
-}
-
-static void *sync_when_wanted(void *unused)
-{
-    pthread_mutex_lock(&sync_lock);
-    for (;;) {
-        while (!syncing) {
-            pthread_cond_wait(&sync_wanted, &sync_lock);
-        }
-        pthread_mutex_unlock(&sync_lock);
-        sync_now(&to_sync, sync_files); /* nobody touches them while `syncing` is set */
-        pthread_mutex_lock(&sync_lock);
-        syncing = 0;
-    }
-    return unused;
-}
-
-static void start_syncing(void)
-{
-    pthread_t thread;
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    errno = pthread_create(&thread, NULL, sync_when_wanted, NULL);
-    if (errno != 0) {
-        fatal("no thread to sync the logs");
-    }
-    pthread_detach(thread);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-static void sync_now_and_then(long now)
-{
-    if (now - synced_at < SYNC_MS || done.position == __atomic_load_n(&state->durable, __ATOMIC_ACQUIRE)) {
-        return;
-    }
-    pthread_mutex_lock(&sync_lock);
-    if (!syncing) {
-        uint64_t sequence = to_sync.sequence;
-
-        to_sync = done;
-        to_sync.sequence = sequence;
-        logs_descriptors(sync_files);
-        syncing = 1;
-        synced_at = now;
-        pthread_cond_signal(&sync_wanted);
-    }
-    pthread_mutex_unlock(&sync_lock);
 }
 
 static void wake_outputs(void)
@@ -174,15 +99,7 @@ static void commit(void)
 
 static void end(void)
 {
-    int files[DONE_FILES];
-
-    while (__atomic_load_n(&syncing, __ATOMIC_ACQUIRE)) {
-        usleep(1000);
-    }
-    to_sync.position = done.position;
-    memcpy(to_sync.file, done.file, sizeof(done.file));
-    logs_descriptors(files);
-    sync_now(&to_sync, files);
+    sync_last(&done);
     __atomic_store_n(&state->engine_ready, 0, __ATOMIC_RELEASE);
     exit(0);
 }
@@ -190,10 +107,10 @@ static void end(void)
 /* Where it goes on: behind what is noted in any case, or, where the files hold all of that, behind the last batch. */
 static uint64_t first_position(void)
 {
-    struct done fast;
-    int have_synced = done_read(done_fd, DONE_SYNCED, &to_sync);
-    int have_fast = done_read(done_fd, DONE_FAST, &fast) && (!have_synced || fast.position >= to_sync.position);
-    int whole = logs_mend(have_synced ? &to_sync : NULL, have_fast ? &fast : NULL);
+    struct done fast, synced;
+    int have_synced = sync_read(done_fd, &synced);
+    int have_fast = done_read(done_fd, DONE_FAST, &fast) && (!have_synced || fast.position >= synced.position);
+    int whole = logs_mend(have_synced ? &synced : NULL, have_fast ? &fast : NULL);
 
     if (have_fast && whole) {
         return fast.position;
@@ -204,7 +121,7 @@ static uint64_t first_position(void)
     } else if (!have_synced && __atomic_load_n(&state->flushed, __ATOMIC_ACQUIRE) > 0) {
         tell("%s/done does not tell what is analysed; all that is in the journal is", JOURNAL);
     }
-    return have_synced ? to_sync.position : 0;
+    return have_synced ? synced.position : 0;
 }
 
 static void begin(void)
@@ -225,8 +142,9 @@ static void begin(void)
     done.position = journal.position;
     logs_defer();
     logs_flush(&done);
-    start_syncing();
-    synced_at = milliseconds();
+    if (sync_start(state) != 0) {
+        fatal("no thread to sync the logs");
+    }
     commit();
     __atomic_store_n(&state->engine_ready, 1, __ATOMIC_RELEASE);
 }
@@ -287,7 +205,7 @@ static int next_message(int socket, int size, char *message)
             commit();
         }
         if (in_batch == 0) {
-            sync_now_and_then(now);
+            sync_now_and_then(&done, now);
             if (asked_to_end == 2 || (asked_to_end && journal.position >= limit)) {
                 end();
             }
