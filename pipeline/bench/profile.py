@@ -80,8 +80,8 @@ def record(pid: int, seconds: float) -> Profile:
     found = parse(told.stdout.splitlines())
     if (count := sum(found.stages.values())) < FEWEST:
         raise UserError(
-            f"perf saw the engine at work only {count} times in {seconds:g} s, too few to tell shares: see that nothing "
-            "else keeps the machine busy, and start it again."
+            f"perf saw the engine at work only {count} times in {seconds:g} s, too few to tell shares: see that "
+            "nothing else keeps the machine busy, and start it again."
         )
     return found
 
