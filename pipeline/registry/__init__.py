@@ -252,6 +252,11 @@ class Repository:
             held = manifest.data["layers"][0]["digest"]
         return self.small_blob(held)
 
+    def annotations(self, digest: str) -> dict[str, str]:
+        """What a manifest says of itself; nothing where it is not there."""
+        manifest = self.manifest(digest)
+        return dict(manifest.data.get("annotations") or {}) if manifest else {}
+
     def _listed(self, digest: str) -> list[dict[str, Any]] | None:
         """By the registry's own list; None where it keeps none."""
         answer = self._ask("GET", f"referrers/{digest}", missing=True, headers={"Accept": INDEX})

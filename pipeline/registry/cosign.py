@@ -129,8 +129,9 @@ class Trust:
         """
         found, others = [], ""
         for entry in repository.referrers(subject.digest):
-            said = entry.get("annotations", {}).get(PREDICATE_TYPE, kind)
-            if entry.get("artifactType", BUNDLE) != BUNDLE or said != kind:
+            # cosign itself leaves annotations out of the list where the registry keeps none: then they are looked up.
+            said = entry.get("annotations") or repository.annotations(entry["digest"])
+            if said.get(PREDICATE_TYPE) != kind:
                 continue
             bundle = repository.attached(entry)
             try:

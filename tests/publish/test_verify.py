@@ -352,6 +352,7 @@ def test_without_sigstores_root_no_signature_is_called_wrong(
     """Without a key, cosign needs the list of whom sigstore trusts, from the network."""
     cosign.trusted_root.cache_clear()
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("HOME", str(published.root))  # where cosign keeps an older one
     trusted = cosign.Trust(repository="owner/name")
     with pytest.raises(UserError):
