@@ -179,7 +179,7 @@ def test_each_rule_element_that_the_page_calls_the_same_is_taken_by_the_engine(
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stderr.strip()) == (0, ""), done.stderr
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("page", [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "examples" / "README.md"])
