@@ -168,7 +168,6 @@ def test_behind_haproxy_the_allowed_networks_hold(stage: Stage) -> None:
     for kind in ("tcp", "relp"):
         send(stage.stranger, kind, stage.at["balancer"], ATTACK.format(45001), PORTS[kind])
     wait_until(lambda: stage.server.counters()["refused"] == before["refused"] + 2, 10, what="the count")
-    assert f"the last from {stage.at['stranger']}, which is not in OSSEC_ALLOWED_IPS" in stage.server.log()
 
 
 def test_nobody_else_can_name_an_address(stage: Stage) -> None:
