@@ -1,12 +1,9 @@
 """How it is run: compose.yaml, a Podman unit and Kubernetes' objects, each as far as it can be here."""
 
-import hashlib
 import json
-import os
 import re
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +16,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from pipeline import image, release
 from pipeline.machine import engine
-from pipeline.project import ROOT, cache_dir
+from pipeline.project import ROOT
 from pipeline.server import SECCOMP, Server, container, gateway, syslog
 from pipeline.server.mailbox import EmbeddedMailbox
 from pipeline.wait import wait_until
@@ -130,41 +127,7 @@ def test_podman_makes_a_service_of_its_unit(client: docker.DockerClient, senders
         assert f" {option} " in start
 
 
-@pytest.fixture(scope="module")
-def kubernetes_validate() -> Path:
-    """The folder that the validator is installed in: the cache."""
-    locked = Path(__file__).with_name("kubernetes.txt")
-    folder = cache_dir() / f"kubernetes-validate-{hashlib.sha256(locked.read_bytes()).hexdigest()[:12]}"
-    if not folder.exists():
-        part = folder.with_suffix(f".{os.getpid()}.part")
-        options = ["--quiet", "--require-hashes", "--only-binary", ":all:", "--target", str(part)]
-        pip = [sys.executable, "-m", "pip", "install", *options, "--requirement", str(locked)]
-        done = subprocess.run(pip, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(
-                f"KUBERNETES' SCHEMA NOT ASKED: kubernetes-validate can't be installed: {done.stderr[-500:]}"
-            )
-        part.rename(folder)
-    return folder
-
-
-def test_kubernetes_schema_takes_the_file_and_no_other(kubernetes_validate: Path, tmp_path: Path) -> None:
-    file = EXAMPLES / "kubernetes.yaml"
-    wrong = tmp_path / "wrong.yaml"
-    wrong.write_text(file.read_text().replace("readOnlyRootFilesystem", "readonlyRootFilesystem"))
-    validate = [sys.executable, "-m", "kubernetes_validate", "--strict", "--kubernetes-version"]
-    environment = {**os.environ, "PYTHONPATH": str(kubernetes_validate)}
-    for version in ("1.27", "1.37"):
-        command = [*validate, version]
-        done = subprocess.run([*command, str(file)], env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert subprocess.run([*command, str(wrong)], env=environment, capture_output=True).returncode != 0
-
-
 def test_what_restarts_an_unhealthy_server_asks_for_what_a_restart_mends() -> None:
-    kubernetes = (EXAMPLES / "kubernetes.yaml").read_text()
-    assert "enableServiceLinks: false" in kubernetes
-    assert "[ossec-log-server, health, --own]" in kubernetes
     podman = (EXAMPLES / "ossec-log-server.container").read_text()
     assert "HealthCmd=ossec-log-server health --own\nHealthInterval" in podman
 
@@ -173,7 +136,7 @@ def test_the_examples_run_the_newest_image() -> None:
     name = f"ossec-log-server:{release.find().immutable_tag}"
     for file in (
         ROOT / "compose.yaml",
-        EXAMPLES / "kubernetes.yaml",
+        EXAMPLES / "swarm" / "stack.yaml",
         EXAMPLES / "ossec-log-server.container",
     ):
         assert name in file.read_text()
