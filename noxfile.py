@@ -20,6 +20,8 @@ DOCKERFILES = [
     "docker/Dockerfile",
     "pipeline/bench/stock.Dockerfile",
     "tests/image/support/senders.Dockerfile",
+    "tests/image/support/podman.Dockerfile",
+    "tests/swarm/node.Dockerfile",
 ]
 
 
@@ -78,6 +80,12 @@ def image(session: nox.Session) -> None:
     together = ("--numprocesses=3", "--dist=loadgroup")
     session.run("pytest", "tests/image", "-m", "not alone", *together, *SLOWEST, *version)
     session.run("pytest", "tests/image", "-m", "alone", *SLOWEST, *version)
+
+
+@nox.session
+def swarm(session: nox.Session) -> None:
+    """examples/swarm on three engines in privileged containers: prints which lines are where after each failure."""
+    session.run("pytest", "tests/swarm", "-s", "-rs", *session.posargs)
 
 
 @nox.session
