@@ -237,7 +237,7 @@ def test_a_file_system_without_hard_links_is_named(
 REFUSED = {
     "mknodat": (errno.EPERM, ""),  # FIFOs: exFAT, many FUSE
     "fallocate": (errno.EOPNOTSUPP, ""),  # NFS before 4.2, exFAT
-    "flock": (errno.ENOLCK, f"{DATA}: its file system takes no lock (No locks available); see to it"),  # NFS
+    "flock": (errno.ENOLCK, f"{DATA}: its file system takes no lock (No locks available); make sure"),  # NFS
 }
 
 
