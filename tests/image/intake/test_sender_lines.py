@@ -172,7 +172,7 @@ def test_the_rule_is_the_same_whatever_the_header(
         different = {
             line[variant]: (got, was)
             for line, got, was in zip(lines, found, canonical, strict=True)
-            if got != ((*was[:2], "none") if is_named_in_the_message(variant, line[variant]) else was)
+            if got != ((*was[:2], "(null)") if is_named_in_the_message(variant, line[variant]) else was)
         }
         assert different == {}, variant
 
