@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,8 +76,7 @@ def attacked(line: str, user: str | None) -> Iterator[str]:
     for text in INJECTIONS:
         if user is not None and user not in ("-", ""):
             written = json.dumps(text)[1:-1] if is_json else text
-            escaped = written.replace("\\", "\\\\")
-            yield re.sub(rf"(?<![\w.]){re.escape(user)}(?![\w.])", escaped, line)
+            yield re.sub(rf"(?<![\w.]){re.escape(user)}(?![\w.])", written.replace("\\", r"\\"), line)
         if request := REQUEST.search(line):
             query = ("&" if "?" in request[1] else "?") + text.replace(" ", "+").replace('"', "%22")
             yield line[: request.end(1)] + query + line[request.end(1) :]
@@ -97,6 +97,82 @@ def test_what_a_client_says_of_itself_moves_no_blame(ossec_image: image.Image) -
         line: one.source for one, (line, source) in zip(found, rows, strict=True) if one.source != source
     }
     assert moved == {}
+
+
+# What a pattern might begin with, and what it might then try again and again.
+HEADS = [
+    "authentication failed for user ",
+    '{"msg":"failed login","user":"',
+    '203.0.113.5 - - [26/Nov/2026:06:00:00 +0000] "GET /',
+    "[26/Nov/2026] [error] [client 203.0.113.5] ",
+    "request blocked from ",
+    "attack detected from ",
+    "[UFW BLOCK] IN=",
+]
+PIECES = (
+    *(
+        "a",
+        " ",
+        '"',
+        "'",
+        "[",
+        "]",
+        "(",
+        "\\",
+        "=",
+        "1,",
+        "-",
+        ":a",
+        "::",
+        "1.2.3.",
+        "x-",
+        "host.",
+        ".:-,",
+        '":"',
+    ),
+    *(
+        "from ",
+        "user ",
+        "for x from ",
+        "rhost=",
+        "src=",
+        'a="b" ',
+        "192.0.2.1 ",
+        "@192.0.2.1 ",
+        "::1 ",
+        '{"a":"b",',
+    ),
+    *(" SRC=192.0.2.1 DST=", ": in:a out:b ", '"action":"block"', "(1) FATAL: ", "failed login ", '" 401 '),
+)
+
+
+def test_no_line_keeps_a_pattern_busy(ossec_image: image.Image) -> None:
+    lines = [f"{NEAR}{head}{piece * (5500 // len(piece))} 203.0.113.5" for head in HEADS for piece in PIECES]
+
+    def seconds(sent: list[str]) -> float:
+        words = [
+            "docker",
+            "run",
+            "--rm",
+            "-i",
+            "--network",
+            "none",
+            "--tmpfs",
+            "/run",
+            "--entrypoint",
+            "bash",
+        ]
+        script = "ossec-log-server logtest > /dev/null 2>&1; times"
+        text = "".join(f"{line}\n" for line in sent)
+        ended = subprocess.run(
+            [*words, ossec_image.name, "-c", script], input=text, capture_output=True, text=True, check=True
+        )
+        children = ended.stdout.splitlines()[1].split()
+        return sum(
+            60 * float(part.partition("m")[0]) + float(part[:-1].partition("m")[2]) for part in children
+        )
+
+    assert (seconds(lines) - seconds(lines[:1])) / len(lines) < 0.005
 
 
 def test_what_repeats_is_more_than_its_parts(ossec_image: image.Image) -> None:
