@@ -257,7 +257,7 @@ int connection_make(int fd, enum input input, const struct source *source)
     c->since = loop_now();
     c->transport = &plain_transport;
     c->protocol = input == INPUT_RELP ? &relp_protocol : &lines_protocol;
-    if ((input == INPUT_TLS && !tls_begin(c)) || loop_add(&c->watch, EPOLLIN) != 0) {
+    if ((uses_tls(input) && !tls_begin(c)) || loop_add(&c->watch, EPOLLIN) != 0) {
         c->transport->end(c);
         close(fd);
         free(c);

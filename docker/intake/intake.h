@@ -11,16 +11,26 @@
 #include "sources.h"
 
 struct settings {
+    const char *options;            /* a file with more options, which is read again at SIGHUP; NULL for none */
     const char *journal, *networks; /* a folder and a file */
     const char *proxies, *relays;   /* files, NULL where nobody is trusted */
     uint64_t limit;                 /* bytes that may wait for the engine */
     unsigned ports[INPUTS];         /* 0: not on */
     const char *certificate, *key, *ca;
+    const char *peers, *ciphers;    /* a file, and a list of OpenSSL's; NULL where nobody says */
+    int tls_1_3;                    /* no TLS before 1.3 */
+    int relp_tls;                   /* RELP comes over TLS */
     size_t connections, per_source; /* at most */
     const char *sender; /* of the lines on standard input, for --header */
 };
 
 extern struct settings settings;
+
+static inline int uses_tls(enum input input)
+{
+    return settings.ports[input] != 0 && (input == INPUT_TLS || (input == INPUT_RELP && settings.relp_tls));
+}
+
 extern struct journal *journal;
 extern struct state *state;
 

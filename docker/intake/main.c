@@ -3,7 +3,9 @@
  *   ossec-intake --journal FOLDER --networks FILE --limit BYTES --udp 514 --tcp 514 ...   runs until SIGTERM
  *   ossec-intake --check ...           the same without running: whether it would start
  *   ossec-intake --check-networks      whether standard input is a list of networks
+ *   ossec-intake --check-peers         whether standard input is a list of permitted peers
  *   ossec-intake --probe               whether every input of the running one takes what is sent to it, and the engine it
+ *   ossec-intake --reload              has the running one read its options and files again
  *   ossec-intake --ready               whether intake and engine have started
  *   ossec-intake --status              what they count
  *   ossec-intake --header SENDER       lines of standard input as the engine would get them from that sender
@@ -19,54 +21,36 @@
 #include "intake.h"
 #include "networks.h"
 #include "options.h"
+#include "peers.h"
+#include "prepare.h"
 #include "probe.h"
+#include "reload.h"
 #include "run.h"
 #include "say.h"
 #include "status.h"
-#include "tls.h"
 
-/* Reads a list of networks into `to`. */
-static int read_networks(FILE *file, const struct networks **to)
+static int complain(int status, const char *problem)
 {
-    char problem[512];
-
-    if ((*to = networks_read(file, problem, sizeof(problem))) == NULL) {
-        say("%s", problem);
-        return EX_CONFIG;
-    }
-    return 0;
-}
-
-static int prepare_networks(const char *name, const struct networks **to)
-{
-    FILE *file;
-    int status;
-
-    if (name == NULL) {
-        return 0;
-    }
-    if ((file = fopen(name, "re")) == NULL) {
-        say("%s cannot be read: %s", name, strerror(errno));
-        return EX_NOINPUT;
-    }
-    status = read_networks(file, to);
-    fclose(file);
+    say("%s", problem);
     return status;
 }
 
-static int prepare_tls(void)
+static int check_networks(void)
 {
-    const char *wrong;
+    char problem[512];
+    struct networks *networks = networks_read(stdin, problem, sizeof(problem));
 
-    if (settings.ports[INPUT_TLS] == 0) {
-        return 0;
-    }
-    if ((wrong = tls_prepare(settings.certificate, settings.key, settings.ca)) != NULL) {
-        say("%s", wrong);
-        return EX_CONFIG;
-    }
-    tls_warn();
-    return 0;
+    networks_free(networks);
+    return networks != NULL ? 0 : complain(EX_CONFIG, problem);
+}
+
+static int check_peers(void)
+{
+    char problem[512];
+    struct peers *peers = peers_read(stdin, problem, sizeof(problem));
+
+    peers_free(peers);
+    return peers != NULL ? 0 : complain(EX_CONFIG, problem);
 }
 
 int main(int argc, char **argv)
@@ -75,16 +59,16 @@ int main(int argc, char **argv)
     int wrong;
 
     switch (mode) {
-        case MODE_NETWORKS: return read_networks(stdin, &lists.allowed);
+        case MODE_NETWORKS: return check_networks();
+        case MODE_PEERS: return check_peers();
         case MODE_PROBE: return probe();
         case MODE_READY: return ready();
         case MODE_STATUS: return status();
+        case MODE_RELOAD: return reload_running();
         case MODE_HEADER: return filter_lines(settings.sender);
         default: break;
     }
-    if ((wrong = prepare_networks(settings.networks, &lists.allowed)) != 0 ||
-        (wrong = prepare_networks(settings.proxies, &lists.proxies)) != 0 ||
-        (wrong = prepare_networks(settings.relays, &lists.relays)) != 0 || (wrong = prepare_tls()) != 0) {
+    if ((wrong = prepare()) != 0) {
         return wrong;
     }
     return mode == MODE_CHECK ? check() : run();

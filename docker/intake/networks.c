@@ -23,6 +23,7 @@ struct zoned { /* of a link-local address that was written with its interface: f
     struct range range;
     uint32_t scope;
 };
+
 struct networks {
     struct ranges ipv4, ipv6;
     struct zoned *zoned;
@@ -64,7 +65,7 @@ static struct range network(const struct in6_addr *bytes, unsigned bits)
 
 static void *grown(void *from, size_t count, size_t size)
 {
-    void *to = reallocarray(from, count, size);
+    void *to = from == NULL ? calloc(count, size) : reallocarray(from, count, size);
 
     if (to == NULL) {
         abort();
@@ -135,8 +136,7 @@ static int looks_like_a_name(const char *text)
     return strchr(text, ':') == NULL && text[strspn(text, "0123456789./")] != '\0';
 }
 
-/* NULL, or what is wrong with it. */
-static const char *add_network(struct networks *to, char *text)
+const char *networks_add(struct networks *to, char *text, unsigned *prefix_length)
 {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
     char *slash = strchr(text, '/'), *zone;
@@ -155,6 +155,7 @@ static const char *add_network(struct networks *to, char *text)
             return "has a wrong prefix length; write a number from 0 to 32 after the slash";
         }
         add(&to->ipv4, network(&address, 96 + (unsigned)bits));
+        *prefix_length = 96 + (unsigned)bits;
         return NULL;
     }
     if (inet_pton(AF_INET6, text, &address) != 1) {
@@ -164,12 +165,15 @@ static const char *add_network(struct networks *to, char *text)
     if ((bits = slash ? prefix(slash, 128) : 128) < 0) {
         return "has a wrong prefix length; write a number from 0 to 128 after the slash";
     }
+    *prefix_length = (unsigned)bits;
     if (zone != NULL) {
         return add_zoned(to, network(&address, (unsigned)bits), &address, zone);
     }
     add(IN6_IS_ADDR_V4MAPPED(&address) && bits >= 96 ? &to->ipv4 : &to->ipv6, network(&address, (unsigned)bits));
     return NULL;
 }
+
+struct networks *networks_make(void) { return grown(NULL, 1, sizeof(struct networks)); }
 
 void networks_free(struct networks *networks)
 {
@@ -183,30 +187,30 @@ void networks_free(struct networks *networks)
 
 struct networks *networks_read(FILE *file, char *problem, size_t size)
 {
-    struct networks *to = grown(NULL, 1, sizeof(*to));
+    struct networks *made = networks_make();
     char line[256], shown[128];
+    unsigned unused;
 
-    *to = (struct networks){0};
-
-    while (fgets(line, sizeof(line), file) != NULL) {
+    problem[0] = '\0';
+    while (fgets(line, sizeof(line), file) != NULL && problem[0] == '\0') {
         const char *wrong;
 
         line[strcspn(line, "\r\n")] = '\0';
         snprintf(shown, sizeof(shown), "%.120s", line);
-        if ((wrong = add_network(to, line)) != NULL) {
+        if ((wrong = networks_add(made, line, &unused)) != NULL) {
             snprintf(problem, size, "'%s' %s", shown, wrong);
-            networks_free(to);
-            return NULL;
         }
     }
     if (ferror(file)) {
         snprintf(problem, size, "the networks cannot be read");
-        networks_free(to);
+    }
+    if (problem[0] != '\0') {
+        networks_free(made);
         return NULL;
     }
-    join(&to->ipv4);
-    join(&to->ipv6);
-    return to;
+    join(&made->ipv4);
+    join(&made->ipv6);
+    return made;
 }
 
 static int within(const struct range *range, struct address address)

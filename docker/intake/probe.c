@@ -59,6 +59,9 @@ static size_t client_hello(char *to)
     return sizeof(hello);
 }
 
+/* Of TLS the first answer is enough, whatever comes over it. */
+static int answers_in_tls(int input) { return input == INPUT_TLS || (input == INPUT_RELP && page->relp_tls); }
+
 static size_t words(int input, char *to, size_t room)
 {
     static const char offers[] = "relp_version=0\nrelp_software=ossec-log-server\ncommands=syslog";
@@ -66,8 +69,10 @@ static size_t words(int input, char *to, size_t room)
     time_t now = time(NULL);
     struct tm parts;
 
+    if (answers_in_tls(input)) {
+        return client_hello(to);
+    }
     switch (input) {
-        case INPUT_TLS: return client_hello(to);
         case INPUT_RELP: return (size_t)snprintf(to, room, "1 open %zu %s\n", strlen(offers), offers);
         default:
             gmtime_r(&now, &parts);
@@ -106,7 +111,7 @@ static int has_answered(int input, const struct asked *asked)
         return received(input) > asked->received;
     }
     return recv(asked->fd, first, sizeof(first), MSG_DONTWAIT) >= 6 &&
-           (input == INPUT_RELP ? memcmp(first, "1 rsp ", 6) == 0 : first[0] == 22 || first[0] == 21);
+           (answers_in_tls(input) ? first[0] == 22 || first[0] == 21 : memcmp(first, "1 rsp ", 6) == 0);
 }
 
 /* What does not answer, as words with commas between them; 0 when all do. */

@@ -1,4 +1,4 @@
-/* Runs the server: opens everything, turns the loop until SIGTERM, and ends in order. */
+/* Runs the server: opens everything, turns the loop until SIGTERM, and ends in order. SIGHUP: reads its settings again. */
 #define _GNU_SOURCE
 #include "run.h"
 
@@ -19,6 +19,7 @@
 #include "greetings.h"
 #include "listen.h"
 #include "loop.h"
+#include "reload.h"
 #include "say.h"
 #include "tls.h"
 #include "udp.h"
@@ -46,7 +47,12 @@ static void signalled(struct watch *watch, uint32_t events)
     struct signalfd_siginfo signal;
 
     (void)events;
-    if (read(watch->fd, &signal, sizeof(signal)) == sizeof(signal)) {
+    if (read(watch->fd, &signal, sizeof(signal)) != sizeof(signal)) {
+        return;
+    }
+    if (signal.ssi_signo == SIGHUP) {
+        reload();
+    } else {
         ending = 1;
     }
 }
@@ -176,8 +182,7 @@ static void end_in_order(void)
     notices_tell(loop_now());
 }
 
-/* As many descriptors as the system gives, and no more connections than fit. */
-static void count_descriptors(void)
+void count_descriptors(void)
 {
     struct rlimit files;
 
@@ -242,6 +247,7 @@ static int prepare(const sigset_t *ends)
         }
     }
     state->certificate_end = tls_expires();
+    state->relp_tls = (uint32_t)settings.relp_tls;
     state->pid = (uint32_t)getpid(); /* last: it says that lines are taken */
     return 0;
 }
@@ -255,9 +261,9 @@ int run(void)
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGHUP);
     sigprocmask(SIG_BLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
     count_descriptors();
     if ((status = prepare(&ends)) != 0) {
         return status;

@@ -4,4 +4,7 @@
 /* Takes syslog in until SIGTERM: the exit status, a code of sysexits.h. The networks and TLS are prepared already. */
 int run(void);
 
+/* As many descriptors as the system gives, and no more connections than fit. */
+void count_descriptors(void);
+
 #endif

@@ -12,6 +12,15 @@ struct lists lists;
 
 static struct source known[KNOWN];
 
+void sources_take(struct lists *fresh)
+{
+    networks_free(lists.allowed);
+    networks_free(lists.proxies);
+    networks_free(lists.relays);
+    lists = *fresh;
+    memset(known, 0, sizeof(known)); /* what was found out of each is to be found out again */
+}
+
 static uint32_t hash(const struct in6_addr *address, uint32_t scope)
 {
     uint64_t halves[2];
@@ -46,13 +55,23 @@ static void describe(struct source *source)
     source->relay = networks_hold(lists.relays, &source->address, source->scope);
 }
 
+static int is_this_machine(const struct source *source)
+{
+    static const unsigned char here[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
+
+    return memcmp(&source->address, here, sizeof(here)) == 0;
+}
+
+int source_may_send(const struct source *source)
+{
+    return networks_hold(lists.allowed, &source->address, source->scope) || is_this_machine(source);
+}
+
 /* The health check's own lines come from 127.0.0.1, without a header. It is a matter of sockets, and of no address that
  * somebody names. */
 static void allow_health_check(struct source *source)
 {
-    static const unsigned char here[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
-
-    if (memcmp(&source->address, here, sizeof(here)) == 0) {
+    if (is_this_machine(source)) {
         source->allowed = 1;
         source->proxy = 0;
     }

@@ -18,11 +18,17 @@ struct source {
     size_t location_length;              /* headers/mq_op.h), and the address has dashes where others have colons */
 };
 
-/* The lists of who may send and who is trusted; NULL for none. */
+/* The lists of who may send and who is trusted; NULL for none. They are given away. */
 struct lists {
-    const struct networks *allowed, *proxies, *relays;
+    struct networks *allowed, *proxies, *relays;
 };
 extern struct lists lists;
+
+/* From now on these hold. */
+void sources_take(struct lists *fresh);
+
+/* Whether it may send now. */
+int source_may_send(const struct source *source);
 
 /* The source of a socket's address. It is there until the next call: what is kept is copied. */
 const struct source *source_of(const struct sockaddr_storage *from);

@@ -1,169 +1,130 @@
 #define _GNU_SOURCE
 #include "tls.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "connection.h"
+#include "peers.h"
 #include "say.h"
+#include "tls_context.h"
 
 #define SOON_S (14 * 86400)
 
-static SSL_CTX *context;
-static ASN1_TIME *certificate_end, *authority_end;
+static struct tls_context current;
+static struct peers *peers;
+static char refused_name[256]; /* of the certificate that was last looked at, for the log */
 
-static const char *problem(const char *format, const char *file)
+static const char *read_peers(struct peers **made)
 {
-    static char text[512];
+    static char problem[512];
+    FILE *file = settings.peers != NULL ? fopen(settings.peers, "re") : NULL;
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(text, sizeof(text), format, file, file);
-#pragma GCC diagnostic pop
-    return text;
-}
-
-/* An encrypted key is not asked about on a terminal. */
-static int no_password(char *to, int size, int writing, void *unused)
-{
-    (void)to, (void)size, (void)writing;
-    *(int *)unused = 1;
-    return -1;
-}
-
-static const char *unreadable(const char *file)
-{
-    char text[160];
-    FILE *there = fopen(file, "re");
-    struct stat link;
-
-    if (there != NULL) {
-        fclose(there);
+    *made = NULL;
+    if (settings.peers == NULL) {
         return NULL;
     }
-    if (errno == ENOENT && lstat(file, &link) == 0) {
-        return problem("%s: is a link to a file that is not there; mount that one, too", file);
+    if (file == NULL) {
+        snprintf(problem, sizeof(problem), "%s cannot be read: %s", settings.peers, strerror(errno));
+        return problem;
     }
-    if (errno == ENOENT) {
-        return problem("%s: is not there; TLS needs it, so mount it", file);
-    }
-    snprintf(text, sizeof(text), "%%s: cannot be read by UID %u (%s); TLS needs it: chgrp %u, and chmod 0640", (unsigned)getuid(),
-             strerror(errno), (unsigned)getgid());
-    return problem(text, file);
+    *made = peers_read(file, problem, sizeof(problem));
+    fclose(file);
+    return *made != NULL ? NULL : problem;
 }
 
-static const char *read_certificate(const char *file)
+static int permits(const struct source *from, const GENERAL_NAME *name)
 {
-    const char *wrong = unreadable(file);
+    char text[INET6_ADDRSTRLEN];
+    const ASN1_STRING *bytes;
 
-    if (wrong != NULL) {
-        return wrong;
+    if (name->type == GEN_DNS) {
+        bytes = name->d.dNSName;
+        return peers_permit(peers, &from->address, from->scope, (const char *)ASN1_STRING_get0_data(bytes),
+                            (size_t)ASN1_STRING_length(bytes));
     }
-    if (SSL_CTX_use_certificate_chain_file(context, file) != 1) {
-        return problem("%s: holds no CERTIFICATE in PEM form that OpenSSL takes; mount one", file);
+    if (name->type != GEN_IPADD) {
+        return 0;
     }
-    certificate_end = ASN1_STRING_dup(X509_get0_notAfter(SSL_CTX_get0_certificate(context)));
-    return NULL;
+    bytes = name->d.iPAddress;
+    return inet_ntop(ASN1_STRING_length(bytes) == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(bytes), text, sizeof(text)) != NULL &&
+           peers_permit(peers, &from->address, from->scope, text, strlen(text));
 }
 
-static const char *read_key(const char *file, const char *certificate)
+/* RFC 5425, 5.2: the names of its subjectAltName; where that has no host's name, the common name. */
+static int has_permitted_name(const struct source *from, X509 *certificate)
 {
-    const char *wrong = unreadable(file);
-    int encrypted = 0;
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    int permitted = 0, hosts = 0;
 
-    if (wrong != NULL) {
-        return wrong;
-    }
-    SSL_CTX_set_default_passwd_cb(context, no_password);
-    SSL_CTX_set_default_passwd_cb_userdata(context, &encrypted);
-    if (SSL_CTX_use_PrivateKey_file(context, file, SSL_FILETYPE_PEM) != 1) {
-        if (encrypted) {
-            return problem("%s: is encrypted; write it without a password: openssl pkey -in %s -out tls.key", file);
+    refused_name[0] = '\0';
+    for (int n = 0; n < sk_GENERAL_NAME_num(names); n++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, n);
+
+        if (name->type == GEN_DNS && hosts++ == 0) {
+            snprintf(refused_name, sizeof(refused_name), "%.*s", ASN1_STRING_length(name->d.dNSName),
+                     (const char *)ASN1_STRING_get0_data(name->d.dNSName));
         }
-        if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH) {
-            char text[300];
-
-            snprintf(text, sizeof(text), "%%s: is not the key of the certificate in %.200s; mount the two that belong together", certificate);
-            return problem(text, file);
-        }
-        return problem("%s: holds no PRIVATE KEY in PEM form that OpenSSL takes; mount one", file);
+        permitted |= permits(from, name);
     }
-    return NULL;
+    GENERAL_NAMES_free(names);
+    if (hosts == 0 && X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, refused_name,
+                                                sizeof(refused_name)) > 0) {
+        permitted |= peers_permit(peers, &from->address, from->scope, refused_name, strlen(refused_name));
+    }
+    return permitted;
 }
 
-static const char *read_authority(const char *file)
+/* Called for each certificate of a chain, last for the client's own. */
+static int judge(int so_far, X509_STORE_CTX *chain)
 {
-    const char *wrong = unreadable(file);
-    STACK_OF(X509_NAME) *names;
-    STACK_OF(X509_OBJECT) *objects;
+    const SSL *tls = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const struct connection *c = SSL_get_app_data(tls);
 
-    if (wrong != NULL) {
-        return wrong;
+    if (so_far && X509_STORE_CTX_get_error_depth(chain) == 0 &&
+        peers_policy(peers, &c->source.address, c->source.scope).duty == PEER_PERMITTED_NAME &&
+        !has_permitted_name(&c->source, X509_STORE_CTX_get_current_cert(chain))) {
+        X509_STORE_CTX_set_error(chain, X509_V_ERR_HOSTNAME_MISMATCH);
+        return 0;
     }
-    if (SSL_CTX_load_verify_locations(context, file, NULL) != 1 || (names = SSL_load_client_CA_file(file)) == NULL) {
-        return problem("%s: holds no CERTIFICATE in PEM form that OpenSSL takes; mount one", file);
-    }
-    SSL_CTX_set_client_CA_list(context, names);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
-    for (int n = 0; n < sk_X509_OBJECT_num(objects); n++) {
-        X509 *one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, n));
-
-        if (one != NULL && authority_end == NULL) {
-            authority_end = ASN1_STRING_dup(X509_get0_notAfter(one));
-        }
-    }
-    return NULL;
+    return so_far;
 }
 
-const char *tls_prepare(const char *certificate, const char *key, const char *authority)
+const char *tls_prepare(void)
 {
-    static const unsigned char name[] = "ossec-log-server";
-    const char *wrong;
+    const struct tls_files files = {settings.certificate, settings.key, settings.ca, settings.ciphers, settings.tls_1_3};
+    struct tls_context made;
+    struct peers *made_peers;
+    const char *wrong = read_peers(&made_peers);
 
-    if ((context = SSL_CTX_new(TLS_server_method())) == NULL) {
-        return "OpenSSL can't be used here";
+    if (wrong == NULL && (wrong = tls_context_make(&made, &files)) == NULL) {
+        SSL_CTX_free(current.ssl); /* connections that are open keep it */
+        peers_free(peers);
+        current = made;
+        peers = made_peers;
+        return NULL;
     }
-    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_num_tickets(context, 0); /* one that a client leaves unread makes its kernel reset what it sent last */
-    SSL_CTX_set_session_id_context(context, name, sizeof(name) - 1);
-    if ((wrong = read_certificate(certificate)) != NULL || (wrong = read_key(key, certificate)) != NULL ||
-        (authority != NULL && (wrong = read_authority(authority)) != NULL)) {
-        return wrong;
-    }
-    ERR_clear_error();
-    return NULL;
-}
-
-static uint64_t seconds_since_1970(const ASN1_TIME *time)
-{
-    struct tm parts;
-
-    return time != NULL && ASN1_TIME_to_tm(time, &parts) == 1 && timegm(&parts) > 0 ? (uint64_t)timegm(&parts) : 0;
+    peers_free(made_peers);
+    return wrong;
 }
 
 uint64_t tls_expires(void)
 {
-    uint64_t own = seconds_since_1970(certificate_end), authority = seconds_since_1970(authority_end);
-
-    return authority_end != NULL && authority < own ? authority : own;
+    return current.authority_end != 0 && current.authority_end < current.certificate_end ? current.authority_end
+                                                                                        : current.certificate_end;
 }
 
 void tls_warn(void)
 {
     int64_t left = (int64_t)tls_expires() - (int64_t)time(NULL);
-    int authority = tls_expires() != seconds_since_1970(certificate_end);
+    int authority = tls_expires() != current.certificate_end;
 
-    if (context != NULL && left < SOON_S) {
+    if (current.ssl != NULL && left < SOON_S) {
         say("%s: the %s %s; mount a new one, as TLS connections fail with an expired one",
             authority ? settings.ca : settings.certificate, authority ? "authority" : "certificate",
             left < 0 ? "has expired" : left < 86400 ? "expires within a day" : "expires within two weeks");
@@ -187,6 +148,14 @@ static void understand(struct connection *c, int result)
     errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : EPROTO;
 }
 
+static void name_failed(const struct connection *c)
+{
+    char why[112];
+
+    snprintf(why, sizeof(why), "its certificate is for %.48s, which is not in OSSEC_TLS_PEERS", refused_name);
+    tls_failed(c, why);
+}
+
 int tls_handshake(struct connection *c)
 {
     long verified;
@@ -204,6 +173,10 @@ int tls_handshake(struct connection *c)
         return 0;
     }
     verified = SSL_get_verify_result(c->tls);
+    if (verified == X509_V_ERR_HOSTNAME_MISMATCH) {
+        name_failed(c);
+        return -1;
+    }
     reason = verified != X509_V_OK ? X509_verify_cert_error_string(verified) : ERR_reason_error_string(ERR_peek_error());
     /* The health check hangs up when it has the server's first answer. */
     if (reason != NULL || strcmp(c->source.text, "127.0.0.1") != 0) {
@@ -263,9 +236,15 @@ static const struct transport tls_transport = {tls_read, tls_write, tls_end};
 
 int tls_begin(struct connection *c)
 {
-    if ((c->tls = SSL_new(context)) == NULL || SSL_set_fd(c->tls, c->watch.fd) != 1) {
+    enum peer_duty duty = peers_policy(peers, &c->source.address, c->source.scope).duty;
+
+    if ((c->tls = SSL_new(current.ssl)) == NULL || SSL_set_fd(c->tls, c->watch.fd) != 1) {
         SSL_free(c->tls);
         return 0;
+    }
+    SSL_set_app_data(c->tls, c);
+    if (settings.ca != NULL && duty != PEER_NO_CERTIFICATE) {
+        SSL_set_verify(c->tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, judge);
     }
     c->transport = &tls_transport;
     c->handshaking = 1;

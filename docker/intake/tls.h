@@ -7,9 +7,9 @@
 
 struct connection;
 
-/* Reads the certificate, its key and, where there is one, the authority whose certificates clients must show. NULL, or
- * what is wrong, ready to be shown. */
-const char *tls_prepare(const char *certificate, const char *key, const char *authority);
+/* Reads the certificate, its key, the authority whose certificates clients must show and the names that are permitted,
+ * for all connections from now on. NULL, or what is wrong, ready to be shown: then all stays as it was. */
+const char *tls_prepare(void);
 
 /* When the first of the certificate and the authority's expires, in seconds since 1970; 0 without TLS. */
 uint64_t tls_expires(void);

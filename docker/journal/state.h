@@ -40,6 +40,10 @@ struct state {
     uint32_t alerts_written;     /* changes when alerts have reached their file: a futex for the outputs */
     /* the outputs' */
     uint32_t outputs_asleep;     /* how many wait for that; one that was killed meanwhile stays counted */
+    /* ossec-intake's */
+    uint64_t reloads;            /* options and files that were read again and are in force */
+    uint64_t reloads_refused;    /* those that were wrong, so that nothing has changed */
+    uint32_t relp_tls;           /* 1 where RELP comes over TLS */
 };
 
 /* The page, made anew (by ossec-intake) or as it is there; NULL with errno. */

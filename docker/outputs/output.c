@@ -1,6 +1,6 @@
 /* ossec-output TRANSPORT HOST PORT FORMAT ALERTS POSITION: hands OSSEC's alerts on. The day's files in the folder ALERTS are its
  * queue: it notes in the file POSITION how far it has come when what it has handed on has arrived, so that what was under way
- * when anything ended comes twice rather than never. TRANSPORT is stdout, tcp, tls or relp; FORMAT is json or syslog (RFC 5424).
+ * when anything ended comes twice rather than never. TRANSPORT is stdout, tcp, tls, relp or relps; FORMAT is json or syslog (RFC 5424).
  * ossec-output --settle ALERTS POSITION: before the engine starts. Where a power failure has left less than what was handed
  * on, what the engine will write there is new.
  * ossec-output --counters ALERTS POSITION: how many alerts were handed on, and how many bytes of them wait. */

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct transport *const transports[] = {&transport_stdout, &transport_tcp, &transport_tls, &transport_relp};
+static const struct transport *const transports[] = {&transport_stdout, &transport_tcp, &transport_tls, &transport_relp,
+                                                   &transport_relps};
 
 int target_choose(struct target *t, const char *name)
 {

@@ -1,4 +1,4 @@
-/* A target takes alerts: standard output, or a peer by TCP, TLS or RELP. Each transport has a file, transport_*.c, and a row
+/* A target takes alerts: standard output, or a peer by TCP, TLS or RELP (also over TLS). Each transport has a file, transport_*.c, and a row
  * in target.c. */
 #ifndef TARGET_H
 #define TARGET_H
@@ -53,6 +53,6 @@ void target_close(struct target *t);
 /* What it is called in messages. */
 const char *target_name(const struct target *t);
 
-extern const struct transport transport_stdout, transport_tcp, transport_tls, transport_relp;
+extern const struct transport transport_stdout, transport_tcp, transport_tls, transport_relp, transport_relps;
 
 #endif

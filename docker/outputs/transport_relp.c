@@ -7,6 +7,7 @@
 
 #include "connection.h"
 #include "deadline.h"
+#include "tls.h"
 
 #define LARGEST_NUMBER 999999999
 #define HEAD_LENGTH 64 /* bytes; no head of an answer is longer */
@@ -148,13 +149,11 @@ static int confirm(struct target *t)
     return 0;
 }
 
-static int open_relp(struct target *t)
+/* What a session begins with, once there is a connection. */
+static int begin(struct target *t)
 {
     const char *offers = "relp_version=0\nrelp_software=ossec-log-server\ncommands=syslog";
 
-    if (connection_open(t) != 0) {
-        return -1;
-    }
     t->acknowledged = LARGEST_NUMBER; /* so that 1 is the first */
     t->sent = 0;
     t->answer_length = 0;
@@ -162,6 +161,16 @@ static int open_relp(struct target *t)
                    connection_put(t, "\n", 1) != 0
                ? -1
                : confirm(t);
+}
+
+static int open_relp(struct target *t)
+{
+    return connection_open(t) != 0 ? -1 : begin(t);
+}
+
+static int open_relps(struct target *t)
+{
+    return connection_open(t) != 0 || tls_start(t) != 0 ? -1 : begin(t);
 }
 
 static int put(struct target *t, const char *head, size_t head_length, const char *alert, size_t length)
@@ -181,3 +190,4 @@ static void end(struct target *t)
 }
 
 const struct transport transport_relp = {"relp", MOST_BATCH, 1, open_relp, put, confirm, end};
+const struct transport transport_relps = {"relps", MOST_BATCH, 1, open_relps, put, confirm, end}; /* the same over TLS */

@@ -43,6 +43,9 @@ static unsigned in_batch;
 static long batch_began, volume_seen; /* when it was last looked at, -1 while it is full */
 static int much_room;
 static volatile sig_atomic_t asked_to_end;
+static struct {
+    uint64_t alerts, damaged;
+} before; /* what an engine before this one has counted, since the server started */
 
 static long milliseconds(void)
 {
@@ -90,8 +93,8 @@ static void commit(void)
                strerror(errno));
     }
     __atomic_store_n(&state->analysed, state->analysed + in_batch, __ATOMIC_RELAXED);
-    __atomic_store_n(&state->alerts, shim_alerts, __ATOMIC_RELAXED);
-    __atomic_store_n(&state->damaged, journal.damaged, __ATOMIC_RELAXED);
+    __atomic_store_n(&state->alerts, before.alerts + shim_alerts, __ATOMIC_RELAXED);
+    __atomic_store_n(&state->damaged, before.damaged + journal.damaged, __ATOMIC_RELAXED);
     __atomic_store_n(&state->done, done.position, __ATOMIC_RELEASE);
     wake_outputs();
     in_batch = 0;
@@ -134,6 +137,8 @@ static void begin(void)
         }
         usleep(20000);
     }
+    before.alerts = state->alerts;
+    before.damaged = state->damaged;
     sigaction(SIGTERM, &act, NULL); /* without SA_RESTART: it ends a wait */
     sigaction(SIGINT, &act, NULL);
     if ((done_fd = done_open(JOURNAL)) < 0 || reader_open(&journal, JOURNAL, first_position()) != 0) {

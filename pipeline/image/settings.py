@@ -77,12 +77,14 @@ def page(settings: list[Setting]) -> str:
 # Kinds by a pattern alone. What a pattern can't say, `ossec-log-server check` does.
 PATTERNS = {
     "address": r"^\s*[^@,\s]+@[^@,\s]+\.[^@,\s]+\s*$",
+    "peers": r"^[\s,0-9A-Za-z.:/=*_%-]*$",
+    "ciphers": r"^\s*\S*\s*$",
     "networks": r"^[\s,0-9A-Fa-f:./]*$",
     "recipients": r"^\s*[^@,\s]+@[^@,\s]+\.[^@,\s]+\s*(,\s*[^@,\s]+@[^@,\s]+\.[^@,\s]+\s*)*$",
     "secret": r"^[^\x00-\x1f\x7f]*$",
     "server": r"^\s*(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?\s*$",
     "size": r"^\s*[0-9]{1,16}([kKmMgGtT]?)([iI]?[bB])?\s*$",
-    "target": r"^\s*(tcp|tls|relp)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]+\s*$",
+    "target": r"^\s*(tcp|tls|relps?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]+\s*$",
     "text": r"^[^\x00-\x1f\x7f]*$",
     "time_zone": r"^\s*[A-Za-z0-9_+/-]+\s*$",
 }

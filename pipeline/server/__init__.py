@@ -55,10 +55,15 @@ class Server:
         """What it said on standard error."""
         return self.container.logs(stdout=False, stderr=True).decode(errors="replace")
 
-    def run(self, *command: str) -> str:
-        """The output of a command in the container. Raises RuntimeError, with the output, if it fails."""
+    def answer(self, *command: str) -> tuple[int, str]:
+        """What a command in the container ends with, and its output."""
         code, output = self.container.exec_run(list(command))
         text = bytes(output).decode(errors="replace")  # type: ignore[arg-type] # not a stream: none was asked for
+        return int(code or 0), text
+
+    def run(self, *command: str) -> str:
+        """The output of a command in the container. Raises RuntimeError, with the output, if it fails."""
+        code, text = self.answer(*command)
         if code:
             raise RuntimeError(f"{' '.join(command)} in the container ended with {code}: {text}")
         return text

@@ -96,6 +96,10 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ossec-log-server-soak-")))
         folder.chmod(0o755)  # the container's user is not ours
         certificates(folder, server="localhost")
+        mounted = folder / "mounted"
+        for name_in_it in ("tls", "rules"):
+            (mounted / name_in_it).mkdir(parents=True)
+        events.show_certificate(mounted / "tls", folder)
         net = stack.enter_context(servers.network(client))
         volume = client.volumes.create()
         stack.callback(volume.remove, force=True)
@@ -108,8 +112,7 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
         stack.callback(collector.close)
         volumes = [
             f"{volume.name}:{DATA}",
-            f"{folder}/server.crt:/etc/ossec-log-server/tls/tls.crt:ro",
-            f"{folder}/server.key:/etc/ossec-log-server/tls/tls.key:ro",
+            f"{mounted}:/etc/ossec-log-server:ro",
         ]
         variables = settings(mailhog(relay, net), gateway) | {
             "OSSEC_EMAIL_ALERT_LEVEL": str(MAIL_LEVEL),
@@ -124,7 +127,7 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
             servers.server(client, name, variables, network=net.name, volumes=volumes)
         )
         context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
-        stage = Stage(name, under_test, str(volume.name), relay, net, collector, context, chance)
+        stage = Stage(name, under_test, str(volume.name), relay, net, collector, context, mounted, chance)
         stage.started()
         yield stage
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from random import Random
 
 from docker.errors import APIError
@@ -14,6 +15,7 @@ from docker.models.networks import Network
 
 from pipeline import server as servers
 from pipeline.server import Server
+from pipeline.server.certificates import certificate
 from pipeline.soak.collector import Collector
 
 INTAKE = "ossec-intake"  # the process that listens
@@ -46,6 +48,7 @@ class Stage:
     network: Network
     collector: Collector
     tls: ssl.SSLContext  # for a client of it
+    mounted: Path  # its /etc/ossec-log-server, a folder beside its certificates' files
     random: Random
     address: str = ""
     events: list[Event] = field(default_factory=list)
@@ -190,11 +193,49 @@ ON_THE_WAY = (INTAKE, "ossec-analysisd", "ossec-output", "ossec-forward", "ossec
 NOT_DAEMONS = ("tini", "bash", "sleep", "ossec-log-server", "cat", "tr")
 
 
+def show_certificate(to: Path, made: Path) -> None:
+    """Put the certificate `server` into what is mounted, as a renewal does: each file takes the old one's place."""
+    for kind in ("crt", "key"):
+        new = to / f"new.{kind}"
+        new.write_bytes((made / f"server.{kind}").read_bytes())
+        new.chmod(0o644)
+        new.rename(to / f"tls.{kind}")
+
+
+RULE = """<group name="soak,"><rule id="100900" level="0"><if_sid>5716</if_sid><match>{0}</match>
+<description>{0}</description></rule></group>
+"""
+
+
+def reload(stage: Stage) -> Event:
+    """A new certificate and another rule, and `reload`: senders go on over the same connections."""
+    made = stage.mounted.parent
+    certificate(made, "server", signed_by="ca")
+    show_certificate(stage.mounted / "tls", made)
+    (stage.mounted / "rules" / "soak.xml").write_text(RULE.format(f"never {time.time()}"))
+    began = time.time()
+    code, said = stage.server.answer("ossec-log-server", "reload")
+    fine = code == 0 and "ossec-analysisd" in said
+    return Event("reload", began, time.time(), problem="" if fine else said)
+
+
+def reload_refused(stage: Stage) -> Event:
+    """A wrong rule, and `reload`: nothing changes."""
+    rules = stage.mounted / "rules" / "soak.xml"
+    before = rules.read_text() if rules.exists() else RULE.format("never")
+    rules.write_text("<group name='soak,'><rule id='100900' level='99'/></group>")
+    began = time.time()
+    code, said = stage.server.answer("ossec-log-server", "reload")
+    rules.write_text(before)
+    fine = code == 78 and "soak.xml line 1: the level of rule 100900" in said
+    return Event("reload refused", began, time.time(), problem="" if fine else said)
+
+
 def actions(stage: Stage) -> list[Action]:
     """All that can happen to that server; what is likely in life stands there more than once."""
     daemons = sorted(name for name in stage.server.processes() if name and name not in NOT_DAEMONS)
     found: list[Action] = [stop(10), stop(10), stop(10), stop(1), restart, kill_container, kill_container]
-    found += [kill_in_the_start, pause, pause, relay_away, collector_away]
+    found += [reload, reload, reload_refused, kill_in_the_start, pause, pause, relay_away, collector_away]
     found += [kill(name) for name in daemons]
     found += [kill(name) for name in daemons if name in ("ossec-analysisd", INTAKE)]
     found += [hang(name) for name in daemons if name in ON_THE_WAY]

@@ -193,8 +193,16 @@ class RelpSender(Sender):
     protocol = "RELP"
     port = 2514
 
-    def __init__(self, channel: str, address: Address, rate: float = 0, only: int = 0) -> None:
+    def __init__(
+        self,
+        channel: str,
+        address: Address,
+        rate: float = 0,
+        only: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         super().__init__(channel, address, rate, only)
+        self._tls = tls
         self.acknowledged = Tally()
         self.resent = Tally()
         self._waiting: list[int] = []  # numbers of lines, the oldest first
@@ -202,12 +210,16 @@ class RelpSender(Sender):
     def _work(self) -> None:
         while not self._exhausted or self._waiting:
             try:
-                with socket.create_connection((self._address(), self.port), PATIENCE) as connection:
-                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+                with self._connect() as connection:
                     self._session(connection)
             except OSError:
                 self.broken += 1
                 time.sleep(RETRY)
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection((self._address(), self.port), PATIENCE)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        return self._tls.wrap_socket(connection, server_hostname="localhost") if self._tls else connection
 
     def _session(self, connection: socket.socket) -> None:
         """Send and wait for answers until all is over. Raises OSError when the connection breaks."""
@@ -261,6 +273,7 @@ class _Answers:
         """The transactions that were answered with 200, after waiting so long. Raises ConnectionError otherwise."""
         if not select([self._connection], [], [], seconds)[0]:
             return []
+        # One record of TLS at most is read with this, so that none is left where select does not see it.
         if not (data := self._connection.recv(1 << 16)):
             raise ConnectionResetError("the server closed the connection")
         self._heard = time.monotonic()

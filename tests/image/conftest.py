@@ -7,6 +7,7 @@ that is there already: whether a test fails on the one before a fix.
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import docker
 import pytest
@@ -113,15 +114,27 @@ def senders(
     client: docker.DockerClient, ossec_image: image.Image, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     """The name of an image with rsyslog, syslog-ng, journald, HAProxy, Python and Podman's generator."""
-    name = f"{image.REPOSITORY}-senders"
+    return _helper("senders", ossec_image, tmp_path_factory.mktemp("nothing"))
+
+
+@pytest.fixture(scope="session")
+def acme(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The name of an image with Pebble, an ACME server for tests, and lego, an ACME client."""
+    return _helper("acme", ossec_image, tmp_path_factory.mktemp("nothing"))
+
+
+def _helper(kind: str, ossec_image: image.Image, nothing: Path) -> str:
+    name = f"{image.REPOSITORY}-{kind}"
     with _one_at_a_time():
         image.buildx(
             "--load",
             f"--tag={name}",
             f"--build-arg=BASE={ossec_image.labels['org.opencontainers.image.base.name']}",
             f"--build-context=scripts={ROOT / 'docker' / 'build'}",
-            f"--file={ROOT / 'tests/image/support/senders.Dockerfile'}",
-            str(tmp_path_factory.mktemp("nothing")),
+            f"--file={ROOT / f'tests/image/support/{kind}.Dockerfile'}",
+            str(nothing),
             epoch=0,
         )
     return name

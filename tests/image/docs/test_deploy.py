@@ -112,7 +112,7 @@ def test_with_mail_and_its_secrets(
     assert (mail.sender, mail.recipients) == ("ossec@example.org", ("admin@example.org",))
 
 
-@pytest.mark.parametrize("file", ["docker-log-driver.yaml", "logspout.yaml"])
+@pytest.mark.parametrize("file", ["docker-log-driver.yaml", "compose.docker-logs.yaml"])
 def test_compose_takes_the_file(file: str) -> None:
     engine.ensure(compose=True)
     compose(EXAMPLES / file, command=["config", "--quiet"])

@@ -30,7 +30,7 @@ def translated(client: docker.DockerClient, command: str, name: str, image_name:
     """A page's command for the container of that name, where the page says `ossec`."""
     command = documentation.RELEASED.sub(image_name, command)
     command = re.sub(
-        r"(\bdocker (?:exec|logs|restart|inspect|stop|rm|volume rm)\b[^|]*?|--name) ossec\b",
+        r"(\bdocker (?:exec|kill|logs|restart|inspect|stop|rm|volume rm)\b[^|]*?|--name) ossec\b",
         rf"\1 {name}",
         command,
     )
@@ -72,7 +72,7 @@ def try_out(client: docker.DockerClient, page: str, name: str, image_name: str, 
             )
 
 
-@pytest.mark.parametrize("page", ["scaling.md", "troubleshooting.md"])
+@pytest.mark.parametrize("page", ["reload.md", "scaling.md", "troubleshooting.md"])
 def test_what_a_page_says_of_a_running_server(
     client: docker.DockerClient, ossec_image: image.Image, page: str, tmp_path: Path
 ) -> None:

@@ -41,7 +41,8 @@ def example(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return loopback.certificates(tmp_path_factory.mktemp("tls"), server=SERVER, client="localhost")
+    folder = tmp_path_factory.mktemp("tls")
+    return loopback.certificates(folder, server=SERVER, client="web1.example.org", other="db1.example.org")
 
 
 @pytest.fixture
@@ -51,12 +52,14 @@ def net(client: docker.DockerClient) -> Iterator[str]:
 
 
 @contextmanager
-def named_server(client: docker.DockerClient, name: str, net: str, certificates: Path) -> Iterator[Server]:
+def named_server(
+    client: docker.DockerClient, name: str, net: str, certificates: Path, **settings: str
+) -> Iterator[Server]:
     """A server that is reached as SERVER in that network, with all that it can listen to."""
     with run_server(
         client,
         name,
-        {**FROM_HERE, "OSSEC_RELP": "yes"},
+        {**FROM_HERE, "OSSEC_RELP": "yes", **settings},
         network=net,
         networking_config={net: client.api.create_endpoint_config(aliases=[SERVER])},
         volumes=mounted(certificates, tls_crt="server.crt", tls_key="server.key", ca_crt="ca.crt"),
@@ -147,6 +150,45 @@ def test_rsyslog_sends_over_tls_and_connects_again(
         wait_until(arrived, 60, interval=1, what="a line over the new connection")
 
 
+def test_rsyslog_and_syslog_ng_send_over_relp_and_tls_under_their_permitted_names(
+    client: docker.DockerClient,
+    ossec_image: image.Image,
+    senders: str,
+    net: str,
+    certificates: Path,
+    tmp_path: Path,
+) -> None:
+    settings = {"OSSEC_RELP": "tls", "OSSEC_TLS_PEERS": "web1.example.org, *.lan.example.org"}
+    with ExitStack() as stack:
+        server = stack.enter_context(named_server(client, ossec_image.name, net, certificates, **settings))
+        running = {}
+        for file, program, own in [
+            ("rsyslog-relp-tls.conf", "rsyslogd", "client"),
+            ("syslog-ng-tls.conf", "syslog-ng", "client"),
+            ("rsyslog-relp-tls.conf", "rsyslogd", "other"),
+            ("syslog-ng-tls.conf", "syslog-ng", "other"),
+        ]:
+            conf = tmp_path / f"{own}-{file}"
+            conf.write_text(MAIN[program] + example(file).replace("ossec/client.", f"ossec/{own}."))
+            volumes = [f"{conf}:/etc/sender.conf:ro", f"{certificates}:/etc/ssl/ossec:ro"]
+            running[f"{own} {file}"] = stack.enter_context(sending(client, senders, program, net, volumes))
+        for key, sender in running.items():
+            log_lines(sender, f"as {key}", 50)
+        for key in running:
+            if key.startswith("client"):
+                assert sorted(numbers(wait_archived(server, f"as {key} ", 50))) == [*range(1, 51)]
+        refused = "its certificate is for db1.example.org, which is not in OSSEC_TLS_PEERS"
+        wait_until(lambda: refused in server.log(), 20, what="the refusal")
+        server.run("ossec-log-server", "health")
+        server.stop()
+        relp = running["client rsyslog-relp-tls.conf"]
+        log_lines(relp, "later over RELP", 50)
+        server.container.start()
+        server.wait_listening()
+        assert sorted(numbers(wait_archived(server, "later over RELP ", 50, seconds=60))) == [*range(1, 51)]
+        assert not archived(server, "as other ")
+
+
 def test_logger_sends_a_line_and_each_line_of_a_program(
     client: docker.DockerClient, ossec_image: image.Image, net: str, certificates: Path, tmp_path: Path
 ) -> None:
@@ -185,6 +227,74 @@ def test_docker_itself_sends_what_a_container_prints(
         assert all(f"{project}-app-1[" in line for line in lines)
 
 
+COUNTING = "n=0; trap 'exit 0' TERM; while true; do n=$((n + 1)); echo counted in {0} $n; sleep 0.02; done"
+
+
+def printed(running: Container) -> list[int]:
+    """The numbers of all lines that a container has printed since it was made, whatever its starts."""
+    return [int(line.rpartition(" ")[2]) for line in running.logs(stderr=False).decode().splitlines()]
+
+
+def test_what_each_container_prints_arrives_whatever_is_restarted(
+    client: docker.DockerClient,
+    ossec_image: image.Image,
+    net: str,
+    certificates: Path,
+    project: str,
+    tmp_path: Path,
+) -> None:
+    more = tmp_path / "more.yaml"
+    more.write_text(f"networks: {{default: {{name: {net}, external: true}}}}\n")
+    files = (EXAMPLES / "compose.docker-logs.yaml", more)
+    variables = {
+        "DEBIAN": ossec_image.labels["org.opencontainers.image.base.name"],
+        "DOCKER_ROOT": client.info()["DockerRootDir"],
+        "LOGS_SERVER": SERVER,
+        "LOGS_HOST": "docker1",
+    }
+
+    def logs(*command: str) -> None:
+        compose(*files, command=["--project-name", project, *command], **variables)
+
+    with ExitStack() as stack:
+        server = stack.enter_context(named_server(client, ossec_image.name, net, certificates))
+
+        def counting(name: str) -> Container:
+            command = ["bash", "-c", COUNTING.format(name)]
+            started = container(client, ossec_image.name, entrypoint=command, network=net)
+            return stack.enter_context(started)
+
+        early = counting("early")
+        logs("up", "--detach", "--build")
+        late = counting("late")
+        wait_archived(server, "counted in early ", 20, seconds=60)
+        wait_archived(server, "counted in late ", 20, seconds=60)
+        early.restart(timeout=2)
+        logs("restart", "--timeout", "10")
+        logs("kill")  # what it had sent and not noted comes twice
+        logs("start")
+        server.stop()
+        while_away = counting("away")
+        wait_until(lambda: len(printed(while_away)) > 20, 20, what="lines while the server is away")
+        server.container.start()
+        server.wait_listening()
+        logs("kill")
+        for running in (early, late, while_away):
+            running.stop(timeout=2)
+        logs("start")
+        for name, running in [("early", early), ("late", late), ("away", while_away)]:
+            wanted = set(printed(running))
+            assert len(wanted) > 20
+
+            def all_there(name: str = name, wanted: set[int] = wanted) -> bool:
+                return wanted <= set(numbers(archived(server, f"counted in {name} ")))
+
+            wait_until(all_there, 60, what=f"all lines of {name}")
+        [line, *_] = archived(server, "counted in away ")
+        assert f" docker1 {while_away.name}: counted in away" in line
+        assert f'[docker@32473 image="{ossec_image.name}" stream="stdout"]' in line
+
+
 def test_each_example_is_tested_or_says_that_it_is_not() -> None:
     tested = {
         "README.md",
@@ -194,11 +304,13 @@ def test_each_example_is_tested_or_says_that_it_is_not() -> None:
         "rsyslog-relay.conf",
         "rsyslog-failover.conf",  # tests/swarm has these two
         "syslog-ng-failover.conf",
+        "rsyslog-relp-tls.conf",
+        "syslog-ng-tls.conf",
         "logger.sh",
         "docker-log-driver.yaml",
+        "compose.docker-logs.yaml",
         "compose.mail.yaml",
         "ossec-log-server.container",
     }
-    assert {
-        path.name for path in EXAMPLES.iterdir() if path.is_file() and "NOT TESTED" not in path.read_text()
-    } == tested
+    files = [path for path in EXAMPLES.iterdir() if path.is_file()]
+    assert {path.name for path in files if "NOT TESTED" not in path.read_text()} == tested

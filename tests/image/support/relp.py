@@ -1,6 +1,7 @@
 """A small RELP sender that counts acknowledgements: frames are "TXNR COMMAND DATALEN[ DATA]" and a newline."""
 
 import socket
+import ssl
 from types import TracebackType
 from typing import Self
 
@@ -11,8 +12,10 @@ OFFERS = b"relp_version=0\nrelp_software=test\ncommands=syslog"
 class RelpSender:
     """One session. `with RelpSender(host) as sender:` opens it; raises OSError when it cannot or when it breaks."""
 
-    def __init__(self, host: str, port: int = 2514) -> None:
+    def __init__(self, host: str, port: int = 2514, tls: ssl.SSLContext | None = None) -> None:
         self._socket = socket.create_connection((host, port), 30)
+        if tls:
+            self._socket = tls.wrap_socket(self._socket, server_hostname="localhost")
         self._answers = self._socket.makefile("rb")
         self._number = 0
         self._command(b"open", OFFERS)

@@ -5,9 +5,10 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -28,6 +29,90 @@ def line(text: object) -> bytes:
 def intake(intake_program: Path, tmp_path: Path) -> Iterator[Intake]:
     with running(intake_program, tmp_path, inputs=PLAIN) as one:
         yield one
+
+
+def reloading(program: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(program), "--reload"], cwd=folder, capture_output=True, text=True, timeout=30)
+
+
+def test_options_networks_and_certificates_are_read_again(intake_program: Path, tmp_path: Path) -> None:
+    loopback.certificates(tmp_path, server="localhost", other="localhost")
+    options = tmp_path / "options"
+
+    def write(*more: str, certificate: str = "server", key: str = "") -> None:
+        words = ["--certificate", f"{certificate}.crt", "--key", f"{key or certificate}.key", *more]
+        options.write_text("".join(f"{word}\n" for word in words))
+
+    def wrong_network() -> None:
+        write()
+        (tmp_path / "networks").write_text("nobody\n")
+
+    def shown(intake: Intake) -> bytes:
+        context = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+        with context.wrap_socket(intake.connect("tls"), server_hostname="localhost") as up:
+            return up.getpeercert(binary_form=True) or b""
+
+    write()
+    with running(
+        intake_program,
+        tmp_path,
+        "--options",
+        str(options),
+        inputs=("udp", "tcp", "tls"),
+        networks="127.0.0.2\n",
+    ) as intake:
+        first = shown(intake)
+        stays, goes = intake.connect("tcp"), intake.connect("tcp", "127.0.0.2")
+        goes.sendall(line("before") + b"\n")
+        intake.wait_lines(1)
+        (tmp_path / "networks").write_text("127.0.0.3\n")
+        write("--max-connections", "1", certificate="other")
+        assert reloading(intake_program, tmp_path).returncode == 0
+        goes.settimeout(10)
+        assert goes.recv(1) == b""
+        assert intake.get("refused") == 1
+        stays.sendall(line("the same connection") + b"\n")
+        intake.wait_lines(2)
+        assert intake.get("reloads") == 1
+        with intake.connect("tcp", "127.0.0.3") as limited:
+            limited.settimeout(10)
+            assert limited.recv(1) == b""  # as one is open
+        write("--max-connections", "100", certificate="other")
+        assert reloading(intake_program, tmp_path).returncode == 0
+        second = shown(intake)
+        assert second != first
+
+        changes: list[tuple[Callable[[], None], str]] = [
+            (
+                lambda: write(certificate="server", key="other"),
+                "is not the key of the certificate in server.crt",
+            ),
+            (lambda: write(certificate="gone"), "gone.crt: is not there"),
+            (lambda: write("--relp", "2514"), "other ports or protocols need a restart of the container"),
+            (lambda: write("--nonsense"), ""),
+            (lambda: write("--max-connections", "0"), "'0' is not between 1 and 1000000"),
+            (wrong_network, "'nobody' is a name"),
+            (options.unlink, "options cannot be read"),
+        ]
+        for written, complaint in changes:
+            refused = intake.get("reloads_refused")
+            before = intake.log()
+            written()
+            assert reloading(intake_program, tmp_path).returncode == 78
+            assert intake.get("reloads_refused") == refused + 1
+            assert complaint in intake.log().removeprefix(before)
+            assert shown(intake) == second
+        stays.sendall(line("still the same") + b"\n")
+        intake.wait_lines(3)
+        with intake.connect("tcp", "127.0.0.3") as allowed:
+            allowed.sendall(line("of the new network") + b"\n")
+            intake.wait_lines(4)
+        stays.close()
+
+
+def test_a_reload_of_none_that_runs_is_one_line(intake_program: Path, tmp_path: Path) -> None:
+    done = reloading(intake_program, tmp_path)
+    assert (done.returncode, done.stderr) == (69, "ossec-log-server: ossec-intake is not running\n")
 
 
 def test_what_waits_beyond_the_limit_holds_all_inputs_back(intake_program: Path, tmp_path: Path) -> None:

@@ -285,6 +285,7 @@ int main(int argc, char **argv)
         }
         printf("%d", networks_hold(networks, &address, zone ? strtoul(zone, NULL, 10) : 0));
     }
+    networks_free(networks);
     return 0;
 }
 """

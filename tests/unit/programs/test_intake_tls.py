@@ -5,13 +5,14 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from tests import loopback
+from tests.image.support.relp import RelpSender
 from tests.unit.programs.intake import Intake, eventually, running
 
 
@@ -121,6 +122,201 @@ def test_with_a_ca_a_client_shows_a_certificate_of_it(
                 good.sendall(line("b") + b"\n")
                 intake.wait_lines(1)
             assert intake.texts() == ["b"]
+
+
+def shown_by(folder: Path, name: str, *alternatives: str) -> str:
+    """A client's certificate by the folder's authority, with that common name and these alternative names."""
+    extra = f" -addext subjectAltName={','.join(alternatives)}" if alternatives else ""
+    command = f"req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN={name}{extra} -CA ca.crt -CAkey ca.key"
+    openssl(folder, f"{command} -keyout peer.key -out peer.crt")
+    return "peer"
+
+
+@contextmanager
+def with_peers(
+    program: Path, folder: Path, certificates: Path, *entries: str, inputs: tuple[str, ...] = ("udp", "tls")
+) -> Iterator[Intake]:
+    (folder / "peers").write_text("".join(f"{entry}\n" for entry in entries))
+    given = [*options(certificates, ca=True), "--peers", str(folder / "peers")]
+    with running(program, folder, *given, *(["--relp-tls"] * ("relp" in inputs)), inputs=inputs) as intake:
+        yield intake
+
+
+def is_taken(intake: Intake, context: ssl.SSLContext, text: str, source: str = "127.0.0.1") -> bool:
+    """Whether a line sent over a connection of its own arrives; a client of TLS 1.3 is told late, or not at all."""
+    before = len(intake.lines())
+    with (
+        suppress(OSError),
+        context.wrap_socket(intake.connect("tls", source), server_hostname="localhost") as up,
+    ):
+        up.sendall(line(text) + b"\n")
+        up.settimeout(10)
+        up.unwrap().recv(1)  # the server answers the end when it has read all before it
+    eventually(lambda: intake.get("connections") == 0, "its end")
+    intake.datagram(line(f"after {before}"))  # and so all before it is in the journal
+    eventually(lambda: intake.texts()[-1:] == [f"after {before}"], "the journal")
+    return len(intake.lines()) > before + 1
+
+
+@pytest.mark.parametrize(
+    ("permitted", "name", "alternatives", "taken"),
+    [
+        ("web1.example.org", "web1.example.org", [], True),
+        ("WEB1.example.org", "x", ["DNS:web1.Example.org"], True),
+        (
+            "web1.example.org",
+            "web1.example.org",
+            ["DNS:other.example.org"],
+            False,
+        ),  # the common name counts where it is the only one
+        ("web1.example.org", "web1.example.org.evil.example", [], False),
+        ("web1.example.org", "x", ["DNS:other.example.org", "DNS:web1.example.org"], True),
+        ("*.example.org", "x", ["DNS:web1.example.org"], True),
+        ("*.example.org", "x", ["DNS:a.b.example.org"], False),
+        ("*.example.org", "x", ["DNS:example.org"], False),
+        ("*.example.org", ".example.org", [], False),
+        (
+            "web1.example.org",
+            "x",
+            ["DNS:*.example.org"],
+            False,
+        ),  # what a client may call itself is not a pattern
+        ("192.0.2.7", "x", ["IP:192.0.2.7"], True),
+        ("2001:db8::7", "x", ["IP:2001:db8::7"], True),
+        ("192.0.2.7", "x", ["IP:192.0.2.8", "email:192.0.2.7"], False),
+    ],
+)
+def test_only_permitted_names_are_taken(
+    intake_program: Path,
+    tmp_path: Path,
+    certificates: Path,
+    permitted: str,
+    name: str,
+    alternatives: list[str],
+    taken: bool,
+) -> None:
+    shown = shown_by(certificates, name, *alternatives)
+    with with_peers(intake_program, tmp_path, certificates, "no.example.net", permitted) as intake:
+        assert is_taken(intake, client(certificates, shown), "a") == taken
+        if not taken:
+            first = alternatives[0][4:] if alternatives and alternatives[0].startswith("DNS:") else name
+            said = f"from 127.0.0.1: its certificate is for {first}, which is not in OSSEC_TLS_PEERS"
+            eventually(lambda: said in intake.log(), "the log")
+
+
+def test_the_smallest_network_decides_what_a_client_has_to_show(
+    intake_program: Path, tmp_path: Path, certificates: Path
+) -> None:
+    shown = client(certificates, shown_by(certificates, "fw.example.org"))
+    other, none = client(certificates, "client"), client(certificates)
+    stranger = client(certificates, "stranger")
+    for context in (shown, other, none, stranger):
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # which may take a session up again
+    entries = ("web1.example.org", "127.0.1.0/24=fw.example.org", "127.0.2.0/24=any", "127.0.2.7=none")
+    with with_peers(intake_program, tmp_path, certificates, *entries) as intake:
+        for source, context, taken in [
+            ("127.0.0.1", shown, False),
+            ("127.0.0.1", other, False),
+            ("127.0.1.1", shown, True),
+            ("127.0.1.1", other, False),
+            ("127.0.1.1", none, False),
+            ("127.0.2.1", shown, True),
+            ("127.0.2.1", other, True),
+            ("127.0.2.1", none, False),
+            ("127.0.2.1", stranger, False),
+            ("127.0.2.7", none, True),
+            ("127.0.2.7", stranger, True),  # it is not asked for one
+            ("127.0.1.255", shown, True),
+        ]:
+            assert is_taken(intake, context, "a", source) == taken, (source, taken)
+
+
+def test_a_session_without_a_certificate_is_not_taken_up_elsewhere(
+    intake_program: Path, tmp_path: Path, certificates: Path
+) -> None:
+    context = client(certificates)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with with_peers(intake_program, tmp_path, certificates, "127.0.2.7=none") as intake:
+        with context.wrap_socket(intake.connect("tls", "127.0.2.7"), server_hostname="localhost") as first:
+            session = first.session
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            context.wrap_socket(
+                intake.connect("tls", "127.0.0.1"), server_hostname="localhost", session=session
+            )
+
+
+def test_the_strictest_entry_of_a_network_counts(
+    intake_program: Path, tmp_path: Path, certificates: Path
+) -> None:
+    entries = ("127.0.0.1=fw.example.org", "127.0.0.1=none", "127.0.0.1/32=any")
+    with with_peers(intake_program, tmp_path, certificates, *entries) as intake:
+        assert not is_taken(intake, client(certificates), "a")
+        assert not is_taken(intake, client(certificates, "client"), "a")
+        assert is_taken(intake, client(certificates, shown_by(certificates, "fw.example.org")), "a")
+
+
+@pytest.mark.parametrize(
+    "entry", ["", "web 1", "*", "*.", "a*.example.org", "10.0.0.0/33=any", "10.0.0.0/8=", "x=any"]
+)
+def test_what_is_no_peer_is_one_line(intake_program: Path, tmp_path: Path, entry: str) -> None:
+    command = [str(intake_program), "--check-peers"]
+    done = subprocess.run(
+        command, cwd=tmp_path, input=f"web1.example.org\n{entry}\n", capture_output=True, text=True
+    )
+    assert done.returncode == 78
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(
+        f"ossec-log-server: '{entry.partition('=')[0] if '/' in entry or 'x' in entry else entry}"
+    )
+
+
+def test_relp_over_tls_is_acknowledged_and_plain_relp_is_not_taken(
+    intake_program: Path, tmp_path: Path, certificates: Path
+) -> None:
+    shown_by(certificates, "web1.example.org")
+    with with_peers(
+        intake_program, tmp_path, certificates, "web1.example.org", inputs=("udp", "tls", "relp")
+    ) as intake:
+        acknowledged: set[int] = set()
+        context = client(certificates, "peer")
+        with RelpSender("127.0.0.1", intake.ports["relp"], context) as sender:
+            sender.send({n: line(n) for n in range(3000)}, acknowledged)
+        assert acknowledged == set(range(3000))
+        assert intake.texts() == [str(n) for n in range(3000)]
+        with (
+            pytest.raises((ssl.SSLError, ConnectionError)),
+            RelpSender("127.0.0.1", intake.ports["relp"], client(certificates, "client")),
+        ):
+            pass
+        with pytest.raises((ssl.SSLError, ConnectionError)), RelpSender("127.0.0.1", intake.ports["relp"]):
+            pass
+        probe = subprocess.run([str(intake_program), "--probe"], cwd=tmp_path, capture_output=True, text=True)
+        assert "relp on port" not in probe.stderr  # the engine alone is missing here
+
+
+def test_the_least_version_and_the_ciphers(intake_program: Path, tmp_path: Path, certificates: Path) -> None:
+    old = client(certificates)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    given = [*options(certificates), "--ciphers", "TLS_AES_128_GCM_SHA256:ECDHE-RSA-AES128-GCM-SHA256"]
+    with running(intake_program, tmp_path, *given, inputs=("udp", "tls")) as intake:
+        for context, wanted in [
+            (client(certificates), "TLS_AES_128_GCM_SHA256"),
+            (old, "ECDHE-RSA-AES128-GCM-SHA256"),
+        ]:
+            with connect(intake, context) as up:
+                assert (up.cipher() or ("",))[0] == wanted
+        old.set_ciphers("ECDHE-RSA-AES256-GCM-SHA384")
+        with pytest.raises(ssl.SSLError):
+            connect(intake, old)
+    (tmp_path / "newer").mkdir()
+    with running(
+        intake_program, tmp_path / "newer", *options(certificates), "--tls-1.3", inputs=("udp", "tls")
+    ) as intake:
+        old.set_ciphers("DEFAULT")
+        with pytest.raises(ssl.SSLError):
+            connect(intake, old)
+        with connect(intake, client(certificates)) as up:
+            assert up.version() == "TLSv1.3"
 
 
 def test_who_is_silent_in_the_handshake_is_closed(intake: Intake, certificates: Path) -> None:
@@ -239,7 +435,13 @@ def test_what_is_wrong_with_a_certificate_is_one_line(
     (tmp_path / "nonsense").write_text("nonsense")
     (tmp_path / "broken.crt").write_text(Path(server).read_text()[:400] + "\n-----END CERTIFICATE-----\n")
     other = str(certificates / "client.key")
+    right = ["--certificate", server, "--key", key]
+    cipher = "is not a cipher or a group of ciphers; write what 'openssl ciphers -v' lists"
     for given, complaint in [
+        ([*right, "--ciphers", "HIGH:NONSENSE"], f"OSSEC_TLS_CIPHERS: 'NONSENSE' {cipher}"),
+        ([*right, "--ciphers", "TLS_NONSENSE"], f"OSSEC_TLS_CIPHERS: 'TLS_NONSENSE' {cipher}"),
+        ([*right, "--ciphers", "HIGH::LOW"], f"OSSEC_TLS_CIPHERS: '' {cipher}"),
+        ([*right, "--ciphers", "HIGH:!ALL"], "OSSEC_TLS_CIPHERS: it leaves no cipher"),
         (["--certificate", "gone", "--key", key], "gone: is not there; TLS needs it"),
         (["--certificate", "nowhere", "--key", key], "nowhere: is a link to a file that is not there"),
         (["--certificate", "nonsense", "--key", key], "nonsense: holds no CERTIFICATE in PEM form"),

@@ -78,13 +78,13 @@ def drain(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "syslog"])
-@pytest.mark.parametrize("way", ["tcp", "tls", "relp"])
+@pytest.mark.parametrize("way", ["tcp", "tls", "relp", "relps"])
 def test_each_way_delivers_all_once_and_ends_properly(
     output: Output, engine: Engine, certificates: Path, way: str, form: str
 ) -> None:
     trust(output, certificates, "client")
-    tls = context(certificates) if way == "tls" else None
-    with Collector(HOST, tls, way == "relp") as collector:
+    tls = context(certificates) if way in ("tls", "relps") else None
+    with Collector(HOST, tls, way.startswith("relp")) as collector:
         output.start(way, *map(str, collector.address), form)
         for _ in range(5):
             engine.write(1000, padding=100)
@@ -201,12 +201,14 @@ def test_what_a_peer_does_not_read_is_not_delivered(output: Output, engine: Engi
     assert numbers(bytes(collector.received)) == list(range(counted, 5000))
 
 
-@pytest.mark.parametrize("way", ["tcp", "tls", "relp"])
+@pytest.mark.parametrize("way", ["tcp", "tls", "relp", "relps"])
 def test_a_peer_that_comes_and_goes_gets_all(
     output: Output, engine: Engine, certificates: Path, way: str
 ) -> None:
     trust(output, certificates, "client")
-    collector = Collector(HOST, context(certificates) if way == "tls" else None, way == "relp")
+    collector = Collector(
+        HOST, context(certificates) if way in ("tls", "relps") else None, way.startswith("relp")
+    )
     output.start(way, *map(str, collector.address), "json")
     for _ in range(3):
         engine.write(500)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server
-# What looks at the configuration and runs no server: check, config, logtest.
+# What looks at the configuration and runs no server: check, config, logtest, test.
 
 # Whether a server runs in this container: its configuration must not be overwritten.
 server_runs() {
@@ -23,8 +23,11 @@ check() {
 }
 
 show_file() {
+    local path
     echo
-    echo "# $(readlink -f "$1")"
+    path=$(readlink -f "$1") || path=$1
+    [[ $path != "$run"/* ]] || path=$1 # as the daemons have it
+    echo "# $path"
     $lib/configuration/ossec-files mask < "$1" || fail 73 "$1: cannot be read by UID $(id -u); run this as the server's own user"
 }
 
@@ -51,6 +54,25 @@ logtest() {
     else
         test_lines <<< "$*"
     fi
+}
+
+# test_rules [--junit FILE] [FILE...]: the user's own tests of rules; without a FILE all that are mounted.
+test_rules() {
+    local files=() word path
+    server_runs || configure_alone
+    for word in "$@"; do
+        [[ $word != *.ini && $word != *.toml ]] || files+=("$word")
+    done
+    if ((${#files[@]} == 0)); then
+        for path in "$mounts"/tests/*; do
+            case $path in
+                *.ini | *.toml) files+=("$path") ;;
+                *) [[ ! -e $path ]] || say "$path: it is not read, as its name does not end in .toml or .ini; rename it" ;;
+            esac
+        done
+        exec $lib/rule-tests/run "$@" "${files[@]}"
+    fi
+    exec $lib/rule-tests/run "$@"
 }
 
 test_lines() {

@@ -10,8 +10,9 @@ watch() {
 }
 
 watch_what_is_on() {
+    rm -f "$watched"/{output,forward,mail,metrics} || true
     [[ $alerts_stdout == no ]] || watch output
     [[ -z $forward ]] || watch forward
     [[ $email_notification == no ]] || watch mail
-    [[ -z $metrics_port ]] || watch metrics "$metrics_port"
+    [[ -z $metrics_port ]] || watch metrics "$metrics_port" "${metrics_address[*]}"
 }

@@ -2,15 +2,31 @@
 # The daemons, each a child of PID 1: their start, their stop in the order in which lines pass through them, and the end of
 # the container when one of them ends.
 
-declare -gA daemon=() # PID -> name
-declare -gA pid=()    # name -> PID
+declare -gA daemon=()     # PID -> name
+declare -gA pid=()        # name -> PID
+wanted=()                 # the names of those that are to run, in the order of their start
+declare -gA command_of=() # name -> its command, quoted
+declare -gA reads=()      # name -> a checksum of what it reads at its start only
 
-start() { # NAME COMMAND...
-    local name=$1
-    shift
-    "$@" &
-    daemon[$!]=$name
-    pid[$name]=$!
+want() { # NAME COMMAND...
+    local words=("${@:2}")
+    wanted+=("$1")
+    command_of[$1]=${words[*]@Q}
+}
+
+start() { # NAME
+    case $1 in
+        ossec-output)
+            settle_output "$1"
+            eval "exec ${command_of[$1]}" & # the only one whose standard output is the container's
+            ;;
+        *)
+            [[ $1 != ossec-forward ]] || settle_output "$1"
+            eval "exec ${command_of[$1]}" >&2 &
+            ;;
+    esac
+    daemon[$!]=$1
+    pid[$1]=$!
 }
 
 microseconds() { echo "${EPOCHREALTIME/[.,]/}"; }
@@ -63,7 +79,8 @@ stop() {
     trap - ERR EXIT
     stop_began=$SECONDS
     say "stopping, as SIG$1 came"
-    trap 'say "stopped at once, as a second signal came"; kill -KILL "${!daemon[@]}" 2>/dev/null; exit 143' TERM INT HUP
+    trap 'say "stopped at once, as a second signal came"; kill -KILL "${!daemon[@]}" 2>/dev/null; exit 143' TERM INT
+    trap '' HUP
     end ossec-intake 3
     ask_to_end ossec-analysisd && until_true 3 gone "${pid[ossec-analysisd]}"
     end ossec-analysisd 7 INT
@@ -78,32 +95,47 @@ stop() {
     exit 0
 }
 
-start_daemons() {
-    watch_what_is_on
-    [[ $alerts_stdout == no ]] || start_output output stdout - - json
-    [[ -z $forward ]] || start_output forward "$forward_way" "$forward_host" "$forward_port" "$forward_format" >&2
-    [[ -z $metrics_port ]] || start mini_httpd mini_httpd -D -p "$metrics_port" "${metrics_address[@]}" -d $lib/metrics/www -c metrics -i /dev/null >&2
-    prepare_mail
+want_daemons() {
+    wanted=()
+    command_of=()
+    [[ $alerts_stdout == no ]] || want_output output stdout - - json
+    [[ -z $forward ]] || want_output forward "$forward_way" "$forward_host" "$forward_port" "$forward_format"
+    [[ -z $metrics_port ]] ||
+        want mini_httpd mini_httpd -D -p "$metrics_port" "${metrics_address[@]}" -d $lib/metrics/www -c metrics -i /dev/null
     # Its notices about refused mails would go to the same relay, so they go nowhere.
-    [[ $email_notification == no ]] || start nullmailer-send env NULLMAILER_QUEUE=/bin/cat nullmailer-send >&2
-    if [[ $mail_daemon == yes ]]; then
-        start ossec-maild /var/ossec/bin/ossec-maild -f >&2
-    fi
-    start_intake
-    start ossec-analysisd /var/ossec/bin/ossec-analysisd -f >&2
-    start housekeeping $lib/volume/housekeeping "$retention_days" "$retention_bytes" >&2
+    [[ $email_notification == no ]] || want nullmailer-send env NULLMAILER_QUEUE=/bin/cat nullmailer-send
+    [[ $mail_daemon != yes ]] || want ossec-maild /var/ossec/bin/ossec-maild -f
+    want ossec-intake ossec-intake --journal "$journal" --options "$run/configuration/intake.options"
+    want ossec-analysisd /var/ossec/bin/ossec-analysisd -f
+    want housekeeping $lib/volume/housekeeping "$retention_days" "$retention_bytes"
+    want ossec-monitord /var/ossec/bin/ossec-monitord -f
+}
+
+# All but ossec-monitord, which gives up on an engine that takes its time over the rules.
+start_daemons() {
+    local name
+    watch_what_is_on
+    want_daemons
+    prepare_mail
+    for name in "${wanted[@]}"; do
+        [[ $name == ossec-monitord ]] || start "$name"
+    done
 }
 
 # Returns only by ending the container, when the first of the daemons has ended.
 supervise() {
-    local status=0 ended name
-    # wait -n forgets a child that a signal killed once the shell has waited for another, as it does at the start.
-    if one_has_ended; then
-        ended=$gone_id
-        wait "$ended" || status=$?
-    else
-        wait -n -p ended "${!daemon[@]}" || status=$?
-    fi
+    local status=0 ended="" name
+    # A signal ends the wait, too, and a reload changes whom to wait for.
+    while [[ -z ${ended-} || -z ${daemon[$ended]-} ]]; do
+        status=0
+        # wait -n forgets a child that a signal killed once the shell has waited for another, as it does at the start.
+        if one_has_ended; then
+            ended=$gone_id
+            wait "$ended" || status=$?
+        else
+            wait -n -p ended "${!daemon[@]}" || status=$?
+        fi
+    done
     say "${daemon[$ended]} (PID $ended) ended with status $status, so the container ends$(killed_by "$status")"
     said_why=yes
     trap - ERR
@@ -150,11 +182,11 @@ run_server() {
     configure
     trap 'stop TERM' TERM
     trap 'stop INT' INT
-    trap 'stop HUP' HUP
     start_daemons
     until_true 60 ready_or_broken || fail 1 "not started within 60 s: $(ossec-intake --ready 2>&1 || true)"
-    # Last, as it gives up on an engine that takes its time over the rules.
-    one_has_ended || start ossec-monitord /var/ossec/bin/ossec-monitord -f >&2
+    one_has_ended || start ossec-monitord
     to_file $run/started echo
+    trap reload_now HUP
+    [[ $reload_asked == no ]] || reload_now # as SIGHUP came while it started
     supervise
 }

@@ -1,6 +1,18 @@
 # shellcheck shell=bash disable=SC2154 # sourced by ossec-log-server, after settings.bash and layers.bash
 # Writes what the daemons read, to /run, from the checked settings and files, and has the daemons check it.
 
+# What is made of one set of settings and files lies in one folder, so that another takes its place as a whole: the daemons
+# read $run/NAME, which leads through the link $run/configuration to one of $run/configurations/.
+made=$run/configurations/1
+configuration_files=(ossec.conf local_internal_options.conf local_rules.xml local_decoder.xml lists nullmailer mailname networks)
+
+# use_configuration FOLDER: from now on the daemons that start read that one.
+use_configuration() {
+    local remedy="give the container a tmpfs: --tmpfs /run"
+    must 73 "$run/configuration: cannot be made" "$remedy" ln -sfn "$1" "$run/configuration.new"
+    must 73 "$run/configuration: cannot be made" "$remedy" mv -T "$run/configuration.new" "$run/configuration"
+}
+
 # write_extra KIND ELEMENT: the image's own files of that kind, in the order of their names.
 write_extra() {
     local file
@@ -67,10 +79,10 @@ without_carriage_returns() { sed 's/\r$//' "$1"; } # FILE: as an editor of Windo
 # The compiled lists lie beside their sources, in a folder that can be written.
 write_lists() {
     local problem file
-    must 73 "$run/lists: cannot be made" "give the container a tmpfs: --tmpfs /run" mkdir -p $run/lists
+    must 73 "$made/lists: cannot be made" "give the container a tmpfs: --tmpfs /run" mkdir -p "$made/lists"
     [[ ${#lists[@]} != 0 ]] || return 0
     for file in "${lists[@]}"; do
-        to_file "$run/lists/${file##*/}" without_carriage_returns "$file"
+        to_file "$made/lists/${file##*/}" without_carriage_returns "$file"
     done
     problem=$(/var/ossec/bin/ossec-makelists 2>&1) ||
         fail 78 "$mounts/lists: OSSEC does not compile the lists (${problem//$'\n'/ }); look at their lines, key:value each"
@@ -89,13 +101,13 @@ write_options() {
 
 write_configuration() {
     if [[ -n $native ]]; then
-        to_file $run/ossec.conf cat "$native"
+        to_file "$made/ossec.conf" cat "$native"
     else
-        to_file $run/ossec.conf write_ossec_conf
+        to_file "$made/ossec.conf" write_ossec_conf
     fi
-    link "${local_rules:-/var/ossec/etc/local_rules.xml.default}" $run/local_rules.xml
-    [[ -z $local_decoders ]] || link "$local_decoders" $run/local_decoder.xml
-    to_file $run/local_internal_options.conf write_options
+    link "${local_rules:-/var/ossec/etc/local_rules.xml.default}" "$made/local_rules.xml"
+    [[ -z $local_decoders ]] || link "$local_decoders" "$made/local_decoder.xml"
+    to_file "$made/local_internal_options.conf" write_options
     write_mail_queue
 }
 
@@ -103,7 +115,7 @@ write_configuration() {
 read_global() {
     local lines name text
     declare -gA global=()
-    lines=$($lib/configuration/ossec-files global $run/ossec.conf) || fail 70 "$run/ossec.conf: cannot be read again; try again"
+    lines=$($lib/configuration/ossec-files global "$made/ossec.conf") || fail 70 "$run/ossec.conf: cannot be read again; try again"
     while read -r name text; do
         [[ -z $name ]] || global[$name]=$text
     done <<< "$lines"
@@ -129,14 +141,14 @@ check_agreement() {
         "the recovery after a crash read the archive"
     [[ ${global[jsonout_output]-} == yes ]] || say "$place: it does not say <jsonout_output>yes</jsonout_output> in its <global>," \
         "so no alert comes on standard output"
-    problem=$($lib/configuration/ossec-files lists $run/ossec.conf ${local_rules:+"$local_rules"} "${rules[@]}" 2>&1) || fail 78 "$problem"
+    problem=$($lib/configuration/ossec-files lists "$made/ossec.conf" ${local_rules:+"$local_rules"} "${rules[@]}" 2>&1) || fail 78 "$problem"
     mail_daemon=${global[email_notification]-}
     if [[ $mail_daemon == yes ]]; then
         for name in email_to email_from smtp_server; do
             [[ -n ${global[$name]-} ]] || fail 78 "$place: it says <email_notification>yes</email_notification>, which needs <$name>, too"
         done
         [[ -n $native || ${#fragments[@]} -gt 0 ]] || place=OSSEC_EMAIL_TO
-        problem=$($lib/configuration/ossec-files recipients $run/ossec.conf 2>&1) || fail 78 "$place: $problem"
+        problem=$($lib/configuration/ossec-files recipients "$made/ossec.conf" 2>&1) || fail 78 "$place: $problem"
     fi
     # A program as <smtp_server> is the image's mail queue, which has its own settings.
     if [[ $mail_daemon == yes && ${global[smtp_server]-} == /* ]]; then
@@ -149,9 +161,25 @@ check_agreement() {
 
 check_engine() {
     check_agreement
+    [[ $command != reconfigure ]] || use_configuration "$made"
     write_lists
     check_daemon ossec-analysisd
     [[ $mail_daemon != yes ]] || check_daemon ossec-maild
+}
+
+# checksum FILE...: of what they hold; of none, nothing.
+checksum() { { cat "$@" 2>/dev/null || true; } | sha256sum || true; }
+
+# What each daemon reads at its start only, as a checksum, by which a reload knows whom to start again.
+note_what_is_read() {
+    local conf
+    conf=$(checksum "$made"/{ossec.conf,local_internal_options.conf})
+    reads[ossec-maild]=$conf
+    reads[ossec-analysisd]=$conf$(checksum "$made/local_rules.xml" "${rules[@]}")$(checksum "$made/local_decoder.xml")$(checksum "$made"/lists/*)
+    reads[ossec-monitord]=${reads[ossec-analysisd]} # whose queue it has open
+    reads[ossec-intake]=$(checksum "$made"/{networks,peers,proxies,relays} "$tls_folder"/{tls.crt,tls.key,ca.crt})
+    reads[ossec-forward]=$(checksum "$forward_folder"/{tls.crt,tls.key,ca.crt})
+    reads[nullmailer-send]=$(checksum "$made"/nullmailer/* "$made/mailname" "$own_authority")
 }
 
 # From the variables and the user's files to what the daemons read; ends with 78 before any of them has started.
@@ -163,4 +191,5 @@ configure() {
     check_engine
     check_intake # last, as it may warn of a certificate, and an error is to be the only line
     check_metrics
+    note_what_is_read
 }

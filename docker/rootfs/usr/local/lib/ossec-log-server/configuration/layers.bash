@@ -76,7 +76,7 @@ find_files() {
     for path in "$mounts"/*; do
         name=${path##*/}
         case $name in
-            tls | smtp | forward | conf.d | rules | lists | ossec.conf | local_rules.xml | local_decoder.xml | local_internal_options.conf | '*') ;;
+            tls | smtp | forward | conf.d | rules | lists | tests | ossec.conf | local_rules.xml | local_decoder.xml | local_internal_options.conf | '*') ;;
             *) say "$path: it is not read; what is read there: ossec.conf, conf.d/*.conf, local_rules.xml, rules/*.xml," \
                 "local_decoder.xml, lists/, local_internal_options.conf, tls/, smtp/, forward/" ;;
         esac

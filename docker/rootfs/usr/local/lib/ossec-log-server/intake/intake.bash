@@ -26,6 +26,9 @@ check_intake_settings() {
         tls=yes
         ! there $tls_folder/ca.crt || ca=$tls_folder/ca.crt
     fi
+    [[ $tls == yes || $relp != tls ]] || wrong OSSEC_RELP "needs a certificate; mount tls.crt and tls.key in $tls_folder"
+    [[ -z $tls_peers || -n $ca ]] ||
+        wrong OSSEC_TLS_PEERS "needs the authority of the clients' certificates; mount ca.crt in $tls_folder"
 }
 
 # No two ports of one protocol may have the same number, even if they are off.
@@ -43,29 +46,38 @@ check_ports() {
 
 # The options that the running intake and its check have in common, as an array.
 intake_options() {
-    options_of_intake=(--networks "$run/networks" --max-connections "$max_connections"
+    options_of_intake=(--networks "$made/networks" --max-connections "$max_connections"
         --max-per-source "$max_connections_per_source")
-    [[ -z $trusted_proxies ]] || options_of_intake+=(--proxies "$run/proxies")
-    [[ -z $trusted_relays ]] || options_of_intake+=(--relays "$run/relays")
+    [[ -z $trusted_proxies ]] || options_of_intake+=(--proxies "$made/proxies")
+    [[ -z $trusted_relays ]] || options_of_intake+=(--relays "$made/relays")
     [[ $syslog_protocol != *udp* ]] || options_of_intake+=(--udp "${about_port[udp.number]}")
     [[ $syslog_protocol != *tcp* ]] || options_of_intake+=(--tcp "${about_port[tcp.number]}")
-    [[ $tls == no ]] || options_of_intake+=(--tls "${about_port[tls.number]}" --certificate "$tls_folder/tls.crt" --key "$tls_folder/tls.key")
-    [[ -z $ca ]] || options_of_intake+=(--ca "$ca")
     [[ $relp == no ]] || options_of_intake+=(--relp "${about_port[relp.number]}")
+    [[ $relp != tls ]] || options_of_intake+=(--relp-tls)
+    [[ $tls == yes ]] || return 0
+    options_of_intake+=(--tls "${about_port[tls.number]}" --certificate "$tls_folder/tls.crt" --key "$tls_folder/tls.key")
+    [[ -z $ca ]] || options_of_intake+=(--ca "$ca")
+    [[ -z $tls_peers ]] || options_of_intake+=(--peers "$made/peers")
+    [[ $tls_min_version == 1.2 ]] || options_of_intake+=(--tls-1.3)
+    [[ -z $tls_ciphers ]] || options_of_intake+=(--ciphers "$tls_ciphers")
 }
 
-# Ends the container with one line where the intake would not start: its certificates, its ports.
+# Ends the container with one line where the intake would not start: its certificates, its ports. What a reload can't change is
+# compared with what runs.
 check_intake() {
-    local status=0
-    to_file $run/networks printf '%s\n' "${allowed_ips//,/$'\n'}"
-    to_file $run/proxies printf '%s\n' "${trusted_proxies//,/$'\n'}"
-    to_file $run/relays printf '%s\n' "${trusted_relays//,/$'\n'}"
+    local status=0 opened="$tz $tls $relp $syslog_protocol ${about_port[udp.number]}" before
+    to_file "$made/networks" printf '%s\n' "${allowed_ips//,/$'\n'}"
+    to_file "$made/peers" printf '%s\n' "$tls_peers"
+    to_file "$made/opened" echo "$opened"
+    to_file "$made/proxies" printf '%s\n' "${trusted_proxies//,/$'\n'}"
+    to_file "$made/relays" printf '%s\n' "${trusted_relays//,/$'\n'}"
     intake_options
+    to_file "$made/intake.options" printf '%s\n' --limit "$queue_disk" "${options_of_intake[@]}"
+    if [[ $command == reconfigure ]]; then
+        before=$(< "$running_configuration/opened") || before=""
+        [[ $before == "$opened" ]] || fail 78 "the time zone, ports and protocols, and whether there is TLS, are set at the start of" \
+            "the container; restart it"
+    fi
     ossec-intake --check "${options_of_intake[@]}" || status=$?
     ((status == 0)) || exit "$status"
-}
-
-start_intake() {
-    intake_options
-    start ossec-intake ossec-intake --journal "$journal" --limit "$queue_disk" "${options_of_intake[@]}" >&2
 }

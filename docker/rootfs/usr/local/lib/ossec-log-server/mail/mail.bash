@@ -45,8 +45,8 @@ quoted() { # TEXT
 # The relay, for mail/relay, and when it is tried: 10 s after it was away, then twice as long each
 # time, up to 5 minutes; a mail that nobody took for a week goes to failed/.
 write_mail_queue() {
-    local words helo authorities=$debian_authorities queue=$run/nullmailer
-    to_file $run/mailname hostname
+    local words helo authorities=$debian_authorities queue=$made/nullmailer
+    to_file "$made/mailname" hostname
     [[ $email_notification == yes ]] || return 0
     ! there $own_authority || authorities=$own_authority
     words="$(quoted "$smtp_server_host") relay"
@@ -60,15 +60,15 @@ write_mail_queue() {
         [[ $smtp_tls_verify == yes ]] && words+=" --x509cafile=$authorities" || words+=" --insecure"
     fi
     [[ -z $smtp_user ]] || words+=" --user=$(quoted "$smtp_user") --pass=$(quoted "$smtp_password")"
-    (umask 077 && to_file $queue/remotes echo "$words")
+    (umask 077 && to_file "$queue/remotes" echo "$words")
     # The name in HELO: relays may refuse one without a domain, which a container's usually is.
     helo=$(hostname)
     [[ $helo == *.* ]] || helo=${email_from#*@}
-    to_file $queue/helohost echo "$helo"
-    to_file $queue/pausetime echo 10
-    to_file $queue/maxpause echo 300
-    to_file $queue/sendtimeout echo 600 # the relay program gives up before
-    to_file $queue/queuelifetime echo 604800
+    to_file "$queue/helohost" echo "$helo"
+    to_file "$queue/pausetime" echo 10
+    to_file "$queue/maxpause" echo 300
+    to_file "$queue/sendtimeout" echo 600 # the relay program gives up before
+    to_file "$queue/queuelifetime" echo 604800
 }
 
 # Before ossec-maild starts: it continues at its position on the volume. While mail is off there is no position, so alerts

@@ -5,7 +5,7 @@ forward_folder=/etc/ossec-log-server/forward
 
 # Checks that the table of settings cannot express.
 check_output_settings() {
-    [[ -n $forward && $forward_way == tls ]] || return 0
+    [[ -n $forward && $forward_way == @(tls|relps) ]] || return 0
     ! there $forward_folder/ca.crt || pem $forward_folder/ca.crt CERTIFICATE OSSEC_FORWARD
     if there $forward_folder/tls.crt || there $forward_folder/tls.key; then
         pem_pair $forward_folder/tls.crt $forward_folder/tls.key OSSEC_FORWARD
@@ -32,8 +32,13 @@ port_state() {
 # check_metrics: whether mini_httpd will get its port; sets $metrics_address, its options for where it listens: where an IPv6
 # socket takes no IPv4, its own way of two sockets.
 check_metrics() {
-    local state
+    local state port
     [[ -n $metrics_port ]] || return 0
+    # Its own mini_httpd has the port.
+    if [[ $command == reconfigure ]] && read -r port state 2>/dev/null < "$watched/metrics" && [[ $port == "$metrics_port" ]]; then
+        read -ra metrics_address <<< "$state" || true
+        return 0
+    fi
     state=$(port_state "$metrics_port")
     case $state in
         "free ::")
@@ -47,10 +52,12 @@ check_metrics() {
     esac
 }
 
-# start_output NAME WAY HOST PORT FORMAT: as the daemon ossec-NAME, with its place in the alerts in queue/NAME. Before the
-# engine starts: where a power failure has left less than what was handed on, what the engine will write there is new.
-start_output() {
-    local position=$data/queue/$1/position
-    ossec-output --settle $alerts "$position" >&2 || fail 70 "$position: ossec-output ended with status $?; see the host's log"
-    start "ossec-$1" ossec-output "${@:2}" $alerts "$position"
+# want_output NAME WAY HOST PORT FORMAT: as the daemon ossec-NAME, with its place in the alerts in queue/NAME.
+want_output() { want "ossec-$1" ossec-output "${@:2}" $alerts "$data/queue/$1/position"; }
+
+# settle_output NAME: before it starts, and before the engine does at the server's start: where a power failure has left less
+# than what was handed on, what the engine will write there is new.
+settle_output() {
+    local position=$data/queue/${1#ossec-}/position
+    ossec-output --settle $alerts "$position" >&2 || fail 70 "$position: ossec-output ended with status $?; look into the host's log"
 }

@@ -54,6 +54,20 @@ kind_networks() {
         fail 78 "$1: ${problem#ossec-log-server: }"
 }
 
+# Names and networks, an entry a line, as ossec-intake reads them.
+kind_peers() {
+    local problem
+    value=$(printf '%s' "$value" | tr -s ', \t\n' '\n' | sed '/^$/d') || value=""
+    problem=$(printf '%s\n' "$value" | ossec-intake --check-peers 2>&1) ||
+        fail 78 "$1: ${problem#ossec-log-server: }"
+}
+
+# ossec-intake looks at each of them.
+kind_ciphers() {
+    [[ ${#value} -lt 4096 && $value != *[![:graph:]]* ]] ||
+        wrong "$1" "is not a list of ciphers; write what 'openssl ciphers' takes, such as ECDHE+AESGCM:ECDHE+CHACHA20"
+}
+
 # The C library silently takes an unknown one for UTC.
 kind_time_zone() {
     local magic=""
@@ -104,8 +118,8 @@ kind_server() {
 }
 
 kind_target() {
-    [[ $value =~ ^(tcp|tls|relp)://($host_pattern):([0-9]+)$ ]] ||
-        wrong "$1" "is not where alerts can be sent; write tcp://host:port, tls://host:port or relp://host:port"
+    [[ $value =~ ^(tcp|tls|relps?)://($host_pattern):([0-9]+)$ ]] ||
+        wrong "$1" "is not where alerts can be sent; write tcp://host:port, and for tcp also tls, relp or relps"
     parts_of "$1" "${BASH_REMATCH[@]:1:3}"
 }
 

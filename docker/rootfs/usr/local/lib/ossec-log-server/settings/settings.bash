@@ -10,7 +10,7 @@ largest_value=$((4 << 20)) # bytes of a file that holds one
 # notice MESSAGE...: a warning, which only the server and `check` print.
 notice() {
     case $command in
-        "" | check) say "$@" ;;
+        "" | check | reconfigure) say "$@" ;;
     esac
 }
 
@@ -114,7 +114,7 @@ default_of() {
 read_setting() { # NAME
     local variable=${1#OSSEC_} value=${!1-}
     case ${about[$1.kind]} in
-        networks) ;; # white space may stand between them
+        networks | peers) ;; # white space may stand between them
         text | secret) value=${value%$'\n'} ;;
         *) value=${value//[[:space:]]/} ;;
     esac

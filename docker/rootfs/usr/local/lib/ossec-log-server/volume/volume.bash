@@ -264,10 +264,14 @@ check_mounts() {
 
 prepare_run() {
     check_mounts
-    local remedy="give the container a tmpfs that everybody may write: --tmpfs /run:mode=1777"
+    local name remedy="give the container a tmpfs that everybody may write: --tmpfs /run:mode=1777"
     must 73 "$run: cannot be emptied" "$remedy" rm -rf "${run:?}"
     must 73 "$run: cannot be made" "$remedy" \
-        mkdir -p $run/{queue,alerts,shared,nullmailer,tmp} $run/spool
+        mkdir -p $run/{queue,alerts,shared,tmp,spool} "$made/nullmailer"
+    use_configuration "$made"
+    for name in "${configuration_files[@]}"; do
+        must 73 "$run: cannot be filled" "$remedy" ln -s "configuration/$name" "$run/$name"
+    done
     must 73 "$run: cannot be filled" "$remedy" ln -s "$data"/queue/mail/{queue,tmp,failed} $run/spool/
     # Only the mail queue needs a FIFO.
     mkfifo -m 0660 $run/spool/trigger 2>/dev/null || [[ ${email_notification-no} == no ]] ||
