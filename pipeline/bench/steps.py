@@ -257,11 +257,11 @@ def _cpu(
     used, analysed = 0.0, -1
 
     def over() -> bool:
-        """Whether all is analysed, or no more comes: one that waits for the disk is at rest, too."""
+        """Whether all is analysed, or no more comes: one that waits for the disk, or for a core, is at rest, too."""
         nonlocal used, analysed
         last, used = analysed, running.wait_at_rest(LIMIT) - before
         analysed = running.count(first, count).unique
-        return analysed in (count, last)
+        return analysed == count or (analysed == last and analysed > 0)
 
     with suppress(WaitTimeout):
         wait_until(over, LIMIT, QUIET, what="the last line")
