@@ -5,5 +5,7 @@ class UserError(Exception):
     """Something outside the code is wrong, and the message says what and how to mend it.
 
     The message is one sentence or two: the thing at fault first, the remedy last. `tasks.py` prints it
-    without a traceback and exits with 1.
+    without a traceback and exits with its code.
     """
+
+    code = 1

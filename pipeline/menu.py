@@ -31,7 +31,7 @@ def task(function: Callable[..., None]) -> Any:
         try:
             function(*arguments, **options)
         except UserError as error:
-            raise Exit(f"{function.__name__}: {error}", code=1) from error
+            raise Exit(f"{function.__name__}: {error}", code=error.code) from error
         except KeyboardInterrupt:
             raise Exit(f"{function.__name__}: interrupted", code=130) from None
 

@@ -46,6 +46,8 @@ class NotSigned(UserError):
 class NotKnown(UserError):
     """Whether it is signed can't be found out here; the message says why. It speaks neither for nor against it."""
 
+    code = 75  # sysexits: try again later
+
 
 @dataclass(frozen=True)
 class Signer:

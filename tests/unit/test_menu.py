@@ -4,8 +4,13 @@ import subprocess
 import sys
 
 import pytest
+from invoke.context import Context
+from invoke.exceptions import Exit
 
+from pipeline import menu
+from pipeline.errors import UserError
 from pipeline.project import ROOT
+from pipeline.registry import cosign
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -32,3 +37,13 @@ def test_an_option_that_a_task_cannot_do_without_is_named(words: list[str], miss
 def test_a_version_is_tested_alone_only_by_the_image_s_tests() -> None:
     done = run("test", "--of", "4.2.0")
     assert "--of: is for the image's tests alone; write --only image --of VERSION." in done.stderr
+
+
+@pytest.mark.parametrize(("error", "code"), [(UserError("wrong"), 1), (cosign.NotKnown("away"), 75)])
+def test_what_could_not_be_found_out_has_a_code_of_its_own(error: UserError, code: int) -> None:
+    def fail(_: Context) -> None:
+        raise error
+
+    with pytest.raises(Exit) as ended:
+        menu.task(fail).body(Context())
+    assert ended.value.code == code
