@@ -240,7 +240,11 @@ def test_metrics_are_the_counters_as_prometheus_reads_them(
         def scrape() -> dict[str, int]:
             kind, text = get("/metrics")
             assert kind == "text/plain; version=0.0.4; charset=utf-8"
-            assert re.search(r'^ossec_log_server_info\{version="\d+\.\d+\.\d+"\} 1$', text, re.MULTILINE)
+            assert re.search(
+                r'^ossec_log_server_info\{version="\d+\.\d+\.\d+",server="[0-9a-f]{12}"\} 1$',
+                text,
+                re.MULTILINE,
+            )
             return {
                 f"{name.removeprefix('ossec_log_server_')} {label}".strip(): n
                 for (name, label), n in parsed(text).items()
