@@ -1,5 +1,6 @@
 """The Quadlet unit under Podman 5 and systemd, as root and rootless: start, health, an alert, auto-update, stop."""
 
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,7 +115,9 @@ def test_the_unit_runs_the_server(inside: Container, built: image.Image, user: s
 
     machine.run(f"{machine.systemctl} daemon-reload && {machine.systemctl} start ossec-log-server")
     wait_until(machine.healthy, 60, 1, "the server to be healthy")
-    machine.run(f"echo '{ATTACK.format(40001)}' > /dev/tcp/$(hostname -i | cut -d' ' -f1)/{port}")
+    inside.reload()
+    with socket.create_connection((inside.attrs["NetworkSettings"]["IPAddress"], port), 10) as sender:
+        sender.sendall(ATTACK.format(40001).encode() + b"\n")
     alerts = f"podman exec {SERVER} grep -c 'port 40001 ' /var/ossec/logs/alerts/alerts.json || true"
     wait_until(lambda: machine.run(alerts).strip() == "1", 30, 0.5, "the alert")
 
