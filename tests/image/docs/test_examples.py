@@ -302,7 +302,8 @@ def test_each_example_is_tested_or_says_that_it_is_not() -> None:
         "rsyslog-tls.conf",
         "haproxy.cfg",  # test_balancer.py has these two
         "rsyslog-relay.conf",
-        "rsyslog-failover.conf",  # tests/swarm has these two
+        "rsyslog-failover.conf",  # tests/swarm has these three
+        "haproxy-failover.cfg",
         "syslog-ng-failover.conf",
         "rsyslog-relp-tls.conf",
         "syslog-ng-tls.conf",
