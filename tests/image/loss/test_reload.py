@@ -143,11 +143,8 @@ def test_what_changes_decides_which_daemons_start_again(
 
         it.write("etc/local_rules.xml", RULE.format(5, "first"))
         assert it.reload()[0] == 0
-        assert it.restarted() == {
-            "ossec-analysisd",
-            "ossec-monitord",
-            "ossec-maild",
-        }  # ossec.conf names the file
+        # ossec.conf names the file.
+        assert it.restarted() == {"ossec-analysisd", "ossec-monitord", "ossec-maild"}
         it.write("etc/local_rules.xml", RULE.format(6, "first"))
         assert it.reload()[0] == 0
         assert it.restarted() == {"ossec-analysisd", "ossec-monitord"}
@@ -156,12 +153,12 @@ def test_what_changes_decides_which_daemons_start_again(
 
         for name, text, complaint in [
             (
-                "local_rules.xml",
+                "etc/local_rules.xml",
                 RULE.format(99, "x"),
                 "local_rules.xml line 1: the level of rule 100100: '99' is not a level",
             ),
             (
-                "local_rules.xml",
+                "etc/local_rules.xml",
                 RULE.format(5, "x").replace("match", "matsch"),
                 "local_rules.xml line 1: OSSEC says: ",
             ),
