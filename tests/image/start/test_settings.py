@@ -352,7 +352,21 @@ def test_a_link_to_nothing_is_no_missing_file(
     tried.refused(settings, 78, words, command="check")
 
 
-@pytest.mark.parametrize("folder", ["tls", "smtp", "forward", "conf.d", "rules", "lists"])
+FOLDERS = ["tls", "smtp", "forward", "conf.d", "rules", "lists"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_what_is_no_folder_is_not_taken_for_a_missing_one(tried: Trial, folder: str) -> None:
+    """D3."""
+    tried.put(folder, b"x")
+    (tried.own / folder).chmod(0o755)
+    tried.refused({}, 78, f"{OWN}/{folder}: it is a file and must be a folder", command="check")
+    tried.empty()
+    (tried.own / folder).symlink_to("/nowhere")
+    tried.refused({}, 78, f"{OWN}/{folder}: it is a link to '/nowhere', where nothing is", command="check")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folder_that_cannot_be_searched_is_named(tried: Trial, folder: str) -> None:
     """D3."""
     (tried.own / folder).mkdir(0o600)

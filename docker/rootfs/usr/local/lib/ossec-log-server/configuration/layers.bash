@@ -62,6 +62,9 @@ find_files() {
     local -a found
     # Nothing would be found in it, and the server would run without what was asked of it.
     for path in "$mounts" "$kept" "$mounts"/{tls,smtp,forward,conf.d,rules,lists}; do
+        [[ -e $path || ! -L $path ]] ||
+            fail 78 "$path: it is a link to '$(readlink "$path")', where nothing is; mount the folder itself"
+        [[ ! -e $path || -d $path ]] || fail 78 "$path: it is a file and must be a folder; mount a folder there"
         [[ ! -e $path || -r $path && -x $path ]] ||
             fail 78 "$path: it cannot be read by UID $(id -u); make it readable and searchable for it"
     done
