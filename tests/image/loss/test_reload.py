@@ -27,6 +27,7 @@ from pipeline.soak.senders import RelpSender, Sender, TcpSender, TlsSender, UdpS
 from pipeline.soak.verdict import judge
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
+from tests.image.intake.test_intake import wait_archived
 from tests.image.support.ledger import address
 
 DAEMONS = (
@@ -221,7 +222,8 @@ def test_a_network_that_is_shut_out_loses_its_connections_and_no_other_does(
         it.server.container.exec_run(["bash", "-c", inside], detach=True)
         outside = socket.create_connection((address(it.server), 514), 10)
         outside.sendall(b"<13>Nov 26 06:00:00 web1 app: goes one\n")
-        wait_until(lambda: it.server.counters().get("received_tcp", 0) == 2, 20, what="both")
+        wait_archived(it.server, "stays one", 1, 60)
+        wait_archived(it.server, "goes one", 1, 60)
         (tmp_path / "values" / "allowed").write_text("192.0.2.0/24")
         assert it.reload()[0] == 0
         assert not it.restarted()
@@ -229,11 +231,7 @@ def test_a_network_that_is_shut_out_loses_its_connections_and_no_other_does(
         assert outside.recv(1) == b""
         outside.close()
         it.server.run("touch", "/tmp/go")
-        wait_until(
-            lambda: it.server.counters().get("received_tcp", 0) == 3,
-            20,
-            what="the line over the connection that stays",
-        )
+        wait_archived(it.server, "stays two", 1, 60)
         assert it.server.counters()["refused"] == 1
 
 
