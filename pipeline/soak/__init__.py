@@ -27,7 +27,7 @@ from pipeline.machine import engine
 from pipeline.release import Release
 from pipeline.server.certificates import certificates
 from pipeline.server.mailbox import MailboxError, MailHog
-from pipeline.server.smoke import MAILHOG, MAILHOG_PLATFORM, have_mailhog, settings
+from pipeline.server.smoke import MAILHOG, MAILHOG_PLATFORM, RECIPIENTS, have_mailhog, settings
 from pipeline.soak import ends, events, report
 from pipeline.soak.collector import Collector
 from pipeline.soak.ends import Ends
@@ -115,6 +115,9 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
             f"{mounted}:/etc/ossec-log-server:ro",
         ]
         variables = settings(mailhog(relay, net), gateway) | {
+            "OSSEC_EMAIL_TO": RECIPIENTS[
+                0
+            ],  # of several, each gets every mail, which looks like a repetition
             "OSSEC_EMAIL_ALERT_LEVEL": str(MAIL_LEVEL),
             "OSSEC_EMAIL_MAX_PER_HOUR": "9999",
             "OSSEC_RELP": "yes",
