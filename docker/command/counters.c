@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,9 +7,12 @@
 
 #include "alert_files.h"
 #include "command.h"
+#include "position.h"
 #include "say.h"
+#include "senders.h"
 #include "status.h"
 
+#define NOTIFY "/run/ossec/notify"
 #define PROMETHEUS "/usr/local/lib/ossec-log-server/metrics/prometheus"
 
 int output_counters(const char *name, uint64_t *handed_on, uint64_t *waiting)
@@ -27,12 +31,55 @@ int output_counters(const char *name, uint64_t *handed_on, uint64_t *waiting)
     return 0;
 }
 
+/* Alerts by HTTP, over all URLs that are in use now. */
+static size_t notify_counters(struct counter found[4])
+{
+    DIR *folder = opendir(NOTIFY);
+    uint64_t handed_on, waiting;
+    struct dirent *entry;
+    char name[64], path[256], line[RECENT_SIZE];
+
+    memcpy(found, (struct counter[4]){{"notified", 0}, {"notify_waiting_bytes", 0}, {"notify_refused", 0}, {"notify_summarised", 0}},
+           4 * sizeof(*found));
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        unsigned long refused = 0, summarised = 0;
+
+        snprintf(name, sizeof(name), "notify/%.40s", entry->d_name);
+        if (entry->d_name[0] == '.' || output_counters(name, &handed_on, &waiting) != 0) {
+            continue;
+        }
+        snprintf(path, sizeof(path), DATA "/queue/%s/position.hour", name);
+        if (position_read_recent(path, line) != 0 ||
+            sscanf(line, "%*d %*d %*u %*d %*d %*d %lu %lu", &refused, &summarised) != 2) {
+            refused = summarised = 0;
+        }
+        found[0].value += handed_on > refused + summarised ? handed_on - refused - summarised : 0;
+        found[1].value += waiting;
+        found[2].value += refused;
+        found[3].value += summarised;
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    return 4;
+}
+
+static size_t sender_counters(struct counter found[2])
+{
+    size_t count = 0, silent = 0;
+
+    senders_counts(&count, &silent);
+    found[0] = (struct counter){"senders", count};
+    found[1] = (struct counter){"senders_silent", silent};
+    return 2;
+}
+
 static void print_all(FILE *out, int as_json)
 {
     static const char *const outputs[][3] = {{"output", "printed", "print_waiting_bytes"},
                                              {"forward", "forwarded", "forward_waiting_bytes"}};
     const char *form = as_json ? "%s\"%s\": %" PRIu64 : "%s%s %" PRIu64 "\n", *between = "";
-    struct counter all[STATUS_COUNTERS + 4];
+    struct counter all[STATUS_COUNTERS + 10];
     size_t count = status_counters(all);
 
     for (int n = 0; n < 2; n++) {
@@ -43,6 +90,8 @@ static void print_all(FILE *out, int as_json)
             all[count++] = (struct counter){outputs[n][2], waiting};
         }
     }
+    count += notify_counters(all + count);
+    count += sender_counters(all + count);
     fputs(as_json ? "{" : "", out);
     for (size_t n = 0; n < count; n++) {
 #pragma GCC diagnostic push

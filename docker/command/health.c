@@ -68,7 +68,7 @@ static void remember(const char *name, const uint64_t *numbers, int count)
 
 /* Whether it delivers, while alerts wait for it. Somebody else may be to blame: who reads standard output, the peer that
  * alerts are forwarded to. */
-static void check_output(const char *name, const char *advice)
+static void check_output(const char *name, const char *folder, const char *advice)
 {
     uint64_t handed_on = 0, waiting = 0, before[2], now = (uint64_t)time(NULL);
     int count = recall(name, before);
@@ -76,11 +76,29 @@ static void check_output(const char *name, const char *advice)
     if (count < 0) {
         return;
     }
-    if (output_counters(name, &handed_on, &waiting) != 0 || waiting == 0 || count < 2 || handed_on != before[0]) {
+    if (output_counters(folder, &handed_on, &waiting) != 0 || waiting == 0 || count < 2 || handed_on != before[0]) {
         remember(name, (uint64_t[2]){handed_on, now}, 2);
     } else if (now > before[1] + OUTPUT_PATIENCE) {
         unhealthy("ossec-%s: %" PRIu64 " bytes of alerts wait, and none was delivered for %" PRIu64 " s; %s", name, waiting,
                   now - before[1], advice);
+    }
+}
+
+/* health.bash makes a file notify-PLACE for each URL of OSSEC_NOTIFY_URL. */
+static void check_notify(void)
+{
+    struct dirent *entry;
+    DIR *folder = opendir(WATCHED);
+    char path[128];
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        if (strncmp(entry->d_name, "notify-", 7) == 0) {
+            snprintf(path, sizeof(path), "notify/%.40s", entry->d_name + 7);
+            check_output(entry->d_name, path, "the log says what its server answers");
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
     }
 }
 
@@ -181,8 +199,9 @@ int health(int own)
     check_metrics_server();
     if (!own) {
         check_room();
-        check_output("output", "is standard output read?");
-        check_output("forward", "the log says what its peer answers");
+        check_notify();
+        check_output("output", "output", "is standard output read?");
+        check_output("forward", "forward", "the log says what its peer answers");
         check_mail();
     }
     return healthy ? 0 : 1;

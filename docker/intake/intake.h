@@ -21,6 +21,9 @@ struct settings {
     int tls_1_3;                    /* no TLS before 1.3 */
     int relp_tls;                   /* RELP comes over TLS */
     size_t connections, per_source; /* at most */
+    const char *senders;            /* the file of the list of senders; NULL: it forgets at the end */
+    uint64_t silent;                /* seconds after which a sender is silent; 0: nobody asks */
+    const char *form;   /* of the list, for --list-senders */
     const char *sender; /* of the lines on standard input, for --header */
 };
 
@@ -41,6 +44,8 @@ static inline void count(uint64_t *counter, uint64_t more)
 }
 
 /* Takes one message as it came, into the journal; one without text is none. */
+/* What the server says of itself: a line like any, which nobody has sent. */
+void take_own_line(const char *text);
 void take_line(enum input input, const struct source *source, const char *text, size_t length);
 
 /* What the loop watches. `ready` is called when something is there; it may not free the watch, as it may still be in

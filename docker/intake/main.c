@@ -7,6 +7,7 @@
  *   ossec-intake --probe               whether every input of the running one takes what is sent to it, and the engine it
  *   ossec-intake --reload              has the running one read its options and files again
  *   ossec-intake --ready               whether intake and engine have started
+ *   ossec-intake --list-senders table  who has sent, and when last
  *   ossec-intake --status              what they count
  *   ossec-intake --header SENDER       lines of standard input as the engine would get them from that sender
  *
@@ -27,6 +28,7 @@
 #include "reload.h"
 #include "run.h"
 #include "say.h"
+#include "senders.h"
 #include "status.h"
 
 static int complain(int status, const char *problem)
@@ -65,6 +67,7 @@ int main(int argc, char **argv)
         case MODE_READY: return ready();
         case MODE_STATUS: return status();
         case MODE_RELOAD: return reload_running();
+        case MODE_SENDERS: return senders_print(settings.form);
         case MODE_HEADER: return filter_lines(settings.sender);
         default: break;
     }

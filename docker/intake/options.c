@@ -16,15 +16,17 @@ static const char usage[] =
     "           [--tls PORT] [--relp PORT [--relp-tls]] [--max-connections NUMBER] [--max-per-source NUMBER]\n"
     "           [--proxies FILE] [--relays FILE]\n"
     "           [--certificate FILE --key FILE [--ca FILE [--peers FILE]] [--ciphers LIST] [--tls-1.3]]\n"
+    "           [--senders FILE] [--silent SECONDS]\n"
     "       ossec-intake --check-networks   the networks come on standard input, one a line\n"
     "       ossec-intake --check-peers      the names of OSSEC_TLS_PEERS, the same way\n"
     "       ossec-intake --header SENDER    the lines come on standard input\n"
+    "       ossec-intake --list-senders table | json | prometheus\n"
     "           [--options FILE]   a file with options of the lines above, a word a line\n"
     "       ossec-intake --ready | --status | --reload\n";
 
 enum name { OPTIONS = 1, JOURNAL, NETWORKS, LIMIT, UDP, TCP, TLS, RELP, RELP_TLS, CERTIFICATE, KEY, CA, PEERS, CIPHERS, TLS_1_3,
               CONNECTIONS, PER_SOURCE, PROXIES, RELAYS, CHECK, CHECK_NETWORKS, CHECK_PEERS, PROBE, READY, RELOAD, STATUS,
-              HEADER };
+              HEADER, SENDERS, SILENT_AFTER, LIST_SENDERS };
 
 static const struct option options[] = {
     {"options", required_argument, NULL, OPTIONS},
@@ -54,6 +56,9 @@ static const struct option options[] = {
     {"reload", no_argument, NULL, RELOAD},
     {"status", no_argument, NULL, STATUS},
     {"header", required_argument, NULL, HEADER},
+    {"senders", required_argument, NULL, SENDERS},
+    {"silent", required_argument, NULL, SILENT_AFTER},
+    {"list-senders", required_argument, NULL, LIST_SENDERS},
     {NULL, 0, NULL, 0},
 };
 
@@ -108,6 +113,9 @@ static enum mode take(int name, enum mode mode)
         case READY: return MODE_READY;
         case RELOAD: return MODE_RELOAD;
         case STATUS: return MODE_STATUS;
+        case SENDERS: settings.senders = optarg; break;
+        case SILENT_AFTER: settings.silent = number(0, UINT32_MAX); break;
+        case LIST_SENDERS: settings.form = optarg; return MODE_SENDERS;
         case HEADER: settings.sender = optarg; return MODE_HEADER;
         default: wrong = 1;
     }

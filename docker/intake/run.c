@@ -21,6 +21,7 @@
 #include "loop.h"
 #include "reload.h"
 #include "say.h"
+#include "senders.h"
 #include "tls.h"
 #include "udp.h"
 
@@ -114,6 +115,7 @@ static void tick(void)
     if (ticks % DAY_TICKS == 0) {
         tls_warn();
     }
+    senders_tick((int)state->held);
     udp_count_lost();
     greetings_tend();
     connections_each(connection_tend);
@@ -175,6 +177,7 @@ static void end_in_order(void)
     flush();
     tell_what_is_not_taken();
     commit_end();
+    senders_close();
     relp_answer_synced();
     relp_say_goodbye();
     connections_each(connection_close);
@@ -240,6 +243,11 @@ static int prepare(const sigset_t *ends)
         say("ossec-intake cannot start: %s%s", strerror(errno), errno == EAGAIN ?
             "; allow the container more processes (docker run --pids-limit, --ulimit nproc)" : "");
         return EX_OSERR;
+    }
+    loop_look_at_clock();
+    if (senders_open(settings.senders) != 0) {
+        say("%s cannot be made: %s", SENDERS_PATH, strerror(errno));
+        return EX_CANTCREAT;
     }
     for (int input = 0; input < INPUTS; input++) {
         if (!open_input(input)) {

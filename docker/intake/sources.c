@@ -21,7 +21,7 @@ void sources_take(struct lists *fresh)
     memset(known, 0, sizeof(known)); /* what was found out of each is to be found out again */
 }
 
-static uint32_t hash(const struct in6_addr *address, uint32_t scope)
+uint32_t source_hash(const struct in6_addr *address, uint32_t scope)
 {
     uint64_t halves[2];
 
@@ -92,7 +92,7 @@ const struct source *source_of(const struct sockaddr_storage *from)
         address = six->sin6_addr;
         scope = IN6_IS_ADDR_LINKLOCAL(&address) ? six->sin6_scope_id : 0;
     }
-    source = &known[hash(&address, scope) % KNOWN];
+    source = &known[source_hash(&address, scope) % KNOWN];
     if (source->location_length == 0 || !same(source, &address, scope)) {
         source->address = address;
         source->scope = scope;
@@ -138,7 +138,7 @@ static struct count *counts[4096];
 
 static struct count **place(const struct source *source)
 {
-    struct count **at = &counts[hash(&source->address, source->scope) % (sizeof(counts) / sizeof(counts[0]))];
+    struct count **at = &counts[source_hash(&source->address, source->scope) % (sizeof(counts) / sizeof(counts[0]))];
 
     while (*at != NULL && (memcmp(&(*at)->address, &source->address, sizeof(source->address)) != 0 ||
                            (*at)->scope != source->scope)) {

@@ -38,6 +38,7 @@ void source_named(const struct in6_addr *address, struct source *source);
 
 /* The same, of an address as text; 0 where it is none. */
 int source_named_by(const char *text, size_t length, struct source *source);
+uint32_t source_hash(const struct in6_addr *address, uint32_t scope);
 
 /* Counts one more connection of it, unless it has `most` already: then 0. */
 int source_connected(const struct source *source, size_t most);

@@ -1,9 +1,13 @@
 /* From a message to a record of the journal. */
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "header.h"
 #include "intake.h"
 #include "say.h"
+#include "senders.h"
 
 #define AT_ONCE (1u << 20) /* bytes in memory after which they are written, even within a turn of the loop */
 
@@ -42,6 +46,7 @@ void take_line(enum input input, const struct source *source, const char *text, 
     if (message == 0) {
         return;
     }
+    senders_heard(source);
     journal_append(journal, datagram, (uint32_t)(location + message));
     count(&state->received[input], 1);
     if (cut) {
@@ -50,5 +55,21 @@ void take_line(enum input input, const struct source *source, const char *text, 
     }
     if (journal_appended(journal) - journal_flushed(journal) > AT_ONCE) {
         journal_flush(journal);
+    }
+}
+
+void take_own_line(const char *text)
+{
+    static char datagram[2048];
+    char host[256] = "ossec-log-server", date[32];
+    time_t now = time(NULL);
+    struct tm parts;
+    int length;
+
+    gethostname(host, sizeof(host) - 1);
+    strftime(date, sizeof(date), "%b %e %H:%M:%S", localtime_r(&now, &parts));
+    length = snprintf(datagram, sizeof(datagram), "2:127.0.0.1:%s %s ossec-log-server: %s", date, host, text);
+    if (length > 0 && (size_t)length < sizeof(datagram)) {
+        journal_append(journal, datagram, (uint32_t)length);
     }
 }

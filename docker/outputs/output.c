@@ -1,6 +1,8 @@
 /* ossec-output TRANSPORT HOST PORT FORMAT ALERTS POSITION: hands OSSEC's alerts on. The day's files in the folder ALERTS are its
  * queue: it notes in the file POSITION how far it has come when what it has handed on has arrived, so that what was under way
- * when anything ended comes twice rather than never. TRANSPORT is stdout, tcp, tls, relp or relps; FORMAT is json or syslog (RFC 5424).
+ * when anything ended comes twice rather than never. TRANSPORT is stdout, tcp, tls, relp or relps; FORMAT is json, ecs or syslog
+ * (RFC 5424).
+ * ossec-notify is the same with HTTP: the TRANSPORT http, whose HOST is the file of settings.h and whose FORMAT one of notice.c.
  * ossec-output --settle ALERTS POSITION: before the engine starts. Where a power failure has left less than what was handed
  * on, what the engine will write there is new.
  * ossec-output --counters ALERTS POSITION: how many alerts were handed on, and how many bytes of them wait. */
@@ -15,6 +17,7 @@
 
 #include "alert_files.h"
 #include "deadline.h"
+#include "ecs.h"
 #include "target.h"
 #include "wake.h"
 
@@ -39,18 +42,36 @@ static size_t syslog_head(const char *alert, size_t length, char *head, size_t s
     return (size_t)snprintf(head, size, "<132>1 %s %s ossec-log-server - alert - ", date, host_name);
 }
 
+static int put_formatted(struct target *t, const char *alert, size_t length)
+{
+    char head[512], *ecs;
+    int result;
+
+    if (!t->ecs) {
+        return target_put(t, head, t->syslog ? syslog_head(alert, length, head, sizeof(head)) : 0, alert, length);
+    }
+    ecs = ecs_of(alert, length);
+    if (ecs == NULL) {
+        fprintf(stderr, "ossec-output: an alert is left out, as it is not JSON: %.*s\n", length < 200 ? (int)length : 200, alert);
+        return 0;
+    }
+    result = target_put(t, "", 0, ecs, strlen(ecs));
+    free(ecs);
+    return result;
+}
+
 /* Sends what is in the buffer, a batch at most; the number of alerts, -1 if the target does not take them. */
 static int send_batch(struct alert_files *f, struct target *t)
 {
-    char head[512];
     const char *alert;
     size_t length;
     int count = 0;
 
     while (count < t->transport->batch && files_next(f, &alert, &length)) {
-        size_t head_length = t->syslog ? syslog_head(alert, length, head, sizeof(head)) : 0;
-
-        if (target_put(t, head, head_length, alert, length) != 0) {
+        if (!target_wants(t, alert, length)) {
+            continue;
+        }
+        if (put_formatted(t, alert, length) != 0) {
             return -1;
         }
         count++;
@@ -66,7 +87,7 @@ static enum outcome hand_on(struct alert_files *f, struct target *t)
         snprintf(t->why, sizeof(t->why), "%s: %s", f->folder, strerror(errno));
     }
     if (waiting <= 0) {
-        return waiting < 0 ? NOT_TAKEN : NOTHING;
+        return waiting < 0 || target_idle(t) != 0 ? NOT_TAKEN : NOTHING;
     }
     if (!t->is_open) {
         files_sync(f, 1); /* as this may take a while */
@@ -88,13 +109,13 @@ static int tell(const struct target *t, enum outcome outcome, int *away, int wai
 {
     if (outcome == NOT_TAKEN) {
         if (!*away) {
-            fprintf(stderr, "ossec-output: %s takes no alerts, so they wait: %s\n", target_name(t), t->why);
+            fprintf(stderr, "%s: %s takes no alerts, so they wait: %s\n", program_invocation_short_name, target_name(t), t->why);
         }
         *away = 1;
         return wait == 0 ? FIRST_RETRY_MS : wait * 2 > LAST_RETRY_MS ? LAST_RETRY_MS : wait * 2;
     }
     if (*away && outcome == HANDED_ON) {
-        fprintf(stderr, "ossec-output: %s takes alerts again\n", target_name(t));
+        fprintf(stderr, "%s: %s takes alerts again\n", program_invocation_short_name, target_name(t));
         *away = 0;
     }
     return outcome == HANDED_ON ? 0 : wait;
@@ -151,7 +172,11 @@ int main(int argc, char **argv)
     }
     files_open(&f, argv[argc - 2], argv[argc - 1], counting);
     if (counting) {
-        printf("%" PRIu64 " %" PRIu64 "\n", f.handed_on, files_waiting(&f));
+        printf("%" PRIu64 " %" PRIu64, f.handed_on, files_waiting(&f));
+        if (target_choose(&t, "http") == 0) {
+            t.transport->print_counters(argv[argc - 1]);
+        }
+        putchar('\n');
         return 0;
     }
     if (settling) {
@@ -160,7 +185,10 @@ int main(int argc, char **argv)
     }
     t.host = argv[2];
     t.port = argv[3];
-    t.syslog = strcmp(argv[4], "syslog") == 0;
+    t.format = argv[4];
+    t.position = argv[6];
+    t.syslog = strcmp(t.format, "syslog") == 0;
+    t.ecs = strcmp(t.format, "ecs") == 0;
     gethostname(host_name, sizeof(host_name) - 1);
     run(&f, &t);
     return 0;

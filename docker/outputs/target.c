@@ -4,12 +4,12 @@
 #include <string.h>
 
 static const struct transport *const transports[] = {&transport_stdout, &transport_tcp, &transport_tls, &transport_relp,
-                                                   &transport_relps};
+                                                     &transport_relps, &transport_http};
 
 int target_choose(struct target *t, const char *name)
 {
     for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
-        if (strcmp(transports[i]->name, name) == 0) {
+        if (transports[i] != NULL && strcmp(transports[i]->name, name) == 0) {
             t->transport = transports[i];
             return 0;
         }
@@ -48,12 +48,22 @@ void target_close(struct target *t)
     }
 }
 
+int target_wants(const struct target *t, const char *alert, size_t length)
+{
+    return t->transport->wants == NULL || t->transport->wants(t, alert, length);
+}
+
+int target_idle(struct target *t)
+{
+    return t->transport->idle == NULL ? 0 : t->transport->idle(t);
+}
+
 const char *target_name(const struct target *t)
 {
     static char name[512];
 
-    if (!t->transport->is_remote) {
-        return "standard output";
+    if (t->name != NULL || !t->transport->is_remote) {
+        return t->name != NULL ? t->name : "standard output";
     }
     snprintf(name, sizeof(name), strchr(t->host, ':') != NULL ? "%s://[%s]:%s" : "%s://%s:%s", t->transport->name, t->host,
              t->port);

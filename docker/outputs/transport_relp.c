@@ -189,5 +189,5 @@ static void end(struct target *t)
     }
 }
 
-const struct transport transport_relp = {"relp", MOST_BATCH, 1, open_relp, put, confirm, end};
-const struct transport transport_relps = {"relps", MOST_BATCH, 1, open_relps, put, confirm, end}; /* the same over TLS */
+const struct transport transport_relp = {"relp", MOST_BATCH, 1, open_relp, put, confirm, end, NULL, NULL, NULL};
+const struct transport transport_relps = {"relps", MOST_BATCH, 1, open_relps, put, confirm, end, NULL, NULL, NULL}; /* the same over TLS */

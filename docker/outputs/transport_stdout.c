@@ -110,4 +110,4 @@ static void end(struct target *t)
     (void)t;
 }
 
-const struct transport transport_stdout = {"stdout", BATCH, 0, open_stdout, put, flush, end};
+const struct transport transport_stdout = {"stdout", BATCH, 0, open_stdout, put, flush, end, NULL, NULL, NULL};

@@ -17,4 +17,4 @@ static void end(struct target *t)
     connection_close(t);
 }
 
-const struct transport transport_tcp = {"tcp", MOST_BATCH, 1, connection_open, put, connection_confirm, end};
+const struct transport transport_tcp = {"tcp", MOST_BATCH, 1, connection_open, put, connection_confirm, end, NULL, NULL, NULL};

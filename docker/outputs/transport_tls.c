@@ -27,4 +27,4 @@ static void end(struct target *t)
     connection_close(t);
 }
 
-const struct transport transport_tls = {"tls", MOST_BATCH, 1, open_tls, put, connection_confirm, end};
+const struct transport transport_tls = {"tls", MOST_BATCH, 1, open_tls, put, connection_confirm, end, NULL, NULL, NULL};

@@ -79,6 +79,8 @@ PATTERNS = {
     "address": r"^\s*[^@,\s]+@[^@,\s]+\.[^@,\s]+\s*$",
     "peers": r"^[\s,0-9A-Za-z.:/=*_%-]*$",
     "ciphers": r"^\s*\S*\s*$",
+    "duration": r"^\s*(0|[1-9][0-9]{0,6}[smhdSMHD])\s*$",
+    "headers": r"^(\s*(\[[^\]\s]+\]|[A-Za-z0-9_-]+:[^\x00-\x08\x0a-\x1f]+)?\r?(\n|$))*$",
     "networks": r"^[\s,0-9A-Fa-f:./]*$",
     "recipients": r"^\s*[^@,\s]+@[^@,\s]+\.[^@,\s]+\s*(,\s*[^@,\s]+@[^@,\s]+\.[^@,\s]+\s*)*$",
     "secret": r"^[^\x00-\x1f\x7f]*$",
@@ -86,6 +88,7 @@ PATTERNS = {
     "size": r"^\s*[0-9]{1,16}([kKmMgGtT]?)([iI]?[bB])?\s*$",
     "target": r"^\s*(tcp|tls|relps?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]+\s*$",
     "text": r"^[^\x00-\x1f\x7f]*$",
+    "urls": r"^\s*([a-z]+\+)?https?://[^\s,]+([\s,]+([a-z]+\+)?https?://[^\s,]+)*\s*$",
     "time_zone": r"^\s*[A-Za-z0-9_+/-]+\s*$",
 }
 

@@ -1,6 +1,5 @@
 """A running server: the image started as a careful person starts it, and what can be seen of it from outside."""
 
-import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 
 from pipeline import project
+from pipeline.server.alerts import parse
 from pipeline.wait import wait_until
 
 LABEL = "ossec-log-server.run"
@@ -45,11 +45,8 @@ class Server:
         return published(self.container, "514/tcp")
 
     def alerts(self) -> list[dict[str, Any]]:
-        """The alerts on its standard output, the oldest first. Raises ValueError if a line is no JSON object."""
-        alerts = [json.loads(line) for line in self.container.logs(stdout=True, stderr=False).splitlines()]
-        if not all(isinstance(alert, dict) for alert in alerts):
-            raise ValueError("a line on standard output is JSON, but no object")
-        return alerts
+        """The alerts on its standard output, the oldest first. Raises ValueError if one is not as its schema says."""
+        return [parse(line) for line in self.container.logs(stdout=True, stderr=False).splitlines()]
 
     def log(self) -> str:
         """What it said on standard error."""

@@ -4,6 +4,7 @@ import json
 import re
 import ssl
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from pipeline import image
 from pipeline.server import Server, gateway, network
 from pipeline.server import server as run_server
+from pipeline.server.alerts import parse
 from pipeline.wait import wait_until
 from tests import loopback
 from tests.image.conftest import FROM_HERE
@@ -48,7 +50,14 @@ OWN = {"tls_crt": "client.crt", "tls_key": "client.key"}
 
 @pytest.mark.parametrize(
     ("way", "form"),
-    [("tcp", "syslog"), ("tcp", "json"), ("tls", "syslog"), ("tls", "json"), ("relp", "syslog")],
+    [
+        ("tcp", "syslog"),
+        ("tcp", "json"),
+        ("tls", "syslog"),
+        ("tls", "json"),
+        ("relp", "syslog"),
+        ("tcp", "ecs"),
+    ],
 )
 def test_each_way_and_form_is_what_a_target_expects(
     client: docker.DockerClient, built: image.Image, certificates: Path, way: str, form: str
@@ -67,15 +76,27 @@ def test_each_way_and_form_is_what_a_target_expects(
                 assert server.stop() == 0  # which hands on what is left
                 assert count == 20
             got = collector.frames if (way, form) == ("tls", "syslog") else collector.lines
-    assert sorted(numbers_in(got, "form")) == list(range(20))
+    if form == "ecs":
+        texts = [json.loads(line)["message"].partition("form")[2][:6] for line in got]
+        assert sorted(map(int, texts)) == list(range(20))
+    else:
+        assert sorted(numbers_in(got, "form")) == list(range(20))
     for line in got:
         if form == "syslog":
             found = RFC_5424.fullmatch(line)
             assert found, line
             assert found[2] == server.container.id[:12] if server.container.id else None
             assert json.loads(found[3])["rule"]["level"] > 0
+        elif form == "ecs":
+            event = json.loads(line)
+            assert event["ecs"]["version"]
+            assert event["event"]["kind"] == "alert"
+            assert event["event"]["code"] == event["rule"]["id"]
+            assert event["event"]["severity"] > 0
+            assert event["source"]["ip"] in event["related"]["ip"]
+            assert datetime.fromisoformat(event["@timestamp"]).tzinfo
         else:
-            assert json.loads(line)["rule"]["level"] > 0
+            assert parse(line)["rule"]["level"] > 0
 
 
 @pytest.mark.parametrize(
@@ -248,6 +269,7 @@ def test_metrics_are_the_counters_as_prometheus_reads_them(
             return {
                 f"{name.removeprefix('ossec_log_server_')} {label}".strip(): n
                 for (name, label), n in parsed(text).items()
+                if "_sender_" not in name
             }
 
         def counted() -> dict[str, int] | None:

@@ -74,7 +74,7 @@ write_state() {
         name=${name#OSSEC_}
         declare_again "${name,,}" "${name,,}_way" "${name,,}_host" "${name,,}_port"
     done
-    declare_again made mail_daemon metrics_address reads
+    declare_again made mail_daemon metrics_address reads notify_urls notify_hosts notify_headers
 }
 
 # declare_again NAME...: as commands, what each is that is set.
@@ -121,6 +121,7 @@ apply() {
         until_true 60 ready_or_broken || say "ossec-analysisd has not started again within 60 s; see its messages above"
         start ossec-monitord
     fi
+    forget_notify_places
     said="reloaded; started again: ${begun[*]:-no daemon}"
 }
 

@@ -21,7 +21,7 @@ start() { # NAME
             eval "exec ${command_of[$1]}" & # the only one whose standard output is the container's
             ;;
         *)
-            [[ $1 != ossec-forward ]] || settle_output "$1"
+            [[ $1 != @(ossec-forward|ossec-notify*) ]] || settle_output "$1"
             eval "exec ${command_of[$1]}" >&2 &
             ;;
     esac
@@ -86,9 +86,11 @@ stop() {
     end ossec-analysisd 7 INT
     until_true 1 has_read ossec-maild $alerts/alerts.log
     end ossec-maild 8
-    ask_to_end ossec-forward || true # together with the other: each hands on what is left
+    ask_to_end ossec-forward || true # together with the others: each hands on what is left
+    each_notify ask_to_end
     end ossec-output 9
     end ossec-forward 9
+    each_notify end 9
     end mini_httpd 9
     end ossec-monitord 9
     end nullmailer-send 9
@@ -100,6 +102,7 @@ want_daemons() {
     command_of=()
     [[ $alerts_stdout == no ]] || want_output output stdout - - json
     [[ -z $forward ]] || want_output forward "$forward_way" "$forward_host" "$forward_port" "$forward_format"
+    want_notify
     [[ -z $metrics_port ]] ||
         want mini_httpd mini_httpd -D -p "$metrics_port" "${metrics_address[@]}" -d $lib/metrics/www -c metrics -i /dev/null
     # Its notices about refused mails would go to the same relay, so they go nowhere.
@@ -107,6 +110,9 @@ want_daemons() {
     [[ $mail_daemon != yes ]] || want ossec-maild /var/ossec/bin/ossec-maild -f
     want ossec-intake ossec-intake --journal "$journal" --options "$run/configuration/intake.options"
     want ossec-analysisd /var/ossec/bin/ossec-analysisd -f
+    export report_from="" report_to=""
+    [[ $email_notification$email_report != yesyes ]] || export report_from=$email_from report_to=$email_to
+    reads[housekeeping]="$report_from $report_to"
     want housekeeping $lib/volume/housekeeping "$retention_days" "$retention_bytes"
     want ossec-monitord /var/ossec/bin/ossec-monitord -f
 }
@@ -120,6 +126,7 @@ start_daemons() {
     for name in "${wanted[@]}"; do
         [[ $name == ossec-monitord ]] || start "$name"
     done
+    forget_notify_places
 }
 
 # Returns only by ending the container, when the first of the daemons has ended.

@@ -47,6 +47,7 @@ write_rules() {
         write_decoders
         write_extra rules include
     fi
+    [[ $sender_silent == 0 ]] || write_extra own include
     printf '%s\n' "${added[@]}"
     echo "<include>${local_rules:-local_rules.xml}</include>"
     for file in "${lists[@]}"; do
@@ -101,6 +102,8 @@ write_options() {
 
 write_configuration() {
     if [[ -n $native ]]; then
+        [[ $sender_silent == 0 ]] || grep -q extra/own/senders.xml "$native" || notice "OSSEC_SENDER_SILENT: $native has no rule for" \
+            "it, so no alert comes; add <include>/var/ossec/extra/own/senders.xml</include> to its <rules>"
         to_file "$made/ossec.conf" cat "$native"
     else
         to_file "$made/ossec.conf" write_ossec_conf

@@ -61,7 +61,7 @@ find_files() {
     local path name
     local -a found
     # Nothing would be found in it, and the server would run without what was asked of it.
-    for path in "$mounts" "$kept" "$mounts"/{tls,smtp,forward,conf.d,rules,lists}; do
+    for path in "$mounts" "$kept" "$mounts"/{tls,smtp,forward,notify,conf.d,rules,lists}; do
         [[ -e $path || ! -L $path ]] ||
             fail 78 "$path: it is a link to '$(readlink "$path")', where nothing is; mount the folder itself"
         [[ ! -e $path || -d $path ]] || fail 78 "$path: it is a file and must be a folder; mount a folder there"
@@ -79,9 +79,9 @@ find_files() {
     for path in "$mounts"/*; do
         name=${path##*/}
         case $name in
-            tls | smtp | forward | conf.d | rules | lists | tests | ossec.conf | local_rules.xml | local_decoder.xml | local_internal_options.conf | '*') ;;
+            tls | smtp | forward | notify | conf.d | rules | lists | tests | ossec.conf | local_rules.xml | local_decoder.xml | local_internal_options.conf | '*') ;;
             *) say "$path: it is not read; what is read there: ossec.conf, conf.d/*.conf, local_rules.xml, rules/*.xml," \
-                "local_decoder.xml, lists/, local_internal_options.conf, tls/, smtp/, forward/" ;;
+                "local_decoder.xml, lists/, local_internal_options.conf, tls/, smtp/, forward/, notify/" ;;
         esac
     done
     warn_of_old_places

@@ -72,7 +72,8 @@ check_intake() {
     to_file "$made/proxies" printf '%s\n' "${trusted_proxies//,/$'\n'}"
     to_file "$made/relays" printf '%s\n' "${trusted_relays//,/$'\n'}"
     intake_options
-    to_file "$made/intake.options" printf '%s\n' --limit "$queue_disk" "${options_of_intake[@]}"
+    to_file "$made/intake.options" printf '%s\n' --limit "$queue_disk" --senders "$data/queue/senders/list" \
+        --silent "$sender_silent" "${options_of_intake[@]}"
     if [[ $command == reconfigure ]]; then
         before=$(< "$running_configuration/opened") || before=""
         [[ $before == "$opened" ]] || fail 78 "the time zone, ports and protocols, and whether there is TLS, are set at the start of" \

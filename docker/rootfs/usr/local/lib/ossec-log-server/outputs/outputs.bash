@@ -5,6 +5,7 @@ forward_folder=/etc/ossec-log-server/forward
 
 # Checks that the table of settings cannot express.
 check_output_settings() {
+    check_notify_settings
     [[ -n $forward && $forward_way == @(tls|relps) ]] || return 0
     ! there $forward_folder/ca.crt || pem $forward_folder/ca.crt CERTIFICATE OSSEC_FORWARD
     if there $forward_folder/tls.crt || there $forward_folder/tls.key; then
@@ -58,6 +59,10 @@ want_output() { want "ossec-$1" ossec-output "${@:2}" $alerts "$data/queue/$1/po
 # settle_output NAME: before it starts, and before the engine does at the server's start: where a power failure has left less
 # than what was handed on, what the engine will write there is new.
 settle_output() {
-    local position=$data/queue/${1#ossec-}/position
+    local position=$data/queue/${1#ossec-}/position words
+    if [[ $1 == ossec-notify* ]]; then
+        eval "words=(${command_of[$1]})"
+        position=${words[-1]}
+    fi
     ossec-output --settle $alerts "$position" >&2 || fail 70 "$position: ossec-output ended with status $?; look into the host's log"
 }

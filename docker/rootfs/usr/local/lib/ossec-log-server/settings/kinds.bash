@@ -46,6 +46,21 @@ kind_size() {
     ((value >= least)) || wrong "$1" "is less than $(numfmt --to=iec "$least"); $for"
 }
 
+# From "30m" or "24h" to seconds.
+kind_duration() {
+    local unit
+    [[ ${value,,} =~ ^(0|[1-9][0-9]{0,6})([smhd]?)$ ]] && [[ -n ${BASH_REMATCH[2]} || ${BASH_REMATCH[1]} == 0 ]] ||
+        wrong "$1" "is not a time; write for example 30m, 24h or 7d"
+    case ${BASH_REMATCH[2]} in
+        m) unit=60 ;;
+        h) unit=3600 ;;
+        d) unit=86400 ;;
+        *) unit=1 ;;
+    esac
+    value=$((BASH_REMATCH[1] * unit))
+    ((value == 0 || value >= 10 && value <= 31536000)) || wrong "$1" "is not from 10s to 365d; write for example 24h"
+}
+
 # To one form with commas. There may be more of them than fit into an argument.
 kind_networks() {
     local problem raw=$value

@@ -114,7 +114,7 @@ default_of() {
 read_setting() { # NAME
     local variable=${1#OSSEC_} value=${!1-}
     case ${about[$1.kind]} in
-        networks | peers) ;; # white space may stand between them
+        networks | peers | urls | headers) ;; # white space may stand between them
         text | secret) value=${value%$'\n'} ;;
         *) value=${value//[[:space:]]/} ;;
     esac
@@ -132,7 +132,7 @@ shown() { # NAME
     local value=${!1-}
     if [[ -n ${file_of[$1]-} ]]; then
         echo "what ${file_of[$1]} holds"
-    elif [[ ${about[$1.kind]} == secret ]]; then
+    elif [[ ${about[$1.kind]} =~ ^(secret|urls|headers)$ ]]; then
         echo "a value that is not shown"
     elif ((${#value} > 200)); then
         echo "'${value:0:200}...'"

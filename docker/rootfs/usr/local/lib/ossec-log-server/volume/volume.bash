@@ -203,7 +203,7 @@ prepare_volume() {
         upgrade_volume
     fi
     make_folders "$data"/{logs/{alerts,archives,firewall},stats} \
-        "$data"/queue/{fts,diff,syscheck,rootcheck,agent-info,agentless,rids,journal,output,forward,mail/{queue,tmp,failed}}
+        "$data"/queue/{fts,diff,syscheck,rootcheck,agent-info,agentless,rids,journal,output,forward,notify,senders,mail/{queue,tmp,failed}}
     make_empty "$data/logs/ossec.log"
     check_usable "$data"/{logs,stats,queue}
     check_room_to_start
