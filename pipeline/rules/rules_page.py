@@ -29,7 +29,7 @@ What adds up, whichever program tells of it: 8 failed logins from one source wit
 10), 12 of one user from wherever they come (110111, level 10), a login after those from the same source
 (110510, level 12), and 14 refusals (110210) or probes (110310) from one source within 2 minutes (level 10).
 A packet that a firewall kept out gives no alert of its own (4101, 4102, 110600, 114301: level 5, not logged):
-20 of them from one source within 2 minutes are a scan (110610, level 10).
+20 of them from one source within 2 minutes are a scan (110610 or 110611, level 10).
 """
 
 

@@ -190,6 +190,49 @@ def test_what_repeats_is_more_than_its_parts(ossec_image: image.Image) -> None:
     assert rules([*one_source, f"{success}192.0.2.20"])[-1] == 110500
 
 
+# What one source does again and again, and the one alert of level 10 that says so.
+REPEATED = {
+    110110: "app[1]: bad password for user u{n}, ip=203.0.113.9",
+    110115: "exim[1]: 2026-11-26 06:00:00 login authenticator failed for (h) [203.0.113.9]:40{n} I=[192.0.2.1]:25:"
+    " 535 Incorrect authentication data (set_id=u{n})",
+    110117: '%FTD-6-605004: Login denied from 203.0.113.9/4{n} to outside:192.0.2.1/ssh for user "u{n}"',
+    110118: "dropbear[1]: Bad PAM password attempt for 'u{n}' from 203.0.113.9:4{n}",
+    110119: "asterisk[1]: NOTICE[1]: chan_sip.c:2 handle_request_register: Registration from '<sip:{n}@192.0.2.5>'"
+    " failed for '203.0.113.9:5060' - Not a local domain",
+    110210: "app[1]: request {n} blocked from 203.0.113.9",
+    110310: "app[1]: TLS handshake error from 203.0.113.9:4{n}: EOF",
+    110410: "app[1]: SQL injection attempt detected from 203.0.113.9 id={n}",
+    110610: "kernel: [UFW BLOCK] IN=eth0 OUT= MAC= SRC=203.0.113.9 DST=192.0.2.1 LEN=60 PROTO=TCP SPT=4 DPT={n} RES=0",
+    110611: "%FTD-4-106023: Deny tcp src outside:203.0.113.9/4 dst inside:192.0.2.1/{n} by access-group x",
+}
+
+
+def test_what_repeats_is_told_of_once_for_each_family(ossec_image: image.Image) -> None:
+    lines = [line.replace("{n}", f"{n:02}") for line in REPEATED.values() for n in range(21)]
+    # A source of its own for each, as it is the source that counts.
+    sent = [line.replace("203.0.113.9", f"203.0.113.{100 + at // 21}") for at, line in enumerate(lines)]
+    found = detect.logtest(ossec_image.name, [f"Nov 26 06:00:00 web1 {line}" for line in sent])
+    high = [one.rule for one in found if one.level >= 10]
+    assert [rule for at, rule in enumerate(high) if rule not in high[:at]] == list(REPEATED)
+
+
+def test_several_lines_of_one_failed_login_count_once(ossec_image: image.Image) -> None:
+    dovecot = (
+        "auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=u{n}"
+        " rhost=203.0.113.9  user=u{n}",
+        "dovecot: auth-worker(77): pam(u{n},203.0.113.9,<x>): pam_authenticate() failed: Authentication failure",
+        "dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<u{n}>, method=PLAIN,"
+        " rip=203.0.113.9, lip=192.0.2.1, TLS",
+    )
+    postfix = (
+        "postfix/smtpd[7]: warning: unknown[203.0.113.10]: SASL LOGIN authentication failed: UGFzc3dvcmQ6",
+        "postfix/smtpd[7]: disconnect from unknown[203.0.113.10] ehlo=1 auth=0/1 quit=1 commands=2/3",
+    )
+    for lines in (dovecot, postfix):
+        sent = [f"Nov 26 06:00:00 web1 {line.format(n=n)}" for n in range(7) for line in lines]
+        assert {one.level for one in detect.logtest(ossec_image.name, sent)} <= {3, 5}
+
+
 def test_a_login_that_pam_and_sshd_both_tell_of_counts_once(ossec_image: image.Image) -> None:
     pam = (
         "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9"
