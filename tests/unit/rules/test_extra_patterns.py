@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-EXTRA = Path(__file__).parents[2] / "docker/rootfs/var/ossec/extra"
+EXTRA = Path(__file__).parents[3] / "docker/rootfs/var/ossec/extra"
 PATTERN = re.compile(r"<(?:url_|prematch_|program_name_)?pcre2(?: [^>]*)?>(.*?)</", re.DOTALL)
 # What the shim puts in their place (docker/shim/regex.c) begins and ends with a fixed character.
 NAMED = {"(?&ip)": "(x[0-9a-f.:]{1,39})", "(?&host)": r"(x[\w.-]{1,64}y)", "(?&from)": r"(=x[\w.:]{1,39})"}
