@@ -75,7 +75,7 @@ check_notify_settings() {
 # place_of URL: the name of its folder, which stays when others are added and left out.
 place_of() {
     local sum
-    sum=$(sha256sum <<< "$1")
+    sum=$(sha256sum <<< "$1") || fail 70 "OSSEC_NOTIFY_URL: no checksum of a URL could be made; look into the host's log"
     echo "${sum:0:16}"
 }
 

@@ -59,10 +59,7 @@ want_output() { want "ossec-$1" ossec-output "${@:2}" $alerts "$data/queue/$1/po
 # settle_output NAME: before it starts, and before the engine does at the server's start: where a power failure has left less
 # than what was handed on, what the engine will write there is new.
 settle_output() {
-    local position=$data/queue/${1#ossec-}/position words
-    if [[ $1 == ossec-notify* ]]; then
-        eval "words=(${command_of[$1]})"
-        position=${words[-1]}
-    fi
+    local position=${command_of[$1]##* } # its last word, quoted
+    position=${position//\'/}
     ossec-output --settle $alerts "$position" >&2 || fail 70 "$position: ossec-output ended with status $?; look into the host's log"
 }
