@@ -45,19 +45,19 @@ kind_urls() { # NAME
 # What is a secret of one host goes to no other: with several hosts, "[host]" stands before the headers of each.
 kind_headers() { # NAME
     ((${#notify_urls[@]})) || fail 78 "$1: it is set, and OSSEC_NOTIFY_URL is not; set that, too"
-    local line host="" number=0
+    local line host="" number=0 of_host='^\[([^][:space:]]+)\]$' header='^[A-Za-z0-9_-]+: *[^[:cntrl:]]+$'
     while IFS= read -r line; do
         number=$((number + 1))
         line=${line%$'\r'}
         [[ -n ${line//[[:space:]]/} ]] || continue
-        if [[ $line =~ ^\[([^][:space:]]+)\]$ ]]; then
+        if [[ $line =~ $of_host ]]; then
             host=${BASH_REMATCH[1],,}
             [[ $host != *:* ]] || host="[$host]" # IPv6
             [[ -n ${notify_hosts[$host]-} ]] ||
                 fail 78 "$1: line $number names a host that is in no URL of OSSEC_NOTIFY_URL; write one that is"
             continue
         fi
-        [[ $line =~ ^[A-Za-z0-9_-]+:\ *[^[:cntrl:]]+$ ]] ||
+        [[ $line =~ $header ]] ||
             fail 78 "$1: line $number is not a header; write one a line, such as Authorization: Bearer TOKEN"
         [[ -n $host || ${#notify_hosts[@]} == 1 ]] ||
             fail 78 "$1: the URLs are of several hosts, and line $number does not say for which it is; write" \
