@@ -30,6 +30,7 @@ FROM_HERE = {"OSSEC_ALLOWED_IPS": "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"}
 GROUPS = {"docs": "host ports"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(ROOT / "tests" / "image"):

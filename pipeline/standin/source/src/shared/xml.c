@@ -3,6 +3,17 @@
 
 #define DEPTH 16
 
+/* In a text OSSEC writes "<" as "\<". */
+static char *next_tag(char *from)
+{
+    char *tag = from;
+
+    while ((tag = strchr(tag, '<')) != NULL && tag > from && tag[-1] == '\\') {
+        tag++;
+    }
+    return tag;
+}
+
 void xml_read(const char *path, xml_handler *take, void *context)
 {
     FILE *file;
@@ -17,7 +28,7 @@ void xml_read(const char *path, xml_handler *take, void *context)
         fail("%s cannot be read: %s", path, errno != 0 ? strerror(errno) : "it is empty");
     }
     fclose(file);
-    for (here = all; (tag = strchr(here, '<')) != NULL;) {
+    for (here = all; (tag = next_tag(here)) != NULL;) {
         int comment = strncmp(tag, "<!--", 4) == 0;
         char *end = strstr(tag, comment ? "-->" : ">");
 
