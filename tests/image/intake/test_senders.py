@@ -182,7 +182,7 @@ PAIR = {"tls_crt": "server.crt", "tls_key": "server.key"}
         ("other key", f"{TLS}/tls.key: is not the key of the certificate in {TLS}/tls.crt"),
         ("encrypted", f"{TLS}/tls.key: is encrypted; write it without a password"),
         ("dangling", f"{TLS}/ca.crt: is a link to a file that is not there"),
-        ("closed folder", f"{TLS} cannot be searched by UID 10514"),
+        ("closed folder", f"{TLS}: it cannot be searched by UID 10514"),
         ("closed key", f"{TLS}/tls.key: cannot be read by UID 10514"),
         ("empty certificate", f"{TLS}/tls.crt: holds no CERTIFICATE in PEM form"),
     ],
