@@ -77,7 +77,7 @@ def image(session: nox.Session) -> None:
         session.run("pytest", "tests/image", *session.posargs)
         return
     # Most tests wait for a container most of the time. Those that load or count the whole machine run after them.
-    together = ("--numprocesses=3", "--dist=loadgroup")
+    together = ("--numprocesses=3", "--dist=loadfile")
     session.run("pytest", "tests/image", "-m", "not alone", *together, *SLOWEST, *version)
     session.run("pytest", "tests/image", "-m", "alone", *SLOWEST, *version)
 

@@ -25,18 +25,6 @@ from tests.image.support.compose import compose
 FROM_HERE = {"OSSEC_ALLOWED_IPS": "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"}
 
 
-# Files of one group share a worker of pytest-xdist, so that they never run at the same time: what they use is one for
-# the whole machine. All other files are groups of their own, as their tests share a server.
-GROUPS = {"docs": "host ports"}
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(ROOT / "tests" / "image"):
-            item.add_marker(pytest.mark.xdist_group(GROUPS.get(item.path.parent.name, item.path.stem)))
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--release", help="the version of OSSEC to test; without it the newest")
     parser.addoption(
