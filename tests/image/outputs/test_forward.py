@@ -221,7 +221,8 @@ def test_a_killed_daemon_ends_the_container(
         assert f"ossec-log-server: {daemon} (PID " in server.log()
 
 
-SAMPLE = re.compile(r"(ossec_log_server_[a-z_]+)(?:\{([a-z]+)=\"([^\"\\]*)\"\})? (\d+)")
+LABEL = r"[a-z]+=\"([^\"\\]*)\""
+SAMPLE = re.compile(rf"(ossec_log_server_[a-z_]+)(?:\{{({LABEL}(?:,{LABEL})*)\}})? (\d+)")
 
 
 def parsed(text: str) -> dict[tuple[str, str], int]:
@@ -241,8 +242,9 @@ def parsed(text: str) -> dict[tuple[str, str], int]:
             found = SAMPLE.fullmatch(line)
             assert found, line
             assert found[1] == metric, line
-            assert (metric, found[3] or "") not in samples, line
-            samples[metric, found[3] or ""] = int(found[4])
+            label = ",".join(re.findall(LABEL, found[2] or ""))
+            assert (metric, label) not in samples, line
+            samples[metric, label] = int(found[5])
     return samples
 
 

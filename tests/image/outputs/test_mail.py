@@ -33,6 +33,7 @@ class Post:
         """A server that mails every alert from level 5 on, and that is ready."""
         settings = {
             **smoke.settings(self.mailbox, self.mailbox.address[0]),
+            "OSSEC_EMAIL_TO": smoke.RECIPIENTS[0],
             "OSSEC_EMAIL_ALERT_LEVEL": "5",
             **settings,
         }
