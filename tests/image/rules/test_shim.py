@@ -161,6 +161,9 @@ def test_a_wrap_that_is_not_in_force_fails_the_build(
     assert complaint in broken(file, old, new)
 
 
+PLAYED = ("header", "marks", "fields", "address", "alert", "counts", "literals")
+
+
 @pytest.mark.skipif(
     not shutil.which("cc"), reason="NO C COMPILER HERE: the shim's functions are not tried by themselves"
 )
@@ -178,7 +181,7 @@ def test_what_is_read_and_lost_where_nobody_sees_it(tmp_path: Path) -> None:
     folders = [f"-I{headers / name}" for name in ("headers", "analysisd")]
     files = [
         str(tmp_path / "play.c"),
-        *(str(shim / f"{name}.c") for name in ("header", "marks", "fields", "address", "alert", "counts")),
+        *(str(shim / f"{name}.c") for name in PLAYED),
     ]
     program = str(tmp_path / "play")
     subprocess.run(["cc", "-D_GNU_SOURCE", *options, *folders, *files, "-o", program], check=True)
