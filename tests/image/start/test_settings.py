@@ -86,8 +86,12 @@ WRONG = [
 OF_KIND = {
     "address": "a@example.org,b@example.org",
     "choice": "maybe",
+    "ciphers": "A B\x07",
+    "duration": "a while",
+    "headers": "no header",
     "networks": "10.0.0.0/33",
     "number": "many",
+    "peers": "10.0.0.0/33=a.example.org",
     "port": "65536",
     "recipients": "nobody",
     "secret": "a\nb",
@@ -96,6 +100,7 @@ OF_KIND = {
     "target": "https://example.org",
     "text": "a\tb",
     "time_zone": "Middle/Earth",
+    "urls": "ftp://example.org/",
     "yes_no": "maybe",
 }
 FORM = re.compile(r"ossec-log-server: (?P<name>[A-Z_]+): (?P<wrong>[^;]+); (?P<right>[^;]+)\n")
@@ -160,7 +165,10 @@ def test_help_lists_each_command(idle: Trial) -> None:
     listed = set(re.findall(r"^  (\w+)", said, re.MULTILINE))
     assert (code, listed) == (
         0,
-        {"ready", "health", "counters", "check", "config", "logtest", "upgrade", "bash"},
+        {
+            *("ready", "health", "counters", "reload", "search", "report", "senders"),
+            *("check", "config", "logtest", "test", "upgrade", "bash"),
+        },
     )
     for command in listed - {"bash"}:
         assert "unknown command" not in refusal(idle, {"OSSEC_RELP": "maybe"}, command)[1], command
