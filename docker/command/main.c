@@ -7,6 +7,7 @@
  *
  * What is wrong is one line on standard error, and an exit status of sysexits.h; of `health` it is 1. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -51,6 +52,18 @@ static int ask_counters(const char *option)
     return EX_USAGE;
 }
 
+/* As PID 1 the server would lose what comes before it has traps: the script lets them in by docker/builtin/unblock.c. */
+static void hold_signals(void)
+{
+    sigset_t held;
+
+    sigemptyset(&held);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGHUP);
+    sigprocmask(SIG_BLOCK, &held, NULL);
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "", *option = argc > 2 ? argv[2] : NULL;
@@ -63,6 +76,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "counters") == 0) {
         return ask_counters(option);
+    }
+    if (*command == '\0') {
+        hold_signals();
     }
     execv(SCRIPT, argv);
     say("%s cannot be run: %s", SCRIPT, strerror(errno));

@@ -132,9 +132,11 @@ class Victim:
 
     def engine_memory(self) -> int:
         """Bytes that the engine alone holds, without the journal."""
-        status = self.server.run("cat", f"/proc/{self.server.processes()['ossec-analysisd']}/status")
-        found = re.search(r"RssAnon:\s+(\d+) kB", status)
-        assert found, status
+        path = f"/proc/{self.server.processes()['ossec-analysisd']}/status"
+        # On a busy machine Docker may lose what a command printed.
+        found = wait_until(
+            lambda: re.search(r"RssAnon:\s+(\d+) kB", self.server.run("cat", path)), 10, what=path
+        )
         return int(found[1]) << 10
 
     def memory(self) -> int:
