@@ -3,10 +3,8 @@
 import base64
 import json
 import re
-import shutil
 import ssl
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,14 +14,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
-from filelock import FileLock
 from requests.auth import _basic_auth_str
 
-from pipeline import machine, registry
-from pipeline.errors import UserError
-from pipeline.project import cache_dir
+from pipeline import registry
 from pipeline.wait import wait_until
-from tests import loopback
+from tests import debian, loopback
 
 Answer = tuple[int, dict[str, str], bytes]  # status, headers, body
 USER, PASSWORD = "publisher", "secret"
@@ -124,34 +119,6 @@ class LocalRegistry:
         )
 
 
-def program() -> str:
-    """The docker-registry program: the machine's own, or out of Debian's package, which is not installed.
-
-    Raises UserError where apt-get can't get it.
-    """
-    if found := shutil.which("docker-registry"):
-        return found
-    folder = cache_dir() / "docker-registry"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "usr/bin/docker-registry"
-    with FileLock(f"{folder}.lock"):
-        if not path.exists():
-            _unpack("docker-registry", folder)
-    return str(path)
-
-
-def _unpack(package: str, folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as downloads:
-        Path(downloads).chmod(0o777)  # apt-get downloads as a user of its own
-        fetch = ("env", f"--chdir={downloads}", "apt-get", "-qq", "download", package)
-        if machine.run(*fetch).returncode:
-            machine.apt_get("update")
-            if (done := machine.run(*fetch)).returncode:
-                raise UserError(done.stdout.strip())
-        [archive] = Path(downloads).glob("*.deb")
-        subprocess.run(["dpkg-deb", "-x", archive, folder], check=True)
-
-
 @contextmanager
 def running(folder: Path, login: bool = True) -> Iterator[LocalRegistry]:
     """A registry that keeps everything in the folder, which exists; ended at the end."""
@@ -172,7 +139,9 @@ def running(folder: Path, login: bool = True) -> Iterator[LocalRegistry]:
     with ExitStack() as stack:
         process = stack.enter_context(
             subprocess.Popen(
-                [program(), "serve", folder / "config.json"], stdout=log.open("wb"), stderr=subprocess.STDOUT
+                [debian.program("docker-registry", "docker-registry"), "serve", folder / "config.json"],
+                stdout=log.open("wb"),
+                stderr=subprocess.STDOUT,
             )
         )
         stack.callback(process.terminate)
