@@ -16,6 +16,7 @@ from pipeline.server import server as run_server
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.support import documentation
+from tests.image.support.trial import says
 
 PAGE = documentation.examples(ROOT / "docs" / "use" / "configuration.md")
 
@@ -174,8 +175,8 @@ def check(container: Container, file: str, content: str) -> tuple[int, list[str]
     """How `check` ends, and what it says, where that is the one file of the user's."""
     path = f"/etc/ossec-log-server/{file}"
     script = 'mkdir -p "${1%/*}" && printf %s "$2" > "$1" && ossec-log-server check; code=$?; rm -r "$1"; exit $code'
-    code, output = container.exec_run(["bash", "-c", script, "bash", path, content])
-    return code or 0, bytes(output).decode().splitlines()  # type: ignore[arg-type] # not a stream: none was asked for
+    code, output = says(container, ["bash", "-c", script, "bash", path, content])
+    return code, output.splitlines()
 
 
 @pytest.mark.parametrize(("file", "content", "words"), WRONG_FILES)

@@ -15,7 +15,7 @@ from tests.image.conftest import FROM_HERE
 from tests.image.start.test_awkward import QUIET, refused, works
 from tests.image.start.test_configuration import mounted
 from tests.image.start.test_start import MAIL
-from tests.image.support.trial import OWN, VALUE, Trial, trial
+from tests.image.support.trial import OWN, VALUE, Trial, says, trial
 
 SIZES = [
     ("OSSEC_QUEUE_DISK", "17179869184g", "'17179869184g' is more than 1024t; write for example 500m or 2g"),
@@ -124,8 +124,7 @@ def tried(idle: Trial) -> Trial:
 
 def refusal(idle: Trial, settings: Mapping[str, str], *command: str) -> tuple[int, str]:
     """How the server, or a command of it, ends with these settings, and what it says."""
-    done = idle.container.exec_run(["ossec-log-server", *command], environment=dict(settings))
-    return int(done.exit_code or 0), bytes(done.output).decode()  # type: ignore[arg-type] # not a stream
+    return says(idle.container, ["ossec-log-server", *command], environment=dict(settings))
 
 
 def test_a_wrong_value_of_any_setting_is_one_line_in_one_form(idle: Trial) -> None:
@@ -396,8 +395,7 @@ def test_a_check_that_was_killed_says_so(client: docker.DockerClient, ossec_imag
 @pytest.mark.parametrize("owner", ["root", "0:0", "10514", "99999999999:0", "1:1:1"])
 def test_upgrade_wants_numbers_of_a_user(tried: Trial, owner: str) -> None:
     words = ["ossec-log-server", "upgrade", owner]
-    code, output = tried.container.exec_run(words, user="0")
-    assert (code, bytes(output).decode()) == (  # type: ignore[arg-type] # not a stream
+    assert says(tried.container, words, user="0") == (
         64,
         f"ossec-log-server: upgrade: '{owner}' is not a user and a group; write numbers, such as 10514:0\n",
     )
