@@ -168,7 +168,7 @@ def send(to: Server, way: Way, lines: Iterable[bytes]) -> int:
     with socket.create_connection(to.tcp, 10) as sender:
         sender.settimeout(PATIENCE)
         rest = iter(lines)
-        while batch := [frame(line, way) for line in islice(rest, 200)]:
-            sender.sendall(b"".join(batch))
-            count += len(batch)
+        while batch := list(islice(rest, 200)):
+            sender.sendall(b"".join(frame(line, way) for line in batch))
+            count += sum(1 for line in batch if line or way != "lf")  # an empty line is none
     return count
