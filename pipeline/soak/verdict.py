@@ -129,9 +129,13 @@ def _when(sender: Sender, number: int, events: Sequence[Event]) -> str:
     if not before:
         return ""
     last = before[-1]
+    later = [
+        f"{event.began - written:.3f} s before “{event.name}”" for event in events if event.began > written
+    ]
     return (
         f"; written {written - last.began:.3f} s after “{last.name}” began, "
-        f"which took {last.ended - last.began:.3f} s, its connection opened {written - opened:.3f} s before"
+        f"which took {last.ended - last.began:.3f} s, its connection opened {written - opened:.3f} s before; "
+        f"{later[0] if later else 'nothing happened after it'}"
     )
 
 
