@@ -10,8 +10,9 @@ import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import count as counting
 from pathlib import Path
 from typing import Any
 
@@ -164,11 +165,18 @@ class Intake:
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
+# A port that the kernel chose may be that of somebody's connection a moment later. So these are below the range of such
+# ports (net.ipv4.ip_local_port_range), and each worker of the tests has some of its own.
+_PORTS = counting(12000 + 5000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET6, kind) as one:
-        one.bind(("::", 0))
-        port: int = one.getsockname()[1]
-        return port
+    """The next port that nobody listens on."""
+    for port in _PORTS:
+        with suppress(OSError), socket.socket(socket.AF_INET6, kind) as one:
+            one.bind(("::", port))
+            return port
+    raise AssertionError("a count does not end")
 
 
 @contextmanager

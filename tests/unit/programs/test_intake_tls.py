@@ -1,6 +1,5 @@
 """TLS as ossec-intake's transport, and what it says of certificates that it can't use."""
 
-import socket
 import ssl
 import subprocess
 import time
@@ -13,7 +12,7 @@ import pytest
 
 from tests import loopback
 from tests.image.support.relp import RelpSender
-from tests.unit.programs.intake import Intake, eventually, running
+from tests.unit.programs.intake import Intake, eventually, free_port, running
 
 
 @pytest.fixture(scope="module")
@@ -373,10 +372,7 @@ def test_silent_clients_delay_no_stop(intake: Intake, certificates: Path) -> Non
 
 def run_check(program: Path, folder: Path, *given: str) -> tuple[int, str]:
     (folder / "networks").write_text("10.0.0.0/8\n")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    command = [str(program), "--check", "--networks", "networks", "--tls", str(port), *given]
+    command = [str(program), "--check", "--networks", "networks", "--tls", str(free_port()), *given]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=20)
     return done.returncode, done.stderr
 
