@@ -10,7 +10,8 @@
 #include "connections.h"
 #include "tls.h"
 
-#define AT_ONCE (1u << 14)       /* bytes that are read with one call; a line of two may make a record of 130 */
+#define AT_ONCE 32000            /* bytes that are read with one call; a line of two may make a record of 130 */
+#define ALL (AT_ONCE - 16384)    /* what brings fewer bytes than a record of TLS below AT_ONCE has left nothing */
 #define LEFT_MAX (FRAME_LIMIT + 4096)
 #define ROUNDS 64                /* reads of one connection before the others' turn */
 #define OUT_MOST (1u << 16)      /* bytes for a peer that does not read; it is not read from then */
@@ -24,6 +25,9 @@ void connection_close(struct connection *c)
 {
     if (c->watch.fd < 0) {
         return;
+    }
+    if (!c->handshaking && !c->hung_up) {
+        c->transport->hang_up(c);
     }
     c->transport->end(c);
     c->protocol->end(c);
@@ -41,9 +45,11 @@ static ssize_t plain_write(struct connection *c, const char *from, size_t length
     return send(c->watch.fd, from, length, MSG_NOSIGNAL);
 }
 
+static void plain_hang_up(struct connection *c) { shutdown(c->watch.fd, SHUT_WR); }
+
 static void plain_end(struct connection *c) { (void)c; }
 
-const struct transport plain_transport = {plain_read, plain_write, plain_end};
+const struct transport plain_transport = {plain_read, plain_write, plain_hang_up, plain_end};
 
 static size_t lines_take(struct connection *c, const char *bytes, size_t length, int last)
 {
@@ -165,6 +171,14 @@ static void take(struct connection *c, const char *bytes, size_t length, int las
     }
 }
 
+void connection_hang_up(struct connection *c)
+{
+    if (c->protocol == &lines_protocol && !c->handshaking && !c->hung_up) {
+        c->hung_up = 1;
+        c->transport->hang_up(c);
+    }
+}
+
 static void take_last(struct connection *c)
 {
     char *bytes = c->left;
@@ -205,7 +219,7 @@ void connection_read(struct connection *c)
         handshake(c);
     }
     for (ssize_t got = AT_ONCE, round = 0; !c->handshaking && !c->ended; round++) {
-        if ((!c->again && (got != AT_ONCE || round == ROUNDS)) || !journal_make_room(journal)) {
+        if ((!c->again && (got <= ALL || round == ROUNDS)) || !journal_make_room(journal)) {
             break; /* what is read can be written */
         }
         got = c->transport->read(c, buffer + c->left_length, AT_ONCE);

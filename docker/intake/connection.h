@@ -14,10 +14,12 @@
 struct connection;
 
 struct transport {
-    /* As read and write; -1 with EAGAIN when nothing goes now, with EPROTO when the peer is not as it should be. */
+    /* As read and write; -1 with EAGAIN when nothing goes now, with EPROTO when the peer is not as it should be. What can
+     * be read is read while there is room for a record of TLS. */
     ssize_t (*read)(struct connection *c, char *to, size_t room);
     ssize_t (*write)(struct connection *c, const char *from, size_t length);
-    void (*end)(struct connection *c);  /* says that no more is written, where that is said, and frees what it has */
+    void (*hang_up)(struct connection *c); /* says that no more is written; what the peer has sent can still be read */
+    void (*end)(struct connection *c);     /* frees what it has */
 };
 
 struct protocol {
@@ -41,6 +43,7 @@ struct connection {
     int heard;                        /* bytes came */
     int ended;                        /* no more comes */
     int closing;                      /* when all is written it is closed */
+    int hung_up;                      /* the peer was told that no more is written */
     int again;                        /* its transport knows of an end that the kernel does not tell of */
     int wants_out;                    /* its transport has to write before it goes on */
     char *left;                       /* of the stream: what is no whole message yet */
@@ -65,6 +68,9 @@ void connection_read(struct connection *c);
 
 /* Looks again at what is to be watched for, and closes it where nothing is left to do. */
 void connection_settle(struct connection *c);
+
+/* Tells a sender of plain lines that this is the end; RELP has words of its own for that. */
+void connection_hang_up(struct connection *c);
 
 void connection_close(struct connection *c);
 

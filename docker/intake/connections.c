@@ -7,7 +7,6 @@
 static struct connection *oldest, *newest;
 static struct connection *silent_oldest, *silent_newest;
 static size_t open_now;
-static int unfinished;
 
 size_t connections_open(void) { return open_now; }
 
@@ -56,18 +55,27 @@ void connections_each(void (*what)(struct connection *c))
     }
 }
 
+static struct drained drained;
+
 static void drain(struct connection *c)
 {
+    int is_lines = c->protocol == &lines_protocol;
+
+    connection_hang_up(c);
     connection_read(c);
-    unfinished |= c->left_length > 0 && !c->ended;
+    drained.unfinished |= c->left_length > 0 && !c->ended;
+    drained.open += is_lines && !c->ended;
+    if (is_lines && c->since > drained.heard) {
+        drained.heard = c->since;
+    }
     connection_settle(c);
 }
 
-int connections_drain(void)
+struct drained connections_drain(void)
 {
-    unfinished = 0;
+    drained = (struct drained){0};
     connections_each(drain);
-    return unfinished;
+    return drained;
 }
 
 static size_t unread;

@@ -16,8 +16,15 @@ int connections_make_place(void);
 /* Calls it for each; it may close that one. */
 void connections_each(void (*what)(struct connection *c));
 
-/* Reads what has come of all of them; 1 when the last message of some is not whole. */
-int connections_drain(void);
+/* At the end: what came of the connections whose senders are told nothing of what arrived (RELP's are). */
+struct drained {
+    size_t open;    /* so many have not closed their side yet */
+    int unfinished; /* the last message of some connection is not whole, RELP's too */
+    uint64_t heard; /* when something last came, as loop_now; 0: never */
+};
+
+/* Tells all of them that this is the end, and reads what has come. */
+struct drained connections_drain(void);
 
 /* Of how many the kernel holds something that was not read. */
 size_t connections_unread(void);

@@ -156,11 +156,17 @@ void greetings_tend(void)
     }
 }
 
+void greetings_look(void)
+{
+    for (struct greeting *g = oldest, *next; g != NULL; g = next) {
+        next = g->next;
+        go_on(g);
+    }
+}
+
 void greetings_end(void)
 {
     while (oldest != NULL) {
-        if (!go_on(oldest)) {
-            close(unlist(oldest));
-        }
+        close(unlist(oldest));
     }
 }

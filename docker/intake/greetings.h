@@ -14,7 +14,10 @@ size_t greetings_open(void);
 /* Once a second: closes those whose header does not come. */
 void greetings_tend(void);
 
-/* Takes those whose header has come, and closes the others. */
+/* Takes those whose header has come. */
+void greetings_look(void);
+
+/* Closes all of them. */
 void greetings_end(void);
 
 #endif

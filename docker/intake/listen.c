@@ -2,8 +2,10 @@
 #include "listen.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,16 +186,39 @@ void listen_resume(void)
     }
 }
 
+void listen_complete_no_more(void)
+{
+    static struct sock_filter syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* the flags in TCP's header */
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0), /* dropped: its sender's kernel sends it again after a second */
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog filter = {sizeof(syn) / sizeof(*syn), syn};
+
+    for (int n = 0; n < INPUTS; n++) {
+        if (listeners[n].watch.fd > 0) {
+            setsockopt(listeners[n].watch.fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+        }
+    }
+}
+
+void listen_accept_waiting(void)
+{
+    for (int n = 0; n < INPUTS; n++) {
+        if (listeners[n].watch.fd > 0) {
+            for (int some = 0; some < BACKLOG && accept_one(&listeners[n]); some++) {
+            }
+        }
+    }
+}
+
 void listen_end(void)
 {
     for (int n = 0; n < INPUTS; n++) {
-        struct listener *listener = &listeners[n];
-
-        if (listener->watch.fd > 0) {
-            for (int some = 0; some < BACKLOG && accept_one(listener); some++) {
-            }
-            close(listener->watch.fd);
-            listener->watch.fd = -1;
+        if (listeners[n].watch.fd > 0) {
+            close(listeners[n].watch.fd);
+            listeners[n].watch.fd = -1;
         }
     }
 }

@@ -16,7 +16,14 @@ int listen_accept(int fd, enum input input);
 /* Lets the listeners go on that stopped as descriptors had run out; to be called when there may be some again. */
 void listen_resume(void);
 
-/* Accepts all that wait, and closes the listeners. */
+/* From now on the kernel completes no new connection: one that it has completed and nobody accepts would take lines and
+ * lose them. Who comes now tries again, and finds the next server. */
+void listen_complete_no_more(void);
+
+/* Accepts all that wait. */
+void listen_accept_waiting(void);
+
+/* Closes the listeners. */
 void listen_end(void);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "commit.h"
 #include "connections.h"
+#include "end.h"
 #include "greetings.h"
 #include "listen.h"
 #include "loop.h"
@@ -33,7 +34,6 @@
 #define DAY_TICKS 86400
 #define FEW 64                 /* lines: a turn with less waits for more, so that a line does not cost a turn each */
 #define GATHER_NS 4000000
-#define STOP_MS 1000           /* at the end: for lines that are on their way and not whole */
 
 struct settings settings;
 struct journal *journal;
@@ -58,13 +58,13 @@ static void signalled(struct watch *watch, uint32_t events)
     }
 }
 
-/* Writes what was appended. Where it can't be, it stays in memory, and nothing is taken in until it could. */
-static void flush(void)
+int flush_lines(void)
 {
     flush_failed = journal_flush(journal) != 0;
     if (flush_failed) {
         notice(NOTICE_DISK, 1, strerror(errno));
     }
+    return flush_failed ? -1 : 0;
 }
 
 /* Sees to it that what RELP's senders wait for is synced and answered. */
@@ -135,7 +135,7 @@ static void turn(void)
     int is_held = held();
 
     loop_turn(is_held, is_held ? HELD_MS : TICK_MS);
-    flush();
+    flush_lines();
     commit();
     tick();
     notices_tell(loop_now());
@@ -143,46 +143,6 @@ static void turn(void)
     if (taken() > before && taken() - before < FEW && !relp_waits()) {
         nanosleep(&gather, NULL);
     }
-}
-
-/* Without room on the volume something may stay where it is. */
-static void tell_what_is_not_taken(void)
-{
-    size_t unread = journal_make_room(journal) ? 0 : connections_unread();
-
-    if (flush_failed) {
-        say("the last %llu bytes of lines could not be written to the journal",
-            (unsigned long long)(journal_appended(journal) - journal_flushed(journal)));
-    }
-    if (unread > 0) {
-        say("the volume is full, so what %zu connections sent last was not taken; make room on it", unread);
-    }
-}
-
-/* Takes what the kernel has of all connections, for at most a second where a message is not whole. */
-static void end_in_order(void)
-{
-    uint64_t until;
-
-    listen_end();
-    greetings_end();
-    udp_end();
-    loop_look_at_clock();
-    until = loop_now() + STOP_MS;
-    while (connections_drain() && loop_now() < until) {
-        flush();
-        poll(NULL, 0, 10);
-        loop_look_at_clock();
-    }
-    flush();
-    tell_what_is_not_taken();
-    commit_end();
-    senders_close();
-    relp_answer_synced();
-    relp_say_goodbye();
-    connections_each(connection_close);
-    loop_release();
-    notices_tell(loop_now());
 }
 
 void count_descriptors(void)

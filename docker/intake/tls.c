@@ -221,18 +221,21 @@ static ssize_t tls_write(struct connection *c, const char *from, size_t length)
     return -1;
 }
 
+static void tls_hang_up(struct connection *c)
+{
+    ERR_clear_error();
+    SSL_shutdown(c->tls);
+    ERR_clear_error();
+}
+
 static void tls_end(struct connection *c)
 {
-    if (!c->handshaking) {
-        ERR_clear_error();
-        SSL_shutdown(c->tls);
-    }
     SSL_free(c->tls);
     c->tls = NULL;
     ERR_clear_error();
 }
 
-static const struct transport tls_transport = {tls_read, tls_write, tls_end};
+static const struct transport tls_transport = {tls_read, tls_write, tls_hang_up, tls_end};
 
 int tls_begin(struct connection *c)
 {

@@ -137,7 +137,7 @@ class TcpSender(Sender):
                 continue
             began, whole = time.time(), False
             with suppress(OSError):
-                if not _hung_up(connection):
+                if not hung_up(connection):
                     connection.sendall(b"".join(one + b"\n" for one in lines))
                     whole = True
             if whole:
@@ -292,7 +292,7 @@ class _Answers:
         raise TimeoutError("no answer to open")
 
 
-def _hung_up(connection: socket.socket) -> bool:
+def hung_up(connection: socket.socket) -> bool:
     """Whether the peer has closed its side, or broken it."""
     if not select([connection], [], [], 0)[0]:
         return False

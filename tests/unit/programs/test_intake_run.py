@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.soak.senders import hung_up
 from tests import loopback
 from tests.image.support.relp import RelpSender
 from tests.unit.programs.intake import Intake, eventually, free_port, running
@@ -245,6 +246,40 @@ def test_a_stop_takes_what_the_kernel_has_of_every_connection(intake: Intake) ->
     texts = intake.texts()
     assert len(texts) == len(set(texts)) == 20 * 500 + 50 + 1
     assert "in the backlog" in texts
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "tls"])
+def test_a_stop_takes_all_that_a_sender_writes_before_it_hears_of_it(
+    intake_program: Path, tmp_path: Path, protocol: str
+) -> None:
+    loopback.certificates(tmp_path, server="localhost")
+    own = ["--certificate", str(tmp_path / "server.crt"), "--key", str(tmp_path / "server.key")]
+    written = 0
+    with running(intake_program, tmp_path, *own, inputs=("tcp", "tls")) as intake:
+        sender = intake.connect(protocol)
+        if protocol == "tls":
+            context = ssl.create_default_context(cafile=str(tmp_path / "ca.crt"))
+            sender = context.wrap_socket(sender, server_hostname="localhost")
+        with sender:
+            while not hung_up(sender):  # as rsyslog looks before each write
+                sender.sendall(line(written) + b"\n")
+                written += 1
+                if written == 500:
+                    eventually(lambda: intake.received(protocol) > 0, "the first of them")
+                    intake.process.send_signal(signal.SIGTERM)
+        assert intake.process.wait(10) == 0
+        assert intake.texts() == [str(number) for number in range(written)]
+
+
+def test_at_a_stop_no_connection_is_made_that_nobody_reads(intake: Intake) -> None:
+    with intake.connect("tcp") as late:
+        late.sendall(line("half of one"))
+        eventually(lambda: intake.get("connections") == 1, "the connection")
+        intake.process.send_signal(signal.SIGTERM)
+        assert late.recv(1) == b""  # it is told of the end; until its line is given up, the port is open
+        with pytest.raises(TimeoutError):
+            socket.create_connection(("127.0.0.1", intake.ports["tcp"]), 0.3)
+        assert intake.process.wait(10) == 0
 
 
 def test_a_stop_waits_a_moment_for_a_line_that_is_on_its_way_and_takes_no_half_of_one(intake: Intake) -> None:
