@@ -32,6 +32,7 @@ class Event:
     ended: float
     down: bool = False  # nobody listened meanwhile
     intake_killed: bool = False  # what the intake had in its hands, or the kernel for it, is gone
+    in_order: bool = False  # the intake ended by itself: whoever looks before each write has lost nothing
     unclean: bool = False  # the engine or an output may repeat what it was at
     problem: str = ""
     started: float = 0.0  # when the container was started that runs afterwards, where it was down
@@ -91,8 +92,8 @@ def stop(seconds: int) -> Action:
             began,
             time.time(),
             down=True,
+            in_order=clean,
             unclean=not clean,
-            intake_killed=False,
             problem=problem,
         )
 
@@ -103,7 +104,7 @@ def restart(stage: Stage) -> Event:
     began = time.time()
     stage.server.container.restart(timeout=10)
     stage.started()
-    return Event("restart", began, time.time(), down=True)
+    return Event("restart", began, time.time(), down=True, in_order=True)
 
 
 def kill_container(stage: Stage) -> Event:
@@ -121,7 +122,8 @@ def kill_in_the_start(stage: Stage) -> Event:
     stage.server.container.start()
     started = stage.since()
     time.sleep(stage.random.uniform(0, 1.0))
-    before = Event("stop before a kill in the start", began, time.time(), down=True, started=started)
+    ended = time.time()
+    before = Event("stop before a kill in the start", began, ended, down=True, in_order=True, started=started)
     stage.events.append(before)
     return replace(kill_container(stage), name="kill in the start")
 
@@ -142,6 +144,7 @@ def kill(daemon: str) -> Action:
             time.time(),
             down=True,
             intake_killed=daemon == INTAKE,
+            in_order=daemon != INTAKE,
             unclean=True,
             problem=problem,
         )

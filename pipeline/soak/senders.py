@@ -33,12 +33,14 @@ class Sender(threading.Thread):
     """
 
     protocol = ""
+    looks = False  # before each write, whether the peer has hung up
 
     def __init__(self, channel: str, address: Address, rate: float = 0, only: int = 0) -> None:
         super().__init__(name=channel, daemon=True)
         self.channel = channel
         self.sent = array("d")
         self.opened = array("d")
+        self.cut_off: set[int] = set()  # lines of a write that failed or was not tried: some may have left
         self.broken = 0  # connections that ended otherwise than by us
         self.error: Exception | None = None  # a fault of the sender itself
         self._address = address
@@ -121,6 +123,7 @@ class TcpSender(Sender):
     """As rsyslog's omfwd sends: before each write it looks whether the peer has hung up; nothing is sent twice."""
 
     protocol = "TCP"
+    looks = True
     port = 514
 
     def _work(self) -> None:
@@ -144,6 +147,7 @@ class TcpSender(Sender):
                 self._note(len(lines))
             else:
                 # Some of them may have left, so none is sent again.
+                self.cut_off.update(range(len(self.sent), len(self.sent) + len(lines)))
                 self._note(len(lines), began)
                 self.broken += 1
                 connection.close()

@@ -107,7 +107,7 @@ def _place(one: Account, sender: Sender, number: int, ends: Ends, events: Sequen
     if isinstance(sender, RelpSender):
         taken = bool(sender.acknowledged.times(sender.channel, number))
     else:
-        taken = archived or not _excused(one, sender.sent[number], sender.opened[number], events)
+        taken = archived or not _excused(one, sender, number, events)
     one.taken += taken
     if not taken and not archived:
         return
@@ -139,9 +139,12 @@ def _when(sender: Sender, number: int, events: Sequence[Event]) -> str:
     )
 
 
-def _excused(one: Account, written: float, opened: float, events: Sequence[Event]) -> bool:
+def _excused(one: Account, sender: Sender, number: int, events: Sequence[Event]) -> bool:
     """Whether a line that is not in the archive need not be there."""
+    written, opened = sender.sent[number], sender.opened[number]
     for event in events:
+        if event.in_order and sender.looks and number not in sender.cut_off:
+            continue
         # A sender may learn late that its connection is dead: until then the kernel takes what it writes. It may have
         # been opened while the old container ended: no one tells it, as the container's network is gone with it.
         if event.down and written >= event.began and (written <= event.ended or opened < event.started):

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -157,6 +158,16 @@ def test_a_connection_of_before_the_stop_may_take_lines_after_it() -> None:
     assert not judge([sender], ends([0]), [stop(2.0, 3.0)]).problems
     sender.opened[1] = 2.6
     assert judge([sender], ends([0]), [stop(2.0, 3.0)]).problems
+
+
+def test_a_server_that_ends_in_order_costs_nothing_but_what_a_write_that_failed_held() -> None:
+    in_order = replace(stop(2.0, 3.0), in_order=True)
+    for kind, lost in ((TcpSender, 1), (UdpSender, 0)):
+        sender = sent(kind, [1.0, 2.1])
+        sender.opened[1] = 1.0
+        assert judge([sender], ends([0]), [in_order]).accounts[0].lost == lost
+        sender.cut_off.add(1)
+        assert judge([sender], ends([0]), [in_order]).accounts[0].lost == 0
 
 
 def test_only_shortly_before_a_kill_of_the_intake_lines_may_be_held() -> None:
