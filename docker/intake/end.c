@@ -14,6 +14,7 @@
 #include "senders.h"
 #include "udp.h"
 
+#define LISTEN_MS 100 /* for connections that are being made */
 #define QUIET_MS 250 /* since something last came: what a sender wrote before it heard of the end has arrived by then */
 #define STOP_MS 1000 /* in all, also for a message that is not whole */
 #define ROUND_MS 5
@@ -43,6 +44,9 @@ static void take_what_is_on_its_way(void)
         struct drained drained;
 
         listen_accept_waiting();
+        if (loop_now() - began >= LISTEN_MS) {
+            listen_end(); /* on the loopback interface one would come after the other */
+        }
         greetings_look();
         drained = connections_drain();
         flush_lines();
@@ -53,7 +57,7 @@ static void take_what_is_on_its_way(void)
         if (!drained.unfinished) {
             uint64_t last = drained.heard > began ? drained.heard : began;
 
-            if ((drained.open == 0 && greetings_open() == 0) || loop_now() - last >= QUIET_MS) {
+            if (loop_now() - last >= (drained.open + greetings_open() > 0 ? QUIET_MS : LISTEN_MS)) {
                 return;
             }
         }
@@ -65,7 +69,7 @@ static void take_what_is_on_its_way(void)
 void end_in_order(void)
 {
     loop_look_at_clock();
-    listen_complete_no_more();
+    listen_refuse_new();
     udp_end();
     take_what_is_on_its_way();
     greetings_end();

@@ -16,9 +16,9 @@ int listen_accept(int fd, enum input input);
 /* Lets the listeners go on that stopped as descriptors had run out; to be called when there may be some again. */
 void listen_resume(void);
 
-/* From now on the kernel completes no new connection: one that it has completed and nobody accepts would take lines and
- * lose them. Who comes now tries again, and finds the next server. */
-void listen_complete_no_more(void);
+/* From now on who comes is refused, and may try again. Connections that are being made go on; those that the kernel has
+ * made are to be accepted: closing the listener would break them, and what was written to them would be lost. */
+void listen_refuse_new(void);
 
 /* Accepts all that wait. */
 void listen_accept_waiting(void);

@@ -268,6 +268,17 @@ def test_little_memory_is_enough_while_the_engine_hangs(
         assert not server.container.attrs["State"]["OOMKilled"]
 
 
+def test_who_comes_while_it_ends_is_refused_and_who_is_there_is_told(server: Server) -> None:
+    with socket.create_connection((address(server), 514), 10) as sender:
+        sender.sendall(b"<13>half of a line, for which the end waits a moment")
+        wait_until(lambda: server.counters()["connections"] == 1, 10, 0.02, "the connection")
+        server.container.kill("TERM")
+        assert sender.recv(1) == b""
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((address(server), 514), 1)
+        assert server.exit_code() == 0
+
+
 def test_a_second_sigterm_ends_at_once(client: docker.DockerClient, built: image.Image) -> None:
     with run_server(client, built.name, FROM_HERE) as server:
         server.wait_listening()

@@ -271,17 +271,6 @@ def test_a_stop_takes_all_that_a_sender_writes_before_it_hears_of_it(
         assert intake.texts() == [str(number) for number in range(written)]
 
 
-def test_at_a_stop_no_connection_is_made_that_nobody_reads(intake: Intake) -> None:
-    with intake.connect("tcp") as late:
-        late.sendall(line("half of one"))
-        eventually(lambda: intake.get("connections") == 1, "the connection")
-        intake.process.send_signal(signal.SIGTERM)
-        assert late.recv(1) == b""  # it is told of the end; until its line is given up, the port is open
-        with pytest.raises(TimeoutError):
-            socket.create_connection(("127.0.0.1", intake.ports["tcp"]), 0.3)
-        assert intake.process.wait(10) == 0
-
-
 def test_a_stop_waits_a_moment_for_a_line_that_is_on_its_way_and_takes_no_half_of_one(intake: Intake) -> None:
     with intake.connect("tcp") as soon, intake.connect("tcp") as never:
         soon.sendall(line("whole")[:-2])
