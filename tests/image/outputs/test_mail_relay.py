@@ -1,5 +1,6 @@
 """The relay: encrypted or not, with a password or without, down, slow, wrong, or full of whims."""
 
+import asyncio
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from pipeline import image, server
 from pipeline.errors import UserError
 from pipeline.project import ROOT
 from pipeline.server import Server, smoke, syslog
+from pipeline.server import mailbox as mailbox_module
 from pipeline.server.mailbox import EmbeddedMailbox, MailHog
 from pipeline.wait import wait_until
 from tests import loopback
@@ -383,6 +385,27 @@ def test_a_mail_waits_for_its_relay_over_a_restart_and_comes_once(
         wait_mail(mailbox)
         running.stop()
         assert len(about(mailbox)) == 1
+
+
+def test_a_stop_waits_for_the_relays_yes_so_no_mail_comes_twice(
+    start: Start, gateway: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = mailbox_module._Inbox.handle_DATA
+
+    async def late_yes(*given: Any) -> str:
+        answer = await store(*given)
+        await asyncio.sleep(1.5)
+        return answer
+
+    monkeypatch.setattr(mailbox_module._Inbox, "handle_DATA", late_yes)
+    with EmbeddedMailbox(gateway[0]) as mailbox:
+        with start(mailbox.address[1], {}) as running:
+            attack(running)
+            wait_until(lambda: about(mailbox), SECONDS, 0.02, what="the mail")
+            running.stop()
+        with start(mailbox.address[1], {}) as running:
+            wait_until(lambda: files(running, "queue") == 0, SECONDS, what="an empty queue")
+            assert len(about(mailbox)) == 1
 
 
 def test_who_is_refused_or_put_off_holds_up_nobody_else(start: Start, gateway: tuple[str, str]) -> None:

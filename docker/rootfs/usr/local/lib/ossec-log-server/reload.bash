@@ -132,11 +132,11 @@ stop_changed() { # NAME...
         id=${pid[$name]-}
         [[ -n $id ]] || continue
         unset "daemon[$id]"
-        if [[ $name == ossec-analysisd ]]; then
-            end "$name" 7 INT
-        else
-            end "$name" 7
-        fi
+        case $name in
+            ossec-analysisd) end "$name" 7 INT ;;
+            nullmailer-send) end_mail_queue 7 ;;
+            *) end "$name" 7 ;;
+        esac
         wait "$id" 2>/dev/null || true
         unset "pid[$name]"
     done

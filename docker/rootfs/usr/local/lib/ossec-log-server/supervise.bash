@@ -16,6 +16,10 @@ want() { # NAME COMMAND...
 
 start() { # NAME
     case $1 in
+        nullmailer-send)
+            on_volume $run/mail-ends rm -f $run/mail-ends
+            eval "exec ${command_of[$1]}" >&2 &
+            ;;
         ossec-output)
             settle_output "$1"
             eval "exec ${command_of[$1]}" & # the only one whose standard output is the container's
@@ -72,6 +76,21 @@ end() {
     wait "$id" 2>/dev/null || true
 }
 
+nothing_under_way() { [[ -z $(cat "/proc/$1/task/$1/children" 2>/dev/null) ]]; } # PID, a parent of what is under way
+
+# end_mail_queue SECOND: as end, for nullmailer-send. It ends at once when it is asked to, also between the relay's yes to a
+# mail and that mail's removal from the queue, and the mail would come again. So mail/relay begins no other, and the one under
+# way has 3 s, in which a relay that does not hang has answered.
+end_mail_queue() {
+    local id=${pid[nullmailer-send]-} left=$((stop_began + $1 - SECONDS))
+    [[ -n $id ]] || return 0
+    to_file $run/mail-ends echo
+    if until_true $((left < 3 ? left : 3)) nothing_under_way "$id"; then
+        sleep 0.05 || true # until it is removed
+    fi
+    end nullmailer-send "$1"
+}
+
 # From the intake to the outputs, so that each hands over what it has before the next one stops. Lines that the engine does
 # not finish in time stay in the journal. Docker waits 10 s before it kills.
 stop() {
@@ -93,7 +112,7 @@ stop() {
     each_notify end 9
     end mini_httpd 9
     end ossec-monitord 9
-    end nullmailer-send 9
+    end_mail_queue 9
     exit 0
 }
 
