@@ -394,7 +394,7 @@ def test_a_stop_waits_for_the_relays_yes_so_no_mail_comes_twice(
 
     async def late_yes(*given: Any) -> str:
         answer = await store(*given)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(2.5)
         return answer
 
     monkeypatch.setattr(mailbox_module._Inbox, "handle_DATA", late_yes)
