@@ -26,6 +26,8 @@ LINKED = (
     "analysisd", "config", "external", "monitord", "os_crypto", "os_maild", "os_net", "os_regex", "os_xml", "os_zlib",
     "shared",
 )  # fmt: skip
+# What is no code in C: a comment, and a string or character, which may hold the beginning of one.
+NO_CODE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.DOTALL)
 WRITTEN = """\
 # OSSEC {version}, as it is built here. `./dev releases` shows the tags that it gets.
 version = "{version}"
@@ -149,14 +151,15 @@ def look_into(data: bytes, version: str, origin: str) -> Tarball:
 def missing_wraps(tarball: Tarball, makefile: Path = SHIM) -> tuple[str, ...]:
     """The functions that the shim wraps and that no program of the image uses in this release, in the shim's order.
 
-    Only a guess, by lines that are indented, as all but definitions are; docker/build/compile looks at the objects.
+    Only a guess, by the code's lines that are indented, as all but definitions are; docker/build/compile looks at the
+    objects.
     """
     wraps = re.search(r"^ALL_WRAPS :=((?:.*\\\n)*.*)", makefile.read_text(), re.MULTILINE)
     assert wraps, f"{makefile} has no ALL_WRAPS"
     words: set[str] = set()
     for name, text in tarball.texts.items():
         if name.endswith(".c") and name.split("/")[1] in LINKED:
-            for line in re.findall(r"^[ \t].*", text, re.MULTILINE):
+            for line in re.findall(r"^[ \t].*", NO_CODE.sub(" ", text), re.MULTILINE):
                 words.update(re.findall(r"\w+", line))
     # PCRE2's names get their width from a macro.
     symbols = wraps[1].replace("\\", " ").split()

@@ -144,6 +144,23 @@ def test_it_tells_what_differs_from_the_version_next_below(folder: Path, cache: 
     assert release.load(added.version_file).build.without_wraps == ("getnameinfo",)
 
 
+def test_a_function_that_only_a_comment_or_a_text_names_is_missing() -> None:
+    calls = """\
+void calls(void)
+{
+    /* Prefer chmod over chown: "quoted
+     * chown falls back (#2040).
+     */
+    char quote = '"'; // chown, on the line's end
+    log("http://example.org/*", "chown: \\" chown");
+    chmod(); /* chown */
+}
+"""
+    files = {**FILES, "src/analysisd/analysisd.c": calls}
+    missing = add.missing_wraps(add.look_into(packed("4.3.0", files), "4.3.0", "it"))
+    assert set(WRAPPED) - set(missing) == {"chmod"}
+
+
 def test_nothing_differs_from_an_equal_release(folder: Path, cache: Path, server: Server) -> None:
     before = packed("4.2.0")
     known(folder, "4.2.0", before)
