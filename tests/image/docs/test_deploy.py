@@ -21,9 +21,11 @@ from pipeline.server import SECCOMP, Server, container, gateway, syslog
 from pipeline.server.mailbox import EmbeddedMailbox
 from pipeline.wait import wait_until
 from tests import loopback
+from tests.image.support import documentation
 from tests.image.support.compose import compose
 
 EXAMPLES = ROOT / "examples"
+KALAKSI = "docs/use/from-kalaksi.md"
 ATTACK = "Failed password for root from 203.0.113.9 port 22 ssh2"
 # Others may use this machine's 514.
 OTHER_PORTS = 'services: {ossec: {ports: !override ["127.0.0.1::514/udp", "127.0.0.1::514/tcp"]}}'
@@ -58,6 +60,20 @@ def test_the_compose_file_runs_as_readme_says(
     syslog.send_udp(*Server(made).udp, [syslog.message(ATTACK)])
     assert follow == "logs -f"
     wait_until(lambda: ATTACK in compose(*files, command=["logs"], **settings), 30, what="the alert")
+
+
+def test_the_compose_file_for_those_who_come_from_kalaksi_runs(
+    client: docker.DockerClient, ossec_image: image.Image, project: str, tmp_path: Path
+) -> None:
+    [written] = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / KALAKSI).read_text(), re.MULTILINE | re.DOTALL)
+    page, ports = tmp_path / "page.yaml", tmp_path / "ports.yaml"
+    page.write_text(documentation.RELEASED.sub(ossec_image.name, written))
+    ports.write_text(OTHER_PORTS)
+    compose(page, ports, command=["up", "--detach", "--wait"], COMPOSE_PROJECT_NAME=project)
+    [made] = client.containers.list(filters={"label": f"com.docker.compose.project={project}"})
+    assert (made.health, made.attrs["Config"]["Image"]) == ("healthy", ossec_image.name)
+    host = made.attrs["HostConfig"]
+    assert (host["ReadonlyRootfs"], host["CapDrop"], list(host["Tmpfs"])) == (True, ["ALL"], ["/run", "/tmp"])
 
 
 @contextmanager

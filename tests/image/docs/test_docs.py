@@ -72,7 +72,7 @@ def try_out(client: docker.DockerClient, page: str, name: str, image_name: str, 
             )
 
 
-@pytest.mark.parametrize("page", ["reload.md", "scaling.md", "troubleshooting.md"])
+@pytest.mark.parametrize("page", ["notify.md", "reload.md", "scaling.md", "troubleshooting.md"])
 def test_what_a_page_says_of_a_running_server(
     client: docker.DockerClient, ossec_image: image.Image, page: str, tmp_path: Path
 ) -> None:
@@ -123,6 +123,22 @@ def test_readme_s_commands_work_on_a_server_that_is_started_as_it_says(
     wait_until(partial(check, ready, tmp_path, []), 30, what="the server", ignoring=(AssertionError,))
     for command in inside:
         check(translated(client, command, name, ossec_image.name), tmp_path, [])
+    searches = re.findall(
+        r"^    (docker exec ossec .*)$", (DOCS / "use" / "search.md").read_text(), re.MULTILINE
+    )
+    assert len(searches) > 4
+    for command in searches:
+        found_or_not = f"{translated(client, command, name, ossec_image.name)}\n[ $? -le 1 ]"
+        check(found_or_not, tmp_path, [])
+
+
+def test_each_page_whose_commands_print_something_is_run_by_a_test() -> None:
+    """Not that a page's name stands in a test alone: in a call that reads its examples."""
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests" / "image").rglob("test_*.py"))
+    pages = [path for path in DOCS.rglob("*.md") if documentation.examples(path)]
+    assert len(pages) > 10
+    for page in pages:
+        assert re.search(rf'(try_out\(.*|parametrize\("page", .*|/ )"{re.escape(page.name)}"', tests), page
 
 
 def test_the_tests_that_the_security_model_names_are_there() -> None:

@@ -334,14 +334,15 @@ def test_a_layout_that_is_not_known_is_refused(
     assert get(client, standin_image, volume) == {".layout": layout}
 
 
-def test_upgrading_works_as_its_page_says(
-    client: docker.DockerClient, ossec_image: image.Image, old: Files, tmp_path: Path
+@pytest.mark.parametrize("page", ["upgrading.md", "from-kalaksi.md"])
+def test_upgrading_works_as_the_page_says(
+    client: docker.DockerClient, ossec_image: image.Image, old: Files, page: str, tmp_path: Path
 ) -> None:
     name = f"ossec-log-server-{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]}"
     made = client.volumes.create(name)
     try:
         put(client, ossec_image, name, old, 0, 0)
         client.containers.create(ossec_image.name, name=name, volumes={name: {"bind": DATA}})
-        try_out(client, "upgrading.md", name, ossec_image.name, tmp_path)
+        try_out(client, page, name, ossec_image.name, tmp_path)
     finally:
         made.remove(force=True)

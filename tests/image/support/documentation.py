@@ -46,9 +46,9 @@ class Example:
 
 
 def examples(page: Path) -> list[Example]:
-    """The sections of the page that hold commands, in their order."""
+    """The sections of the page that hold commands, in their order. What stands before the first is one, too."""
     found = []
-    for section in re.split(r"^## ", page.read_text(), flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^## ", page.read_text().removeprefix("# "), flags=re.MULTILINE):
         example = Example(section.partition("\n")[0])
         for language, name, content in BLOCK.findall(section):
             if name:
