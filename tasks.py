@@ -13,7 +13,6 @@ import pipeline.image.reproduce
 import pipeline.image.settings
 import pipeline.registry.describe
 import pipeline.registry.notes
-import pipeline.registry.plan
 import pipeline.registry.publish
 import pipeline.registry.verify
 import pipeline.rules.detect
@@ -48,7 +47,7 @@ def releases(
             out.print(f"{page} is written.", highlight=False, soft_wrap=True)
         return
     if unpublished:
-        versions = pipeline.registry.plan.unpublished(found, unpublished, pushed)
+        versions = pipeline.registry.publish.unpublished(found, unpublished, pushed)
         out.print(json.dumps(versions), soft_wrap=True, highlight=False)
         return
     out.print("\n".join(one.immutable_tag for one in found) if tags else release.table(found))

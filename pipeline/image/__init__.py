@@ -8,7 +8,6 @@ import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,13 @@ from rich.table import Table
 from pipeline import project
 from pipeline.console import err
 from pipeline.errors import UserError
-from pipeline.image import base, platforms
+from pipeline.image import base, labels, platforms
 from pipeline.image.context import Context, context
 from pipeline.release import Release
 
 DOCKER = project.ROOT / "docker"
 # Another name keeps the images of two checkouts apart that share an engine.
 REPOSITORY = os.environ.get("OSSEC_LOG_SERVER_IMAGE") or "ossec-log-server"
-STAND_IN_LABEL = "ossec-log-server.stand-in"  # what of the image is one: base, release or both
-SNAPSHOT_LABEL = "ossec-log-server.snapshot"  # the day of Debian's archive that its packages are of, or:
-NO_SNAPSHOT = "none"
-TARBALL_LABEL = "ossec-log-server.ossec"  # where OSSEC's source lies; with .sha256, its sum
 
 
 @dataclass(frozen=True)
@@ -112,11 +107,11 @@ def recipe(
     Raises UserError when the base cannot be had.
     """
     under = base.obtain(release.base, release.source.commit_date, platform, require_snapshot)
-    labels = _labels(
+    said = labels.of(
         release, under, revision or revision_of(release), stand_in_release=repository != REPOSITORY
     )
-    labels |= _home_labels(project.home() if home is None else home)
-    return Recipe(release, tarball, under, platform, docker, labels)
+    said |= labels.of_home(project.home() if home is None else home)
+    return Recipe(release, tarball, under, platform, docker, said)
 
 
 @contextmanager
@@ -225,38 +220,6 @@ def sizes(image: Image) -> Table:
     table.add_row("added to the base", _megabytes(added), style="bold")
     table.add_row("in all", _megabytes(sum(layer.size for layer in image.layers)), style="bold")
     return table
-
-
-def _labels(release: Release, under: base.BaseImage, revision: str, stand_in_release: bool) -> dict[str, str]:
-    oci = "org.opencontainers.image"
-    labels = {
-        f"{oci}.title": "ossec-log-server",
-        f"{oci}.description": "OSSEC's log analysis: syslog in, alerts out as JSON and mail",
-        f"{oci}.version": release.immutable_tag,
-        f"{oci}.revision": revision,
-        f"{oci}.created": datetime.fromtimestamp(release.source.commit_date, UTC).strftime(
-            "%Y-%m-%dT%H:%M:%SZ"
-        ),
-        f"{oci}.authors": "the ossec-log-server authors",
-        f"{oci}.vendor": "ossec-log-server",
-        f"{oci}.licenses": "MIT" if stand_in_release else "MIT AND GPL-2.0-only",
-        f"{oci}.base.name": under.reference if under.stand_in else release.base.image,
-        f"{oci}.base.digest": under.digest,
-        SNAPSHOT_LABEL: under.snapshot or NO_SNAPSHOT,
-        TARBALL_LABEL: release.source.url,
-        f"{TARBALL_LABEL}.sha256": release.source.sha256,
-    }
-    if stand_ins := ["base"] * under.stand_in + ["release"] * stand_in_release:
-        labels[STAND_IN_LABEL] = ",".join(stand_ins)
-    return labels
-
-
-def _home_labels(home: str) -> dict[str, str]:
-    """Where the project lies on the web. No commit says it, so who builds again takes it from the image's own label."""
-    oci = "org.opencontainers.image"
-    return (
-        {f"{oci}.source": home, f"{oci}.url": home, f"{oci}.documentation": f"{home}#readme"} if home else {}
-    )
 
 
 def revision_of(release: Release) -> str:

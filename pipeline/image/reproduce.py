@@ -14,7 +14,7 @@ from rich.text import Text
 from pipeline import image
 from pipeline.console import err, out
 from pipeline.errors import UserError
-from pipeline.image import layers
+from pipeline.image import labels, layers
 from pipeline.image.layers import Difference
 from pipeline.machine import engine
 
@@ -95,7 +95,7 @@ def rebuild(made_from: image.Recipe, digest: str, blobs: layers.Opener, cache: b
         second = _build(copy, place, strange, cache)
         with layers.archive(second.archive) as other_blobs:
             differences = layers.compare(digest, blobs, second.digest, other_blobs)
-    subject = f"{made_from.labels['org.opencontainers.image.version']} for {made_from.platform}"
+    subject = f"{made_from.labels[labels.VERSION]} for {made_from.platform}"
     return Outcome(subject, digest, second.digest, tuple(differences), made_from.under.snapshot)
 
 

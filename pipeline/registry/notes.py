@@ -6,10 +6,9 @@ from pathlib import Path
 
 from pipeline import project, registry, source
 from pipeline.errors import UserError
-from pipeline.image import content
+from pipeline.image import content, labels
 from pipeline.image.content import Content
 from pipeline.registry import Manifest, attest
-from pipeline.registry.plan import REVISION_LABEL
 from pipeline.release import Release
 
 SUFFIXES = {attest.SPDX: "spdx", attest.CYCLONEDX: "cdx"}
@@ -36,7 +35,7 @@ def write(release: Release, name: str, folder: Path) -> None:
     latest = repository.digest("latest") == top.digest
     (folder / "latest").write_text(f"{str(latest).lower()}\n")
     # The commit that the image is of, for the tag: others may have come since.
-    (folder / "commit").write_text(images[0].labels.get(REVISION_LABEL, "") + "\n")
+    (folder / "commit").write_text(images[0].labels.get(labels.REVISION, "") + "\n")
     (folder / "digests.txt").write_text(digests(f"{name}:{tag}", top, images))
     (folder / "notes.md").write_text(notes(release, name, top, images, changes(release)))
 

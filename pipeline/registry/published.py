@@ -14,11 +14,9 @@ from semver import Version
 
 from pipeline import image, project, registry, release, source
 from pipeline.errors import UserError
-from pipeline.image import content, reproduce
+from pipeline.image import content, labels, reproduce
 from pipeline.image.content import Content
 from pipeline.machine import emulation, engine
-
-OCI = "org.opencontainers.image"
 
 
 def find(reference: str, platform: str) -> Content:
@@ -57,7 +55,7 @@ def recipe(published: Content) -> Iterator[image.Recipe]:
     Raises UserError as `against` does.
     """
     said = published.labels
-    tag, commit = said.get(f"{OCI}.version", ""), said.get(f"{OCI}.revision", "")
+    tag, commit = said.get(labels.VERSION, ""), said.get(labels.REVISION, "")
     version = tag.rpartition("-r")[0]
     # What a stranger's image says goes to git and into a path.
     if not Version.is_valid(version) or not re.fullmatch("[0-9a-f]{40}", commit):
@@ -71,15 +69,15 @@ def recipe(published: Content) -> Iterator[image.Recipe]:
             raise UserError(
                 f"The image says that it is {tag}, but its commit {commit} says {made_of.immutable_tag}."
             )
-        if said.get(image.SNAPSHOT_LABEL) == image.NO_SNAPSHOT:
+        if said.get(labels.SNAPSHOT) == labels.NO_SNAPSHOT:
             made_of = replace(made_of, base=replace(made_of.base, snapshot=""))
         tarball = source.fetch(made_of)
         platform, docker = _platform(published), Path(folder, "docker")
-        home = said.get(f"{OCI}.source", "")
+        home = said.get(labels.SOURCE, "")
         made_from = image.recipe(
             made_of, tarball, platform=platform, docker=docker, revision=commit, home=home
         )
-        for label in (f"{OCI}.base.name", f"{OCI}.base.digest", image.SNAPSHOT_LABEL):
+        for label in (labels.BASE, labels.BASE_DIGEST, labels.SNAPSHOT):
             if said.get(label) != made_from.labels[label]:
                 raise UserError(
                     f"{tag} can't be built again here: it says {label} {said.get(label)}, and here that is "

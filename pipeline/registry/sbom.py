@@ -26,20 +26,19 @@ from spdx_tools.spdx.model.relationship import Relationship, RelationshipType
 from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
 from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
 
+from pipeline.image import labels
 from pipeline.image.content import Content
 from pipeline.registry.inventory import Part
 
 NAME = "ossec-log-server"
 AUTHORS = "the ossec-log-server authors"
-LICENCES_LABEL = "org.opencontainers.image.licenses"
-VERSION_LABEL = "org.opencontainers.image.version"
 
 
 def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
     """The parts of an image as an SPDX document, validated."""
-    root = Package("SPDXRef-image", NAME, SpdxNoAssertion(), version=image.labels[VERSION_LABEL])
+    root = Package("SPDXRef-image", NAME, SpdxNoAssertion(), version=image.labels[labels.VERSION])
     root.supplier = Actor(ActorType.ORGANIZATION, AUTHORS)
-    if said := image.labels.get(LICENCES_LABEL):
+    if said := image.labels.get(labels.LICENCES):
         root.license_declared = get_spdx_licensing().parse(said)
     root.checksums = [Checksum(ChecksumAlgorithm.SHA256, _hex(image))]
     root.external_references = [_reference("purl", _purl(image).to_string())]
@@ -65,7 +64,7 @@ def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
     about = CreationInfo(
         "SPDX-2.3",
         "SPDXRef-DOCUMENT",
-        f"{NAME}-{image.labels[VERSION_LABEL]}",
+        f"{NAME}-{image.labels[labels.VERSION]}",
         f"https://spdx.org/spdxdocs/{NAME}-{_hex(image)}",
         creators=[Actor(ActorType.ORGANIZATION, AUTHORS), Actor(ActorType.TOOL, NAME)],
         created=_created(image),
@@ -84,7 +83,7 @@ def cyclonedx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
     bom.metadata.supplier = OrganizationalEntity(name=AUTHORS)
     root = Component(
         name=NAME,
-        version=image.labels[VERSION_LABEL],
+        version=image.labels[labels.VERSION],
         type=ComponentType.CONTAINER,
         bom_ref=image.digest,
         purl=_purl(image),

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import image, project, source
+from pipeline import project, source
 from pipeline.console import out
 from pipeline.errors import UserError
-from pipeline.image import content, platforms
+from pipeline.image import content, labels, platforms
 from pipeline.image.content import Content
 from pipeline.registry import (
     Manifest,
@@ -17,11 +17,9 @@ from pipeline.registry import (
     attest,
     inventory,
     parse,
-    provenance,
     published,
 )
 from pipeline.registry.cosign import NotKnown, NotSigned, Trust
-from pipeline.registry.plan import rank
 from pipeline.release import Release
 
 
@@ -112,7 +110,7 @@ def find(reference: str, releases: Iterable[Release]) -> Subject:
     if top is None:
         raise UserError(f"There is no {reference}.")
     images = content.published(repository, top)
-    said = rank(images[0].labels)
+    said = labels.rank(images[0].labels)
     if said is None:
         raise UserError(f"{reference} is no image of ossec-log-server: it does not say its version.")
     release = next((one for one in releases if one.version == said[0]), None)
@@ -126,7 +124,7 @@ def find(reference: str, releases: Iterable[Release]) -> Subject:
 def is_what_it_is_called(subject: Subject, trusted: Trust) -> str:
     """Compare the tag with the version that each image says it is: an older image is well signed, too."""
     for one in subject.images:
-        version, revision = rank(one.labels) or (None, 0)
+        version, revision = labels.rank(one.labels) or (None, 0)
         if version is None or version != subject.release.version:
             raise NotProven(f"{one.digest} is another version than the others under it.")
         said = f"{version}-r{revision}"
@@ -149,9 +147,9 @@ def comes_from(subject: Subject, trusted: Trust) -> str:
     """Compare what is attested of each image's origin with its labels and with this folder's version file."""
     builders = set()
     for one in subject.images:
-        found = trusted.attestations(subject.repository, one.manifest, provenance.TYPE)
-        wanted = {entry["name"]: entry["digest"] for entry in provenance.dependencies(one, subject.release)}
-        fitting = [said for said in found if provenance.digests(said) == wanted]
+        found = trusted.attestations(subject.repository, one.manifest, attest.PROVENANCE)
+        wanted = {entry["name"]: entry["digest"] for entry in attest.dependencies(one, subject.release)}
+        fitting = [said for said in found if attest.digests(said) == wanted]
         if not fitting:
             raise NotProven(
                 f"what is attested of the origin of {one.digest} is not what its labels and "
@@ -160,12 +158,12 @@ def comes_from(subject: Subject, trusted: Trust) -> str:
         _require_base(one, subject.release)
         _require_home(one, trusted)
         builders |= {said["runDetails"]["builder"]["id"] for said in fitting}
-    labels = subject.images[0].labels
+    said = subject.images[0].labels
     return (
         f"{trusted} states that {' and '.join(sorted(builders))} built it from commit "
-        f"{labels[f'{provenance.OCI}.revision']:.12}, from OSSEC {subject.release.version}'s tarball with the SHA-256 "
+        f"{said[labels.REVISION]:.12}, from OSSEC {subject.release.version}'s tarball with the SHA-256 "
         f"{subject.release.source.sha256:.12}…, which is the one in this folder's version file, and on "
-        f"{labels[f'{provenance.OCI}.base.name']}."
+        f"{said[labels.BASE]}."
     )
 
 
@@ -219,7 +217,7 @@ def not_asked_for(subject: Subject, trusted: Trust) -> str:
 
 def _require_home(one: Content, trusted: Trust) -> None:
     """Raise NotProven where an image says that it is of another repository than the one whose signature counts."""
-    said = one.labels.get(f"{provenance.OCI}.source", "")
+    said = one.labels.get(labels.SOURCE, "")
     if trusted.repository and said.lower() != f"https://github.com/{trusted.repository}".lower():
         raise NotProven(
             f"{one.digest} says that it is of {said or 'no repository'}, not of {trusted.repository}."
@@ -228,11 +226,11 @@ def _require_home(one: Content, trusted: Trust) -> None:
 
 def _require_base(one: Content, release: Release) -> None:
     """Raise NotProven unless the image's base is the official one that its version file names."""
-    if stand_in := one.labels.get(image.STAND_IN_LABEL):
+    if stand_in := one.labels.get(labels.STAND_IN):
         raise NotProven(f"the {stand_in} of {one.digest} is a stand-in.")
-    base = one.labels.get(f"{provenance.OCI}.base.digest")
+    base = one.labels.get(labels.BASE_DIGEST)
     # The file here may be of another revision of ours, with another base.
-    if rank(one.labels) == (release.version, release.revision) and base != release.base.digest:
+    if labels.rank(one.labels) == (release.version, release.revision) and base != release.base.digest:
         raise NotProven(
             f"{one.digest} is built on the base {base}, and versions/{release.version}.toml says {release.base.digest}."
         )

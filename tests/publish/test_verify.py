@@ -14,7 +14,7 @@ from pipeline.image import platforms
 from pipeline.image.content import Content
 from pipeline.image.layers import PACKED, Difference
 from pipeline.image.reproduce import Outcome
-from pipeline.registry import Manifest, Repository, attest, cosign, provenance, sbom, verify
+from pipeline.registry import Manifest, Repository, attest, cosign, sbom, verify
 from pipeline.registry import published as rebuilding
 from tests.publish import tiny
 from tests.publish.conftest import Project, new_keys
@@ -145,13 +145,13 @@ def with_another(key: str, name: str) -> Callable[[dict[str, Any]], None]:
         (attest.SPDX, without_bash, "SBOM", "differ by pkg:deb/debian/bash@5.2-1"),
         (attest.CYCLONEDX, without_bash, "SBOM", "differ by pkg:deb/debian/bash@5.2-1"),
         (
-            provenance.TYPE,
+            attest.PROVENANCE,
             with_another("gitCommit", "ossec-log-server"),
             "provenance",
             "is not what its labels",
         ),
-        (provenance.TYPE, with_another("sha256", "OSSEC"), "provenance", "is not what its labels"),
-        (provenance.TYPE, with_another("sha256", "base"), "provenance", "is not what its labels"),
+        (attest.PROVENANCE, with_another("sha256", "OSSEC"), "provenance", "is not what its labels"),
+        (attest.PROVENANCE, with_another("sha256", "base"), "provenance", "is not what its labels"),
     ],
 )
 def test_an_attestation_that_is_not_true_is_found(
@@ -188,7 +188,7 @@ def test_another_base_than_the_version_files_is_found(project: Project, capsys: 
 
 @pytest.mark.parametrize(
     ("kind", "check_name"),
-    [(provenance.TYPE, "provenance"), (attest.SPDX, "SBOM"), (attest.CYCLONEDX, "SBOM")],
+    [(attest.PROVENANCE, "provenance"), (attest.SPDX, "SBOM"), (attest.CYCLONEDX, "SBOM")],
 )
 def test_an_attestation_that_is_missing_is_missed(
     project: Project, monkeypatch: pytest.MonkeyPatch, kind: str, check_name: str
@@ -274,9 +274,9 @@ def test_only_this_machines_platform_is_built_again(project: Project, capsys: Ou
 def test_the_statements_are_of_the_form_that_they_name(published: Project) -> None:
     repository, top = _there(published)
     trusted = cosign.Trust(published.keys.public)
-    for kind in (provenance.TYPE, attest.SPDX, attest.CYCLONEDX):
+    for kind in (attest.PROVENANCE, attest.SPDX, attest.CYCLONEDX):
         [predicate] = trusted.attestations(repository, top, kind)
-        if kind == provenance.TYPE:
+        if kind == attest.PROVENANCE:
             assert predicate["buildDefinition"]["internalParameters"]["snapshot"] == "20261005T000000Z"
         else:
             assert len(sbom.purls(predicate)) == 4
@@ -286,7 +286,7 @@ def test_the_statements_are_of_the_form_that_they_name(published: Project) -> No
         entry.get("annotations", {}).get("dev.sigstore.bundle.predicateType")
         for entry in listed.data["manifests"]
     ]
-    assert {provenance.TYPE, attest.SPDX, attest.CYCLONEDX} <= set(kinds)
+    assert {attest.PROVENANCE, attest.SPDX, attest.CYCLONEDX} <= set(kinds)
 
 
 def test_cosign_alone_takes_the_same_signatures(published: Project) -> None:

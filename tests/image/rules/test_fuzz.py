@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import image, release, source
+from pipeline.image import labels
 from pipeline.wait import wait_until
 from tests.image.support.mutate import BODIES, DATES, HOSTS, LENGTHS, TAGS, TOKENS, Mutator, samples
 from tests.image.support.victim import FALLEN, PATIENCE, WAYS, Victim, Way, send
@@ -47,7 +48,7 @@ def victim(client: docker.DockerClient, built: image.Image) -> Iterator[Victim]:
 
 
 def release_of(built: image.Image) -> Literal["ossec", "standin"]:
-    return "standin" if "release" in built.labels.get(image.STAND_IN_LABEL, "").split(",") else "ossec"
+    return "standin" if "release" in built.labels.get(labels.STAND_IN, "").split(",") else "ossec"
 
 
 def seeds(built: image.Image) -> list[bytes]:

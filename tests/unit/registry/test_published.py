@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import image, project, registry
+from pipeline import project, registry
 from pipeline.errors import UserError
 from pipeline.image import content
 from pipeline.image.content import Content
@@ -106,9 +106,3 @@ def test_a_commit_is_unpacked_by_an_older_python_too(tmp_path: Path, monkeypatch
 def test_where_the_project_lies_is_taken_from_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "me/fork")
     assert project.home() == "https://github.com/me/fork"
-    assert image._home_labels("https://github.com/owner/name") == {
-        "org.opencontainers.image.source": "https://github.com/owner/name",
-        "org.opencontainers.image.url": "https://github.com/owner/name",
-        "org.opencontainers.image.documentation": "https://github.com/owner/name#readme",
-    }
-    assert image._home_labels("") == {}
