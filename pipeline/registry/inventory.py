@@ -3,7 +3,9 @@
 import re
 import tarfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from packageurl import PackageURL
 
@@ -17,17 +19,19 @@ OS_RELEASE = "usr/lib/os-release"
 PROGRAMS = "var/ossec/bin"
 MAKER = "Debian"
 COPYRIGHT = "usr/share/doc/{}/copyright"
-# Debian's short names of licences, in lower case, and SPDX's.
+# Debian's short names of licences, in lower case, and SPDX's. One that neither this nor SPDX has is named with UNKNOWN.
+UNKNOWN = "LicenseRef-Debian-"
 SPDX_OF_DEBIAN = {
     **{f"{name}-{n}": f"{name.upper()}-{n}.0-only" for name in ("gpl", "lgpl") for n in "23"},
     **{f"{name}-{n}+": f"{name.upper()}-{n}.0-or-later" for name in ("gpl", "lgpl") for n in "23"},
     **{f"{name}-{n}.0": f"{name.upper()}-{n}.0-only" for name in ("gpl", "lgpl") for n in "23"},
     **{f"{name}-{n}.0+": f"{name.upper()}-{n}.0-or-later" for name in ("gpl", "lgpl") for n in "23"},
-    "gpl-1": "GPL-1.0-only", "gpl-1+": "GPL-1.0-or-later",
+    "gpl": "GPL-1.0-or-later", "lgpl": "LGPL-2.0-or-later", "gpl-1": "GPL-1.0-only", "gpl-1+": "GPL-1.0-or-later",
     "lgpl-2.1": "LGPL-2.1-only", "lgpl-2.1+": "LGPL-2.1-or-later",
     "gfdl-1.3": "GFDL-1.3-only", "gfdl-1.3+": "GFDL-1.3-or-later", "gfdl-1.2+": "GFDL-1.2-or-later",
-    "apache-2.0": "Apache-2.0", "artistic": "Artistic-1.0-Perl", "artistic-2": "Artistic-2.0",
+    "apache-2": "Apache-2.0", "apache-2.0": "Apache-2.0", "artistic": "Artistic-1.0-Perl", "artistic-2": "Artistic-2.0",
     "bsd-2-clause": "BSD-2-Clause", "bsd-3-clause": "BSD-3-Clause", "bsd-4-clause": "BSD-4-Clause",
+    "bsd-4-clause-uc": "BSD-4-Clause-UC", "ms-pl": "MS-PL", "mit/x11": "X11", "openldap-2.8": "OLDAP-2.8",
     "bsl-1.0": "BSL-1.0", "cc0-1.0": "CC0-1.0", "expat": "MIT", "mit": "MIT", "isc": "ISC", "mpl-2.0": "MPL-2.0",
     "openssl": "OpenSSL", "zlib": "Zlib", "x11": "X11", "unicode-dfs-2016": "Unicode-DFS-2016", "0bsd": "0BSD",
     "fsfap": "FSFAP", "fsful": "FSFUL", "fsfullr": "FSFULLR", "bzip2-1.0.6": "bzip2-1.0.6", "tcl": "TCL",
@@ -168,28 +172,44 @@ def _debian(image: Content, found: dict[str, bytes]) -> tuple[Part, ...]:
     return tuple(sorted(parts, key=lambda part: part.name))
 
 
+@cache
+def licensing() -> Any:
+    """SPDX's list of licences, and its reader of expressions."""
+    from license_expression import get_spdx_licensing  # type: ignore[import-untyped]  # here, as it takes a moment
+
+    return get_spdx_licensing()
+
+
 def licence(copyright: str) -> str:
     """The SPDX expression for all licences that a package's copyright file names, if it is in Debian's machine-readable
-    form and every one of them is known; else empty.
+    form; else empty.
     """
     if not copyright.startswith("Format:"):
         return ""
     # Of the paragraphs about files: those that begin with "License:" only give a licence's text.
     stanzas = (one for one in re.split(r"\n\s*\n", copyright) if re.search("^Files:", one, re.MULTILINE))
     names = {name for one in stanzas for name in re.findall(r"^License:[ \t]*(\S.*)$", one, re.MULTILINE)}
-    known = {_spdx(name) for name in names}
-    if not known or "" in known:
-        return ""
-    return " AND ".join(sorted(f"({one})" if " " in one else one for one in known))
+    return " AND ".join(sorted({_within(_spdx(name)) for name in names}))
 
 
-def _spdx(name: str) -> str:
-    """What Debian calls a licence, in SPDX's names; empty if there is none."""
-    parts = re.split(r"(?:,? +(and|or) +)", name.strip())
-    found = [
-        part.upper() if part in ("and", "or") else SPDX_OF_DEBIAN.get(part.lower(), "") for part in parts
-    ]
-    return " ".join(found) if all(found) else ""
+def _spdx(names: str) -> str:
+    """What Debian calls a licence, or several, in SPDX's names. A comma binds less than the words between commas."""
+    for sign in (r",\s+(and|or)\s+", r"\s+(and|or)\s+"):
+        parts = re.split(sign, names.strip().rstrip(","), flags=re.IGNORECASE)
+        if len(parts) > 1:
+            return " ".join(
+                part.upper() if number % 2 else _within(_spdx(part)) for number, part in enumerate(parts)
+            )
+    [name] = parts
+    if known := SPDX_OF_DEBIAN.get(name.lower()):
+        return known
+    if name in licensing().known_symbols:
+        return name
+    return UNKNOWN + re.sub(r"[^A-Za-z0-9.]+", "-", name.replace("+", "-or-later")).strip("-")
+
+
+def _within(expression: str) -> str:
+    return f"({expression})" if " " in expression else expression
 
 
 def _of_debian(path: str) -> bool:

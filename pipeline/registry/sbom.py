@@ -5,6 +5,7 @@ The same image gives the same bytes: every date is the image's own, every identi
 
 import io
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,11 +17,11 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.contact import OrganizationalContact, OrganizationalEntity
 from cyclonedx.model.license import LicenseExpression
 from cyclonedx.output.json import JsonV1Dot6
-from license_expression import get_spdx_licensing  # type: ignore[import-untyped]
 from packageurl import PackageURL
 from spdx_tools.spdx.model.actor import Actor, ActorType
 from spdx_tools.spdx.model.checksum import Checksum, ChecksumAlgorithm
 from spdx_tools.spdx.model.document import CreationInfo, Document
+from spdx_tools.spdx.model.extracted_licensing_info import ExtractedLicensingInfo
 from spdx_tools.spdx.model.package import ExternalPackageRef, ExternalPackageRefCategory, Package
 from spdx_tools.spdx.model.relationship import Relationship, RelationshipType
 from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
@@ -28,7 +29,7 @@ from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
 
 from pipeline.image import labels
 from pipeline.image.content import Content
-from pipeline.registry.inventory import Part
+from pipeline.registry.inventory import UNKNOWN, Part, licensing
 
 NAME = "ossec-log-server"
 AUTHORS = "the ossec-log-server authors"
@@ -39,7 +40,7 @@ def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
     root = Package("SPDXRef-image", NAME, SpdxNoAssertion(), version=image.labels[labels.VERSION])
     root.supplier = Actor(ActorType.ORGANIZATION, AUTHORS)
     if said := image.labels.get(labels.LICENCES):
-        root.license_declared = get_spdx_licensing().parse(said)
+        root.license_declared = licensing().parse(said)
     root.checksums = [Checksum(ChecksumAlgorithm.SHA256, _hex(image))]
     root.external_references = [_reference("purl", _purl(image).to_string())]
     packages, relationships = (
@@ -54,7 +55,7 @@ def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
         if part.supplier:
             package.supplier = Actor(ActorType.ORGANIZATION, part.supplier)
         if part.licence:
-            package.license_declared = get_spdx_licensing().parse(part.licence)
+            package.license_declared = licensing().parse(part.licence)
         if part.sha256:
             package.checksums = [Checksum(ChecksumAlgorithm.SHA256, part.sha256)]
         packages.append(package)
@@ -69,10 +70,17 @@ def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
         creators=[Actor(ActorType.ORGANIZATION, AUTHORS), Actor(ActorType.TOOL, NAME)],
         created=_created(image),
     )
+    unknown = {name for part in parts for name in re.findall(rf"{UNKNOWN}[\w.-]+", part.licence)}
+    document = Document(
+        about,
+        packages,
+        relationships=relationships,
+        extracted_licensing_info=list(map(_text_of, sorted(unknown))),
+    )
     stream = io.StringIO()
-    write_document_to_stream(Document(about, packages, relationships=relationships), stream, validate=True)
-    document: dict[str, Any] = json.loads(stream.getvalue())
-    return document
+    write_document_to_stream(document, stream, validate=True)
+    written: dict[str, Any] = json.loads(stream.getvalue())
+    return written
 
 
 def cyclonedx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
@@ -128,6 +136,14 @@ def _reference(kind: str, locator: str) -> ExternalPackageRef:
     return ExternalPackageRef(
         category.PACKAGE_MANAGER if kind == "purl" else category.SECURITY, kind, locator
     )
+
+
+def _text_of(licence: str) -> ExtractedLicensingInfo:
+    name = licence.removeprefix(UNKNOWN)
+    where = (
+        f"Its text is in the copyright files of Debian's packages, below /usr/share/doc in the image: {name}"
+    )
+    return ExtractedLicensingInfo(licence, where, license_name=name)
 
 
 def _relation(one: str, kind: RelationshipType, other: str) -> Relationship:

@@ -132,13 +132,35 @@ License: GPL-3+
     ("text", "expression"),
     [
         (COPYRIGHT, "(MIT OR GPL-2.0-only) AND GPL-3.0-or-later"),
-        (COPYRIGHT.replace("Expat", "public-domain"), ""),
+        (
+            COPYRIGHT.replace("Expat or", "Expat or Artistic, and"),
+            "((MIT OR Artistic-1.0-Perl) AND GPL-2.0-only) AND GPL-3.0-or-later",
+        ),
+        (COPYRIGHT.replace("Expat or ", "Latex2e and "), "(Latex2e AND GPL-2.0-only) AND GPL-3.0-or-later"),
+        (
+            COPYRIGHT.replace("Expat", "GPL-2+ with Bison exception"),
+            "(LicenseRef-Debian-GPL-2-or-later-with-Bison-exception OR GPL-2.0-only) AND GPL-3.0-or-later",
+        ),
         (COPYRIGHT.replace("Format:", "Formerly:"), ""),
         ("", ""),
     ],
 )
 def test_a_package_s_licence_is_what_its_copyright_file_says(text: str, expression: str) -> None:
     assert inventory.licence(text) == expression
+
+
+def test_a_licence_that_spdx_does_not_know_is_told_of(image: Content, tarball: Path) -> None:
+    part, *rest = inventory.inventory(image, RELEASE, tarball)
+    parts = [replace(part, licence=inventory.licence(COPYRIGHT.replace("Expat", "public-domain"))), *rest]
+    found = sbom.spdx(image, parts)
+    [told] = found["hasExtractedLicensingInfos"]
+    assert (told["licenseId"], told["name"]) == ("LicenseRef-Debian-public-domain", "public-domain")
+    declared = [one.get("licenseDeclared", "") for one in found["packages"]]
+    assert "(LicenseRef-Debian-public-domain OR GPL-2.0-only) AND GPL-3.0-or-later" in declared
+    [said] = [
+        one["licenses"] for one in sbom.cyclonedx(image, parts)["components"] if one["name"] == part.name
+    ]
+    assert "LicenseRef-Debian-public-domain" in said[0]["expression"]
 
 
 def test_every_form_has_ntia_s_minimum_elements(image: Content, tarball: Path) -> None:
