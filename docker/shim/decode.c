@@ -17,6 +17,7 @@
 #include "config.h"
 #include "address.h"
 #include "extra.h"
+#include "fields.h"
 #include "literals.h"
 #include "programs.h"
 
@@ -30,7 +31,7 @@ OSDecoderNode *__real_OS_GetFirstOSDecoder(const char *program);
 extern int alert_only __attribute__((weak));
 
 static __thread OSDecoderNode *first; /* where the next search begins, if not at the head of the list */
-static __thread int decoding;         /* the list is complete then */
+static __thread const char *decoding; /* the line; the lists are complete then */
 
 static int is_family(const OSDecoderInfo *decoder)
 {
@@ -65,17 +66,20 @@ static OSDecoderNode *first_family(void)
     return families;
 }
 
-int extra_rules(void)
-{
-    return first_family() != NULL;
-}
+int extra_rules(void) { return first_family() != NULL; }
 
 OSDecoderNode *__wrap_OS_GetFirstOSDecoder(const char *program)
 {
     OSDecoderNode *node = first != NULL ? first : __real_OS_GetFirstOSDecoder(program);
 
     /* The tester tells of a line that no decoder takes, when it has tried them all. */
-    return decoding && program != NULL && &alert_only == NULL ? first_for_program(node, program) : node;
+    if (decoding == NULL || node == NULL || &alert_only != NULL) {
+        return node;
+    }
+    if (program != NULL) {
+        return takers_of_program(node, program);
+    }
+    return node == __real_OS_GetFirstOSDecoder(NULL) ? takers_of_beginning(node, *decoding) : node;
 }
 
 /* From that decoder on, as if the line had no program's name. */
@@ -204,24 +208,12 @@ static void decode_by_family(Eventinfo *lf, void *match)
     restore(&all);
 }
 
-static int has_fields(const Eventinfo *lf)
-{
-    int i;
-
-    for (i = 0; i < (int)Config.decoder_order_size; i++) {
-        if (lf->fields[i] != NULL) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* Whether the decoder that took the line has found nothing in it. Its own rules may ask for the decoder alone. */
 static int found_nothing(const Eventinfo *lf)
 {
     return lf->decoder_info->type == SYSLOG && lf->srcip == NULL && lf->dstip == NULL && lf->srcuser == NULL &&
            lf->dstuser == NULL && lf->id == NULL && lf->action == NULL && lf->url == NULL && lf->status == NULL &&
-           lf->data == NULL && lf->systemname == NULL && lf->protocol == NULL && !has_fields(lf);
+           lf->data == NULL && lf->systemname == NULL && lf->protocol == NULL && !has_own_fields();
 }
 
 /* As a file's line. The decoder that has taken it by its program's name keeps it, unless one of another name finds a
@@ -256,15 +248,18 @@ static int lacks_source(const Eventinfo *lf)
 {
     unsigned char type = lf->decoder_info->type;
 
-    return lf->srcip == NULL && (type == SYSLOG || type == SQUID || type == IDS || type == FIREWALL) && !has_fields(lf);
+    return lf->srcip == NULL && (type == SYSLOG || type == SQUID || type == IDS || type == FIREWALL) && !has_own_fields();
 }
 
 void __wrap_DecodeEvent(Eventinfo *lf, void *match)
 {
-    decoding = 1;
+    int families_loaded = extra_rules();
+
+    decoding = lf->log;
     literals_of(lf->log);
+    forget_own_fields();
     __real_DecodeEvent(lf, match);
-    if (first_family() == NULL) {
+    if (!families_loaded) {
         return;
     }
     if (lf->program_name != NULL &&

@@ -6,6 +6,7 @@
 #include "eventinfo.h"
 #include "address.h"
 #include "extra.h"
+#include "fields.h"
 
 #define FIELD(function, member)                                               \
     void *__real_##function(Eventinfo *lf, char *field, int order);           \
@@ -28,7 +29,20 @@ FIELD(Data_FP, data)
 FIELD(Status_FP, status)
 FIELD(SystemName_FP, systemname)
 FIELD(FileName_FP, filename)
-FIELD(DynamicField_FP, fields[order])
+
+static __thread int own_fields;
+
+void forget_own_fields(void) { own_fields = 0; }
+
+int has_own_fields(void) { return own_fields; }
+
+void *__real_DynamicField_FP(Eventinfo *lf, char *field, int order);
+void *__wrap_DynamicField_FP(Eventinfo *lf, char *field, int order)
+{
+    own_fields = 1;
+    free(lf->fields[order]);
+    return __real_DynamicField_FP(lf, field, order);
+}
 
 /* Whoever counts by the source, a rule or a firewall, needs one spelling of it. */
 void *__real_SrcIP_FP(Eventinfo *lf, char *field, int order);

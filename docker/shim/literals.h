@@ -14,4 +14,7 @@ void literals_of(const char *text);
 /* Whether the pattern can match the text, or nothing is known of either. */
 int literals_may_match(const void *code, const char *text);
 
+/* Whether the pattern can match a text that begins with this byte, or nothing is known of it. */
+int literals_may_begin(const void *code, unsigned char first);
+
 #endif

@@ -1,19 +1,28 @@
-/* A pattern is not tried on a line that lacks its words (literals.h). OSSEC tries them by pcre2_jit_match up to 4.2.0, by
- * pcre2_match from 4.3.0 on: the Makefile compiles this file once for each, with its name as MATCH. */
+/* A pattern is not tried on a text that lacks its words or begins otherwise (literals.h). */
+#include "shared.h"
 #include "literals.h"
 
-#define NO_MATCH (-1) /* PCRE2_ERROR_NOMATCH. The stand-in is built where there is no pcre2.h. */
-#define JOINED(prefix, name) prefix##name
-#define NAMED(prefix, name) JOINED(prefix, name)
+int __real_OSMatch_Execute(const char *text, size_t length, OSMatch *pattern);
+const char *__real_OSRegex_Execute(const char *text, OSRegex *pattern);
+const char *__real_OSPcre2_Execute(const char *text, OSPcre2 *pattern);
 
-int NAMED(__real_, MATCH)(const void *code, const uint8_t *subject, size_t length, size_t start, uint32_t options,
-                          void *match_data, void *context);
-
-int NAMED(__wrap_, MATCH)(const void *code, const uint8_t *subject, size_t length, size_t start, uint32_t options,
-                          void *match_data, void *context)
+/* What is no more than a word has no code: it is compared. */
+static int hopeless(const void *code, const char *text)
 {
-    if (!literals_may_match(code, (const char *)subject)) {
-        return NO_MATCH;
-    }
-    return NAMED(__real_, MATCH)(code, subject, length, start, options, match_data, context);
+    return code != NULL && text != NULL && !literals_may_match(code, text);
+}
+
+int __wrap_OSMatch_Execute(const char *text, size_t length, OSMatch *pattern)
+{
+    return hopeless(pattern->regex, text) ? 0 : __real_OSMatch_Execute(text, length, pattern);
+}
+
+const char *__wrap_OSRegex_Execute(const char *text, OSRegex *pattern)
+{
+    return hopeless(pattern->regex, text) ? NULL : __real_OSRegex_Execute(text, pattern);
+}
+
+const char *__wrap_OSPcre2_Execute(const char *text, OSPcre2 *pattern)
+{
+    return hopeless(pattern->regex, text) ? NULL : __real_OSPcre2_Execute(text, pattern);
 }

@@ -27,17 +27,19 @@
 #define ADDRESS "(?>" IPV4 "|" IPV6 ")(?!\\w|[.:-][0-9A-Za-z_]*[A-Za-z_.:-]\\w|\\.[0-9]+\\.)"
 #define NAME "[A-Za-z0-9][\\w-]*+(?:\\.[\\w-]++)*+"
 #define WRITTEN(group) "(?:\\[|(?<![\\w.-]))(?:(?:IPv6:)?::[Ff]{4}:(?=[0-9]+\\.)|IPv6:)?(" group ")\\]?"
+/* Looked at first, as it leaves most places of a line out. */
+#define BEGINS "(?=[][0-9A-Fa-f:I])"
 /* Words for where something comes from. That of a server's own address, or of the name that a client calls it by, is
  * none of them. */
 #define SOURCE \
-    "(?:\\b|_)(?:from|rhost|rip|ip|addr|(?:remote|client|source|src|peer|host|connecting)[ _-]?(?:ip|addr|host|network)|" \
+    "(?=[_acfhioprs])(?:\\b|_)(?:from|rhost|rip|ip|addr|(?:remote|client|source|src|peer|host|connecting)[ _-]?(?:ip|addr|host|network)|" \
     "remote|client|source|src|peer|attacker|origin|relay)(?:[ _-]?address)?(?:[ _-]?ip)?" \
     "[ =:\"'(<@-]{1,4}(?:ip |address |host |tcp:|udp:|ipv[46]:(?!:)|\\[AF_INET6?\\]|https?://)?(?:[\\w.-]+ ?(?=\\[))?"
 
 static const struct {
     const char *name, *pattern;
 } known[] = {
-    {"(?&ip)", WRITTEN(ADDRESS)},
+    {"(?&ip)", BEGINS WRITTEN(ADDRESS)},
     {"(?&host)", WRITTEN(ADDRESS "|" NAME)},
     {"(?&from)", SOURCE WRITTEN(ADDRESS)},
 };

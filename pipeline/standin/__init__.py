@@ -131,6 +131,6 @@ snapshot = "{base.snapshot}"
 without_wraps = [
     "OS_CleanMSG_ex", "analysisd_pipeline_run", "print_out", "cJSON_GetArrayItem", "cJSON_GetArraySize",
     "cJSON_Print", "W_isRootcheck", "W_JSON_ParseAgentIP", "W_JSON_ParseHostname", "W_JSON_ParseLocation",
-    "pcre2_jit_match_8", "pcre2_match_8",
+    "OSMatch_Execute", "OSRegex_Execute", "OSPcre2_Execute",
 ]
 """

@@ -19,6 +19,10 @@ HEADER = re.compile(rb"^.*?\]: |^\S+ +\d+ [\d:]+ \S+ ")
 # What a reader of patterns may get wrong: what need not be there, what means something else, what hides an alternative.
 # fmt: off
 AWKWARD = [
+    "^abc|^[d-f]xyz", "^(?:abc|def)ghi", "^[\\d.a-f:]+ x", "^\\d{4}-x", "^a?bcd", "^(?:abc)?def",
+    "^(abc|)def", "^[^a]bcd", "^[\\w-:]bcd", "^[a\\-z]bcd", "^[+-\\d]bcd", "^\\[abc", "^a{0}bcd",
+    "^a{2}bcd", "^(?=abc)a", "^(?i)ABC|^x", "^[]a]bcd", "^ abc", "(?m)^abc", "x|^abc", "^\\Sabc",
+    "^(?:^abc|x)", "^(?|abc|(d)ef)", "(?:abc|def){0}ghi", "(?:abc(?:def|ghi)|jkl)+mno", "(?:abc|de)fgh",
     "abcd?e", "abc|de*f|xyz", "abcd{0,2}e", "abc(?:def|ghi)?jkl", "abc\\Qd|e\\E", "a(?x) b c d",
     "abc(?#x[)def|uvw]", "[|]abcd", "[]|]abc", "[^]|a]bcd", "[[:alpha:]|]abc", "(abc|def)ghi",
     "abc\\x64ef", "abc\\|def", "ab\\.cd+e", "(?i)ABCDE", "abc{def", "abc{2}def", "(?!abc)defg",
@@ -78,6 +82,20 @@ def test_no_pattern_is_left_out_that_would_match(request: pytest.FixtureRequest,
         b"abc\xc3\xa9d",
         b"aXcdef",
     ]
+    texts += [
+        b"dxyz",
+        b"abcghi",
+        b"1.2 x",
+        b"1234-x",
+        b"[abc",
+        b"aabcd",
+        b"x\nabc",
+        b"jklmno",
+        b"abcghimno",
+        b"defgh",
+    ]
+    # What begins with each byte, for those that are tied to the beginning.
+    texts += [bytes([byte]) + end for byte in range(1, 256) for end in (b"bcd", b"abc")]
     program = sources.program("patterns.c", sorted(sources.ossec.glob("os_regex/os_[mcpr]*.c")), shim=True)
     *wrong, counts = compiled.written(program, [*known, b"", *filter(None, texts)])
     assert wrong == []

@@ -161,7 +161,18 @@ def test_a_wrap_that_is_not_in_force_fails_the_build(
     assert complaint in broken(file, old, new)
 
 
-PLAYED = ("header", "marks", "fields", "address", "alert", "counts", "literals")
+PLAYED = (
+    "header",
+    "marks",
+    "fields",
+    "address",
+    "alert",
+    "counts",
+    "literals",
+    "words",
+    "first_bytes",
+    "syntax",
+)
 
 
 @pytest.mark.skipif(

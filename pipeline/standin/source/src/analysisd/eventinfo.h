@@ -4,6 +4,8 @@
 
 #include <time.h>
 
+#include "shared.h"
+
 #define OSSEC_ALERT 1 /* another server's; the next four are kinds of which the stand-in decodes none */
 #define SYSLOG 2
 #define IDS 3
@@ -14,8 +16,10 @@ typedef struct OSDecoderInfo {
     const char *name; /* NULL where unknown */
     int type;
     int get_next; /* whether the next one of the list goes on with it */
-    struct OSMatch *program_name;       /* whose lines it takes, in one of two forms; NULL for anybody's */
-    struct OSPcre2 *program_name_pcre2;
+    OSMatch *program_name; /* whose lines it takes, in one of two forms; NULL for anybody's */
+    OSPcre2 *program_name_pcre2;
+    OSRegex *prematch; /* what they must hold, likewise */
+    OSPcre2 *prematch_pcre2;
 } OSDecoderInfo;
 
 typedef struct Rule Rule;

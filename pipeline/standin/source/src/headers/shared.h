@@ -42,11 +42,14 @@ void xml_read(const char *path, xml_handler *take, void *context);
 /* pattern.c: text to look for, to be freed. */
 void *pcre2_compile_8(const unsigned char *pattern, size_t length, unsigned options, int *error, size_t *offset, void *context);
 
-/* Its decoders know a program by a word, and have no patterns: neither of these finds anything. */
-struct OSMatch;
-struct OSPcre2;
-int OSMatch_Execute(const char *text, size_t length, struct OSMatch *pattern);
-const char *OSPcre2_Execute(const char *text, struct OSPcre2 *pattern);
+/* Its decoders know a program by a word, and have no patterns: none of these finds anything. */
+typedef struct OSMatch {
+    void *regex;
+} OSMatch;
+typedef struct OSMatch OSRegex, OSPcre2;
+int OSMatch_Execute(const char *text, size_t length, OSMatch *pattern);
+const char *OSRegex_Execute(const char *text, OSRegex *pattern);
+const char *OSPcre2_Execute(const char *text, OSPcre2 *pattern);
 
 /* list.c: the newest node is the last one. */
 typedef struct OSListNode {

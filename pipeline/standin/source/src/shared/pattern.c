@@ -10,13 +10,19 @@ void *pcre2_compile_8(const unsigned char *pattern, size_t length, unsigned opti
     return must(strndup(text + setting, length - setting));
 }
 
-int OSMatch_Execute(const char *text, size_t length, struct OSMatch *pattern)
+int OSMatch_Execute(const char *text, size_t length, OSMatch *pattern)
 {
     (void)text, (void)length, (void)pattern;
     return 0;
 }
 
-const char *OSPcre2_Execute(const char *text, struct OSPcre2 *pattern)
+const char *OSRegex_Execute(const char *text, OSRegex *pattern)
+{
+    (void)text, (void)pattern;
+    return NULL;
+}
+
+const char *OSPcre2_Execute(const char *text, OSPcre2 *pattern)
 {
     (void)text, (void)pattern;
     return NULL;

@@ -1,0 +1,36 @@
+/* What a pattern asks of a text, read from the pattern. */
+#ifndef SHIM_WORDS_H
+#define SHIM_WORDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WORD_GROUP 3         /* bytes that are looked for together */
+#define WORD_BITS 8192       /* places of such groups */
+#define WORD_PLACES 4        /* groups of a word that are looked for */
+#define WORD_ALTERNATIVES 96 /* of a pattern; one with more has none */
+
+/* Words of which a text that matches holds one at least. */
+struct words {
+    unsigned count;  /* 0: nothing is known */
+    size_t shortest; /* bytes */
+    uint16_t places[WORD_ALTERNATIVES][WORD_PLACES];
+};
+
+static inline unsigned char folded(char c) { return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : (unsigned char)c; }
+
+/* The place of the group that stands there, in either case. */
+static inline unsigned word_place(const char *at)
+{
+    unsigned group = folded(at[0]) | (unsigned)folded(at[1]) << 8 | (unsigned)folded(at[2]) << 16;
+
+    return (group * 2654435761u) >> 19; /* 13 bits */
+}
+
+/* None where the pattern is not understood: it is tried as ever. */
+void words_of(const char *pattern, struct words *words);
+
+/* Whether a text that matches begins with one of certain bytes, and with which: 1 for those that it may begin with. */
+int first_bytes_of(const char *pattern, uint8_t bytes[256]);
+
+#endif
