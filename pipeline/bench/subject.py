@@ -17,6 +17,7 @@ from pipeline import server
 from pipeline.bench.lines import Found, count_ids
 from pipeline.bench.results import COMMANDS
 from pipeline.server import syslog
+from pipeline.server.execute import execute
 from pipeline.wait import WaitTimeout, wait_until
 
 TOOLS = "/bench"  # where a subject finds the load generator and the lines
@@ -91,9 +92,8 @@ class Subject:
 
     def run(self, *command: str) -> tuple[int, str]:
         """The exit code and the output of a command in the container. Raises APIError if it has ended."""
-        code, output = self.container.exec_run(list(command))
-        assert code is not None  # it has ended, as its output was not asked for as a stream
-        return code, bytes(output).decode(errors="replace")  # type: ignore[arg-type] # nor is this one
+        code, output = execute(self.container, command)
+        return code, output.decode(errors="replace")
 
     def wait_ready(self) -> None:
         """Return once it listens to UDP and TCP and a line over each has come through. Raises WaitTimeout.

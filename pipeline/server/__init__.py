@@ -12,6 +12,7 @@ from docker.models.networks import Network
 
 from pipeline import project
 from pipeline.server.alerts import parse
+from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 
 LABEL = "ossec-log-server.run"
@@ -54,9 +55,8 @@ class Server:
 
     def answer(self, *command: str) -> tuple[int, str]:
         """What a command in the container ends with, and its output."""
-        code, output = self.container.exec_run(list(command))
-        text = bytes(output).decode(errors="replace")  # type: ignore[arg-type] # not a stream: none was asked for
-        return int(code or 0), text
+        code, output = execute(self.container, command)
+        return code, output.decode(errors="replace")
 
     def run(self, *command: str) -> str:
         """The output of a command in the container. Raises RuntimeError, with the output, if it fails."""
@@ -73,7 +73,7 @@ class Server:
                 raise RuntimeError(
                     f"the server ended with {self.exit_code()} while it started:\n{self.log()}"
                 )
-            return self.container.exec_run(["ossec-log-server", "ready"]).exit_code == 0
+            return execute(self.container, ["ossec-log-server", "ready"]).exit_code == 0
 
         wait_until(listening, START, what="the server to be ready", ignoring=(APIError,))
 
@@ -93,10 +93,8 @@ class Server:
 
     def counters(self) -> dict[str, int]:
         """What the server counts: messages received, refused, cut, sent to the engine, and so on, by name."""
-        text = ""
-        for _ in range(3):  # on a busy machine Docker may lose what a command prints
-            text = text or self.run("ossec-log-server", "counters")
-        return {name: int(number) for name, number in map(str.split, text.splitlines())}
+        lines = self.run("ossec-log-server", "counters").splitlines()
+        return {name: int(number) for name, number in map(str.split, lines)}
 
     def processes(self) -> dict[str, int]:
         """The daemons by the names that the server uses in its messages, with their PIDs inside the container."""

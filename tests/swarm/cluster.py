@@ -14,6 +14,7 @@ from docker.types import IPAMConfig, IPAMPool
 from pipeline import image
 from pipeline.project import ROOT
 from pipeline.server import LABEL, container
+from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 
 SUBNET = "10.77.18"
@@ -32,8 +33,8 @@ class Swarm:
         self.at = [f"{SUBNET}.{11 + number}" for number in range(len(nodes))]
 
     def run(self, number: int, *command: str, **options: Any) -> str:
-        code, output = self.nodes[number].exec_run(list(command), **options)
-        text = bytes(output).decode(errors="replace")  # type: ignore[arg-type] # not a stream
+        code, output = execute(self.nodes[number], command, **options)
+        text = output.decode(errors="replace")
         if code:
             raise RuntimeError(f"{' '.join(command)} on node {number + 1} ended with {code}: {text}")
         return text
@@ -79,8 +80,7 @@ class Swarm:
 
     def arrived(self, number: int) -> list[tuple[str, str]]:
         """The ids in the archive of that node's volume, with the address that each is said to be from."""
-        code, output = self.nodes[number].exec_run(["cat", ARCHIVE])
-        assert isinstance(output, bytes)
+        code, output = execute(self.nodes[number], ["cat", ARCHIVE])
         return [(at.decode(), what.decode()) for at, what in LINE.findall(output)] if code == 0 else []
 
 

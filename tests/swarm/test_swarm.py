@@ -19,6 +19,7 @@ from docker.models.containers import Container
 from pipeline import image, release, source
 from pipeline.project import ROOT
 from pipeline.server import container
+from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 from tests.swarm.cluster import SUBNET, CannotRun, Swarm, at, network, node_image, swarm, wait_engine
 
@@ -56,8 +57,8 @@ class Stage:
 
     def phase(self, name: str) -> None:
         for sender in self.senders.values():
-            code, output = sender.exec_run(
-                ["sh", "-c", f"echo {name} > /tmp/phase.new && mv /tmp/phase.new /tmp/phase"]
+            code, output = execute(
+                sender, ["sh", "-c", f"echo {name} > /tmp/phase.new && mv /tmp/phase.new /tmp/phase"]
             )
             assert code == 0, output
 
@@ -77,8 +78,7 @@ class Stage:
     def sent(self) -> dict[str, set[str]]:
         found = {}
         for name, sender in self.senders.items():
-            output = sender.exec_run(["cat", "/tmp/sent"]).output
-            assert isinstance(output, bytes)
+            output = execute(sender, ["cat", "/tmp/sent"]).output
             found[name] = set(output.decode().splitlines())
         return found
 
@@ -238,7 +238,7 @@ def test_nothing_acknowledged_is_lost(stage: Stage, tmp_path: Path) -> None:
     for name in SENDERS:
         stage.wait_on(f"{name} after all", name, "after", [0, 1, 2])
     for sender in stage.senders.values():
-        sender.exec_run(["touch", "/tmp/stop"])
+        execute(sender, ["touch", "/tmp/stop"])
     judge(stage)
 
 

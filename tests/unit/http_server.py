@@ -23,6 +23,9 @@ class Server:
         self.headers: list[Message] = []
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
+        request.rfile.read(
+            int(request.headers.get("Content-Length") or 0)
+        )  # unread, it would reset the connection
         self.paths.append(request.path)
         self.headers.append(request.headers)
         self.script[min(len(self.paths), len(self.script)) - 1](request)

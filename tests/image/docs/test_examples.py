@@ -12,6 +12,7 @@ from pipeline import image
 from pipeline.project import ROOT
 from pipeline.server import Server, container, network
 from pipeline.server import server as run_server
+from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 from tests import loopback
 from tests.image.conftest import FROM_HERE
@@ -79,7 +80,7 @@ def log_lines(sender: Container, text: str, count: int) -> None:
     """As a program on the sender's machine does."""
     script = f"for n in $(seq {count}); do echo '{text}' $n; done | logger --tag app"
     wait_until(
-        lambda: sender.exec_run(["bash", "-c", f"test -S /dev/log && {script}"]).exit_code == 0,
+        lambda: execute(sender, ["bash", "-c", f"test -S /dev/log && {script}"]).exit_code == 0,
         30,
         what=f"{sender.name} to take lines",
     )

@@ -241,7 +241,7 @@ def test_the_test_hook_sees_an_acknowledged_line(
         assert server.run("bash", "-c", hook) == "acknowledged\n"
         # One who may not send is told so.
         refused = hook.replace("exit 1", "exit 7").replace("127.0.0.1", "127.0.0.2")
-        code, output = server.container.exec_run(["bash", "-c", refused.replace("2514", "2515")])
+        code, output = server.answer("bash", "-c", refused.replace("2514", "2515"))
         assert code != 0, output
 
 

@@ -12,6 +12,7 @@ from docker.models.containers import Container
 from pipeline import image
 from pipeline.project import ROOT
 from pipeline.server import container
+from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 
 UNIT = "ossec-log-server.container"
@@ -36,12 +37,15 @@ class Machine:
         environment = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1", "HOME": self.home}
         if self.user != "root":
             environment["XDG_RUNTIME_DIR"] = f"/run/user/{self.root('id -u ' + self.user).strip()}"
-        done = self.inside.exec_run(
-            ["bash", "-c", script], user=self.user, workdir=self.home, environment=environment
+        code, output = execute(
+            self.inside,
+            ["bash", "-c", script],
+            user=self.user,
+            workdir=self.home,
+            environment=environment,
         )
-        assert isinstance(done.output, bytes)
-        assert done.exit_code == status, f"{script}: {done.output.decode()}"
-        return done.output.decode()
+        assert code == status, f"{script}: {output.decode()}"
+        return output.decode()
 
     def root(self, script: str) -> str:
         return Machine(self.inside, "root").run(script) if self.user != "root" else self.run(script)

@@ -15,6 +15,7 @@ from pipeline import image
 from pipeline.project import ROOT
 from pipeline.server import Server, address, container, network
 from pipeline.server import server as run_server
+from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 from tests import loopback
 from tests.image.intake.test_protocols import mounted
@@ -142,7 +143,7 @@ def listens(host: str, port: int) -> None:
 
 
 def send(sender: Container, kind: str, host: str, data: str, port: int = 514) -> None:
-    code, output = sender.exec_run(["python3", "/send.py", kind, host, str(port), data])
+    code, output = execute(sender, ["python3", "/send.py", kind, host, str(port), data])
     assert code == 0, output
 
 

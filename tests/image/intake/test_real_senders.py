@@ -12,6 +12,7 @@ from docker.types import LogConfig
 from pipeline import image
 from pipeline.server import Server, container, network
 from pipeline.server import server as run_server
+from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 
@@ -170,7 +171,7 @@ def log_locally(running: Container, port: int, tag: str = "sshd") -> None:
     """As a program on the sender's machine does."""
     script = f"test -S /dev/log && logger --tag {tag} --id=77 '{attack(port)}'"
     wait_until(
-        lambda: running.exec_run(["bash", "-c", script]).exit_code == 0,
+        lambda: execute(running, ["bash", "-c", script]).exit_code == 0,
         30,
         what=f"{running.name} to take a line",
     )
@@ -246,5 +247,5 @@ def test_the_journal_of_systemd_through_rsyslog(
     log_locally(running, 41501)
     assert_alerts(server, 41501)
     sent = ["systemd-cat", "--identifier=sshd", "--priority=info", "echo", attack(41502)]
-    assert running.exec_run(sent).exit_code == 0
+    assert execute(running, sent).exit_code == 0
     assert_alerts(server, 41502)

@@ -23,6 +23,7 @@ from pipeline import image
 from pipeline.project import ROOT
 from pipeline.server import Server, container, gateway, network, syslog
 from pipeline.server import server as run_server
+from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 from tests import loopback
 from tests.image.conftest import FROM_HERE
@@ -365,10 +366,9 @@ def test_a_wrong_setting_is_one_line_and_78_and_never_shows_the_secret(
         client, standin_image.name, entrypoint=["sleep", "600"], tmpfs={"/run": "mode=1777"}
     ) as one:
         for variables, complaint in WRONG:
-            result = one.exec_run(["ossec-log-server", "check"], environment=variables)
-            assert isinstance(result.output, bytes)
-            [line] = result.output.decode().splitlines()
-            assert result.exit_code == 78, (variables, line)
+            code, output = execute(one, ["ossec-log-server", "check"], environment=variables)
+            [line] = output.decode().splitlines()
+            assert code == 78, (variables, line)
             assert line.startswith("ossec-log-server: OSSEC_NOTIFY_")
             assert complaint in line
             assert "s3cret" not in line
@@ -418,9 +418,7 @@ def receivers_image(
 
 
 def asked(one: Container, *command: str) -> str:
-    output = one.exec_run(list(command)).output
-    assert isinstance(output, bytes)
-    return output.decode(errors="replace")
+    return execute(one, command).output.decode(errors="replace")
 
 
 def test_real_ntfy_and_alertmanager_take_them(

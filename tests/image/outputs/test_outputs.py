@@ -14,6 +14,7 @@ from pipeline import image
 from pipeline.project import ROOT
 from pipeline.server import Server, gateway, network, syslog
 from pipeline.server import server as run_server
+from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.support.alerts import attack, numbers_in, printed, to, wait_for
@@ -150,8 +151,8 @@ def test_an_alert_of_a_line_that_is_no_utf_8_is(server: Server) -> None:
     [log] = [one for one in logs if good in one]
     replaced = "\ufffd \ufffd( " + " ".join("\ufffd" * n for n in (2, 2, 3, 4, 4)) + " end"
     assert f"{good} {replaced}" in log
-    _, stream = server.container.exec_run(["cat", FILE])
-    assert [line for line in bytes(stream).splitlines() if strict(line)]  # type: ignore[arg-type]
+    stream = execute(server.container, ["cat", FILE]).output
+    assert [line for line in stream.splitlines() if strict(line)]
 
 
 def test_half_an_alert_of_a_killed_engine_spoils_no_other(

@@ -14,6 +14,7 @@ from docker.models.containers import Container
 
 from pipeline import image
 from pipeline.server import container
+from pipeline.server.execute import execute
 
 TODAY = datetime.now().replace(hour=12, minute=0, second=0, microsecond=0)
 DAYS = [TODAY - timedelta(days=n) for n in (2, 1, 0)]
@@ -75,15 +76,14 @@ def searched(
             info.size, info.mode = len(content), 0o644
             tar.addfile(info, io.BytesIO(content))
     with container(client, standin_image.name, entrypoint=["sleep", "900"], environment={"TZ": "UTC"}) as one:
-        one.exec_run(["mkdir", "-p", LOGS])
+        execute(one, ["mkdir", "-p", LOGS])
         one.put_archive(LOGS, out.getvalue())
         yield one
 
 
 def run(one: Container, *command: str) -> tuple[int, list[str]]:
-    result = one.exec_run(["ossec-log-server", *command])
-    assert isinstance(result.output, bytes)
-    return int(result.exit_code or 0), result.output.decode().splitlines()
+    code, output = execute(one, ["ossec-log-server", *command])
+    return code, output.decode().splitlines()
 
 
 def found(one: Container, *options: str) -> list[int]:

@@ -203,8 +203,7 @@ def test_what_kubernetes_sets_for_services_counts_as_not_set(
         for line in told:
             assert "counts as not set; set enableServiceLinks: false in the pod" in line
         # Each health check would say it again.
-        code, output = server.container.exec_run(["ossec-log-server", "ready"])
-        assert (code, output) == (0, b"")
+        assert server.answer("ossec-log-server", "ready") == (0, "")
 
 
 @pytest.mark.parametrize("command", [[], ["check"]], ids=["server", "check"])

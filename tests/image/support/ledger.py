@@ -82,9 +82,7 @@ def drained(server: Server, mark: str) -> None:
     send(address(server), [b"<38>Nov 23 04:50:00 web1 app: behind " + mark.encode()])
     # The engine works in order: with that line it has analysed all that came before.
     behind = f"grep -qa 'app: behind {mark}$' {ARCHIVE}"
-    wait_until(
-        lambda: not server.container.exec_run(["bash", "-c", behind]).exit_code, 60, 0.3, "the last line"
-    )
+    wait_until(lambda: server.answer("bash", "-c", behind)[0] == 0, 60, 0.3, "the last line")
 
 
 def settle(server: Server, mark: str, promised: str, sent: int, taken: int | None = None) -> Ledger:
@@ -164,9 +162,8 @@ def stopped(server: Server, command: str) -> Iterator[None]:
 
 def stuck(server: Server) -> str:
     """What `ossec-log-server health` complains of; nothing when it does not."""
-    result = server.container.exec_run(["ossec-log-server", "health"])
-    output = bytes(result.output)  # type: ignore[arg-type] # not a stream: none was asked for
-    return output.decode(errors="replace").strip() if result.exit_code else ""
+    code, said = server.answer("ossec-log-server", "health")
+    return said.strip() if code else ""
 
 
 def restart(server: Server) -> None:

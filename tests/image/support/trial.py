@@ -11,6 +11,7 @@ import docker
 from docker.models.containers import Container
 
 from pipeline.server import HARDENED, container
+from pipeline.server.execute import STDERR, execute
 
 OWN = "/etc/ossec-log-server"
 VALUE = "/etc/values/value"
@@ -50,12 +51,8 @@ class Trial:
     def run(self, settings: Mapping[str, str], *command: str) -> Ended:
         """Start the image's program with these variables. One that runs for a minute is ended with code 124."""
         words = ["timeout", str(LONGEST), "ossec-log-server", *command]
-        for _ in range(3 if command else 1):  # Docker may lose what it says, as `says` tells
-            code, (output, error) = self.container.exec_run(words, environment=dict(settings), demux=True)
-            if output or error:
-                break
-        text = bytes(error or b"").decode(errors="replace")
-        return Ended(int(code or 0), text.splitlines())
+        code, error = execute(self.container, words, only=STDERR, environment=dict(settings))
+        return Ended(code, error.decode(errors="replace").splitlines())
 
     def refused(self, settings: Mapping[str, str], code: int, *words: str, command: str = "") -> str:
         """The one line that it ends with. Raises AssertionError if it is another, or more, or the code is."""
@@ -69,18 +66,9 @@ class Trial:
 
 
 def says(container: Container, words: Sequence[str], **options: Any) -> tuple[int, str]:
-    """What a command that always says something ends with, and what it says.
-
-    On a busy machine Docker loses all of it now and then; so the command must be one that can be run again.
-    """
-    text = ""
-    for _ in range(3):
-        code, output = container.exec_run(list(words), **options)
-        assert isinstance(output, bytes)
-        text = output.decode(errors="replace")
-        if text:
-            break
-    return int(code or 0), text
+    """What a command ends with, and what it says."""
+    code, output = execute(container, words, **options)
+    return code, output.decode(errors="replace")
 
 
 @contextmanager

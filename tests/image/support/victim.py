@@ -120,7 +120,7 @@ class Victim:
         return int(position), int(size)
 
     def _true(self, script: str) -> bool:
-        return self.server.container.exec_run(["timeout", "10", "bash", "-c", script]).exit_code == 0
+        return self.server.answer("timeout", "10", "bash", "-c", script)[0] == 0
 
     def _wait_for(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         def over() -> bool:
