@@ -7,6 +7,7 @@ from pathlib import Path
 import docker
 import pytest
 from docker.models.containers import Container
+from docker.types import LogConfig
 
 from pipeline import image
 from pipeline.project import ROOT
@@ -236,6 +237,12 @@ def printed(running: Container) -> list[int]:
     return [int(line.rpartition(" ")[2]) for line in running.logs(stderr=False).decode().splitlines()]
 
 
+def more_lines(running: Container, count: int) -> None:
+    """Return once it has printed so many more."""
+    before = len(printed(running))
+    wait_until(lambda: len(printed(running)) >= before + count, 20, what=f"{count} lines of {running.name}")
+
+
 def test_what_each_container_prints_arrives_whatever_is_restarted(
     client: docker.DockerClient,
     ossec_image: image.Image,
@@ -260,12 +267,13 @@ def test_what_each_container_prints_arrives_whatever_is_restarted(
     with ExitStack() as stack:
         server = stack.enter_context(named_server(client, ossec_image.name, net, certificates))
 
-        def counting(name: str) -> Container:
+        def counting(name: str, **options: str) -> Container:
             command = ["bash", "-c", COUNTING.format(name)]
-            started = container(client, ossec_image.name, entrypoint=command, network=net)
+            config = LogConfig(type=LogConfig.types.JSON, config=options)
+            started = container(client, ossec_image.name, entrypoint=command, network=net, log_config=config)
             return stack.enter_context(started)
 
-        early = counting("early")
+        early = counting("early", **{"max-size": "8k", "max-file": "99"})  # a new file for every 70 lines
         logs("up", "--detach", "--build")
         late = counting("late")
         wait_archived(server, "counted in early ", 20, seconds=60)
@@ -276,9 +284,16 @@ def test_what_each_container_prints_arrives_whatever_is_restarted(
         logs("start")
         server.stop()
         while_away = counting("away")
-        wait_until(lambda: len(printed(while_away)) > 20, 20, what="lines while the server is away")
+        more_lines(while_away, 20)
+        logs("restart", "--timeout", "10")
         server.container.start()
         server.wait_listening()
+        for end in ("restart", "kill"):  # while lines have been sent and not been acknowledged
+            server.container.pause()
+            more_lines(early, 50)
+            logs(end)
+            server.container.unpause()
+            logs("start")
         logs("kill")
         for running in (early, late, while_away):
             running.stop(timeout=2)
