@@ -79,6 +79,8 @@ def rows(results: Results) -> list[tuple[str, Cell]]:
             (f"CPU time a line, header: {header.replace('_', ' ')}", _value(f"header_{header}_us", _tenths))
             for header in HEADERS
         ),
+        ("CPU time a line, our rules and upstream's", _value("rules_ours_us", _tenths)),
+        ("CPU time a line, upstream's rules alone", _value("rules_upstreams_us", _tenths)),
         ("CPU time a second, idle, with the health check", _value("idle_cpu_ms", _milliseconds)),
         *(
             (f"CPU time of {name}, with docker exec", _value(f"{name}_cpu_ms", _milliseconds))

@@ -38,6 +38,8 @@ CPU_LINES = 200_000
 CPU_SECONDS = 10.0  # at each
 HEADER_LINES = 50_000
 HEADER_ROUNDS = 2
+RULES_LINES = 50_000
+RULES_ROUNDS = 8
 START_REST = 20.0  # seconds in which one that has just started comes to rest
 IDLE_SECONDS = 30.0  # from one health check to the next
 RUNS = 10  # of a command, of which the mean is taken
@@ -248,6 +250,22 @@ def measure_headers(bench: Bench, kind: Kind, found: Findings) -> None:
                 found.values[name] = min(found.values.get(name, math.inf), used)
 
 
+def measure_rules(bench: Bench, kind: Kind, found: Findings) -> None:
+    """CPU time of the whole container for a mixed line with our rules and with upstream's alone, by turns; the least of
+    each counts.
+    """
+    if not kind.reads_journal:
+        return
+    count = bench.scaled(RULES_LINES)
+    without = {**kind.options["environment"], "OSSEC_EXTRA_RULES": "no"}
+    upstreams = replace(kind, options={**kind.options, "environment": without})
+    with bench.subject(kind) as both, bench.subject(upstreams) as one:
+        for number in range(RULES_ROUNDS):
+            for name, running in (("rules_ours_us", both), ("rules_upstreams_us", one)):
+                used = _cpu(bench, running, ("tcp", CONNECTIONS), number * count, count)
+                found.values[name] = min(found.values.get(name, math.inf), used)
+
+
 def _cpu(
     bench: Bench, running: Subject, how: tuple[str, float], first: int, count: int, lines: str = "mixed"
 ) -> float:
@@ -333,6 +351,7 @@ STEPS: Mapping[str, Callable[[Bench, Kind, Findings], None]] = {
     "direct": measure_direct,
     "cpu": measure_cpu,
     "headers": measure_headers,
+    "rules": measure_rules,
     "cores": measure_cores,
     "idle": measure_idle,
     "latency": measure_latency,
