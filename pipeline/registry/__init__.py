@@ -24,6 +24,7 @@ from urllib3.util import Retry
 from pipeline.errors import UserError
 from pipeline.registry import credentials
 from pipeline.release import is_safe_url
+from pipeline.web import innermost
 
 # Docker's own place for the certificate authority of a registry: HOST[:PORT]/ca.crt.
 CERTIFICATES = Path("/etc/docker/certs.d")
@@ -319,7 +320,10 @@ class Repository:
                 verify=self._verify,
             )
         except requests.RequestException as problem:
-            raise RegistryError(f"{self.host}: {_in_words(problem)}.") from problem
+            raise RegistryError(
+                f"{self.host} cannot be reached: {innermost(problem)}. Look at its name, and at this machine's network "
+                "and proxy, and run the same again."
+            ) from problem
         if not is_safe_url(answer.url):
             raise RegistryError(
                 f"{self.host} redirects to {urlsplit(answer.url).netloc} without TLS: not done."
@@ -402,9 +406,3 @@ def _split(name: str) -> tuple[str, str]:
     if not re.fullmatch(host_form, host) or not re.fullmatch(f"{part}(?:/{part})*", path):
         raise UserError(f"{name!r} names no repository: it must be REGISTRY/NAME, without a tag.")
     return "docker.io" if host in ("index.docker.io", "registry-1.docker.io") else host, path
-
-
-def _in_words(problem: BaseException) -> str:
-    while (inner := problem.__cause__ or problem.__context__) is not None:
-        problem = inner
-    return getattr(problem, "strerror", None) or str(problem) or type(problem).__name__

@@ -10,6 +10,7 @@ from requests.utils import parse_dict_header
 
 from pipeline.errors import UserError
 from pipeline.release import is_safe_url
+from pipeline.web import NoAnswer, innermost
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def authorization(
 ) -> str:
     """The Authorization header that a 401 asks for; `scope` is what the token is to allow, if not what the 401 names.
 
-    Raises UserError when there is no login for that registry, or when it is not taken.
+    Raises UserError when there is no login for that registry, or when it is not taken; NoAnswer when nobody says.
     """
     scheme, _, rest = refused.headers.get("WWW-Authenticate", "").partition(" ")
     known = login(host)
@@ -92,13 +93,24 @@ def authorization(
             # Without a login too: a public repository gives everybody a token to read with.
             auth = HTTPBasicAuth(known.name, known.password) if known else Bearing(None)
             answer = session.get(realm, params=asked, auth=auth, timeout=30, verify=verify)
-        if answer.status_code != 200:
+        if answer.status_code in (400, 401, 403):
             raise UserError(
                 f"{host} does not take the login ({answer.status_code}): run `docker login {host}` again."
             )
+        if (
+            answer.status_code != 200
+        ):  # it limits requests, or has troubles of its own: the login may be right
+            raise NoAnswer(
+                f"{host} gives no token: {realm} answers {answer.status_code}. Wait, and run the same again."
+            )
         given = answer.json()
         return f"Bearer {given.get('token') or given['access_token']}"
-    except (requests.RequestException, ValueError, LookupError) as problem:
-        raise UserError(
-            f"{host} gives no token for its login: {type(problem).__name__} at {realm}."
+    except (ValueError, LookupError) as problem:  # JSON's, which requests counts as its own, too
+        raise NoAnswer(
+            f"{host} gives no token: what {realm} answers is none. Look at its address."
+        ) from problem
+    except requests.RequestException as problem:
+        raise NoAnswer(
+            f"{host} gives no token: {realm} cannot be reached: {innermost(problem)}. Look at this machine's network "
+            "and proxy, and run the same again."
         ) from problem

@@ -12,7 +12,9 @@ from pipeline.image import content, labels, platforms
 from pipeline.image.content import Content
 from pipeline.registry import (
     Manifest,
+    NoAccess,
     NotItsDigest,
+    RegistryError,
     Repository,
     attest,
     inventory,
@@ -21,6 +23,7 @@ from pipeline.registry import (
 )
 from pipeline.registry.cosign import NotKnown, NotSigned, Trust
 from pipeline.release import Release
+from pipeline.web import NoAnswer
 
 
 class NotProven(UserError):
@@ -66,7 +69,14 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release], rebuild:
     end if a check failed, NotKnown if none failed and one could not be made, or UserError at once if the image is not
     there.
     """
-    subject = find(reference, releases)
+    try:
+        subject = find(reference, releases)
+    except NoAccess:
+        raise  # some registries say so of what is not there
+    except (RegistryError, NoAnswer) as problem:
+        raise NotKnown(
+            f"{reference} could not be looked at, which says nothing about it: {problem}"
+        ) from problem
     platforms = ", ".join("/".join(one.platform.values()) for one in subject.images)
     out.print(f"{reference} is {subject.top.digest}, for {platforms}.", highlight=False, soft_wrap=True)
     checks: tuple[tuple[str, Callable[[Subject, Trust], str]], ...] = (

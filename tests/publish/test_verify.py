@@ -332,6 +332,11 @@ def test_a_registry_that_limits_requests_is_no_forgery(
     said = capsys.readouterr().out
     assert "answers 429" in said
     assert "✗" not in said
+    docker_hub.limit = 0  # at the first question, too
+    with pytest.raises(
+        cosign.NotKnown, match=r"could not be looked at, which says nothing about it: .* answers 429"
+    ):
+        check(published)
 
 
 def test_a_registry_that_goes_away_is_no_forgery(
@@ -344,6 +349,11 @@ def test_a_registry_that_goes_away_is_no_forgery(
     with pytest.raises(cosign.NotKnown, match="its signature and provenance and SBOM could not be checked"):
         check(published)
     assert "? signature: not checked: registry.example: Connection refused." in capsys.readouterr().out
+    monkeypatch.setattr(Repository, "manifest", away)
+    with pytest.raises(
+        cosign.NotKnown, match=r"says nothing about it: registry\.example: Connection refused"
+    ):
+        check(published)
 
 
 def test_without_sigstores_root_no_signature_is_called_wrong(

@@ -25,6 +25,10 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
         (["notes"], "notes: --of is missing"),
         (["notes", "--of", "x/y"], "notes: --into is missing"),
         (["describe"], "describe: --to is missing"),
+        (["describe", "--to", ""], "describe: --to is missing"),
+        (["verify"], "verify: TAG is missing; `./dev --help verify` says what it is."),
+        (["verify", "--no-rebuild"], "verify: TAG is missing"),
+        (["detect"], "detect: CORPUS is missing"),
     ],
 )
 def test_an_option_that_a_task_cannot_do_without_is_named(words: list[str], missing: str) -> None:

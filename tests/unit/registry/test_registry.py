@@ -10,7 +10,8 @@ import pytest
 from pipeline import registry
 from pipeline.errors import UserError
 from pipeline.registry import Manifest, NotItsDigest, RegistryError, Repository, credentials, digest_of, parse
-from tests.unit.http_server import Answer, Server, serving, status, whole
+from pipeline.web import NoAnswer
+from tests.unit.http_server import Answer, Server, cut, serving, status, whole
 
 MANIFEST = b'{"schemaVersion": 2, "layers": []}'
 
@@ -108,6 +109,29 @@ def test_a_missing_login_is_told(server: Server) -> None:
         repository(server).manifest("latest")
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        (status(401), UserError, r"does not take the login \(401\): run `docker login"),
+        (status(429), NoAnswer, r"/token answers 429\. Wait, and run the same again\."),
+        (status(503), NoAnswer, r"/token answers 503\. Wait, and run the same again\."),
+        (whole(b"<html>"), NoAnswer, r"what http://\S+/token answers is none"),
+        (whole(b"{}"), NoAnswer, r"what http://\S+/token answers is none"),
+        (cut(b'{"token": "T"}', 5), NoAnswer, r"/token cannot be reached: "),
+    ],
+    ids=["login", "limit", "trouble", "html", "empty", "cut"],
+)
+def test_who_gives_no_token_does_not_always_refuse_the_login(
+    server: Server, docker_config: Path, answer: Answer, kind: type[UserError], said: str
+) -> None:
+    _log_in(docker_config, server)
+    server.script = [_challenge(server), *[answer] * 9]
+    with pytest.raises(UserError, match=said) as told:
+        repository(server).manifest("latest")
+    assert type(told.value) is kind
+    assert "secret" not in str(told.value)
+
+
 def test_a_login_goes_nowhere_without_tls(server: Server, docker_config: Path) -> None:
     _log_in(docker_config, server)
     server.script = [status(401, WWW_Authenticate='Bearer realm="http://example.org/token"')]
@@ -185,7 +209,9 @@ def test_a_registry_that_keeps_a_list_of_referrers_is_left_to_it(server: Server)
 def test_a_registry_that_is_not_there(server: Server) -> None:
     there = repository(server)
     there.host = "127.0.0.1:9"  # discard: nothing listens there
-    with pytest.raises(RegistryError, match=r"127\.0\.0\.1:9: .*refused"):
+    with pytest.raises(
+        RegistryError, match=r"127\.0\.0\.1:9 cannot be reached: Connection refused\. Look at its name"
+    ):
         there.manifest("latest")
 
 
