@@ -262,11 +262,11 @@ static void alertmanager_summary(struct notice *n, const struct summary *s)
 }
 
 static const struct format formats[] = {
-    {"json", "application/json", json_alert, json_summary},
-    {"slack", "application/json", slack_alert, slack_summary},
-    {"text", "text/plain; charset=utf-8", text_alert, text_summary},
-    {"apprise", "application/json", apprise_alert, apprise_summary},
-    {"alertmanager", "application/json", alertmanager_alert, alertmanager_summary},
+    {"json", "application/json", 0, json_alert, json_summary},
+    {"slack", "application/json", 0, slack_alert, slack_summary},
+    {"text", "text/plain; charset=utf-8", 0, text_alert, text_summary},
+    {"apprise", "application/json", 204, apprise_alert, apprise_summary},
+    {"alertmanager", "application/json", 0, alertmanager_alert, alertmanager_summary},
 };
 
 const struct format *notice_format(const char *name)

@@ -21,6 +21,7 @@ struct summary {
 
 struct format {
     const char *name, *type;
+    long unsent; /* an answer of 2xx with which the receiver says that it has passed nothing on; 0 for none */
     /* Each sets the body, NULL where it can't be made. */
     void (*alert)(struct notice *n, const json_t *alert);
     void (*summary)(struct notice *n, const struct summary *s);

@@ -213,7 +213,9 @@ static long post(const char *body, struct curl_slist *headers, char *problem)
 
 static void tell_refused(const struct target *t, long status)
 {
-    const char *remedy = status >= 300 && status < 400 ? " (a redirect to elsewhere: write the URL that it leads to)" : "";
+    const char *remedy = status >= 300 && status < 400 ? " (a redirect to elsewhere: write the URL that it leads to)"
+                         : status < 300                ? " (it has nobody to notify: configure that in Apprise)"
+                                                       : "";
 
     if (told_status != status) {
         fprintf(stderr, "ossec-notify: %s refuses an alert with %ld%s, so it is left out, and the next that it refuses so are "
@@ -240,7 +242,7 @@ static int deliver(struct target *t, struct notice *n)
     if (status < 0) {
         return fail(t, RETRY_MS, "%s", problem);
     }
-    if (status >= 200 && status < 300) {
+    if (status >= 200 && status < 300 && status != format->unsent) {
         told_status = 0;
         return 1;
     }

@@ -9,24 +9,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import docker
 import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from docker.models.containers import Container
 
 from pipeline import image, release
 from pipeline.machine import engine
 from pipeline.project import ROOT
-from pipeline.server import SECCOMP, Server, container, gateway, syslog
+from pipeline.server import SECCOMP, Server, container, gateway, published, syslog
 from pipeline.server.mailbox import EmbeddedMailbox
 from pipeline.wait import wait_until
 from tests import loopback
+from tests.image.outputs.test_notify import receiving
 from tests.image.support import documentation
 from tests.image.support.compose import compose
 
 EXAMPLES = ROOT / "examples"
 KALAKSI = "docs/use/from-kalaksi.md"
 ATTACK = "Failed password for root from 203.0.113.9 port 22 ssh2"
+SERVICE = "com.docker.compose.service"
 # Others may use this machine's 514.
 OTHER_PORTS = 'services: {ossec: {ports: !override ["127.0.0.1::514/udp", "127.0.0.1::514/tcp"]}}'
 
@@ -74,6 +79,95 @@ def test_the_compose_file_for_those_who_come_from_kalaksi_runs(
     assert (made.health, made.attrs["Config"]["Image"]) == ("healthy", ossec_image.name)
     host = made.attrs["HostConfig"]
     assert (host["ReadonlyRootfs"], host["CapDrop"], list(host["Tmpfs"])) == (True, ["ALL"], ["/run", "/tmp"])
+
+
+@contextmanager
+def beside(
+    client: docker.DockerClient,
+    server: image.Image,
+    project: str,
+    folder: Path,
+    example: str,
+    other: str,
+    more: str,
+) -> Iterator[tuple[Server, Container]]:
+    """compose.yaml with that example, in a folder as a person has it, and the container of the service that it adds."""
+    part = EXAMPLES / example
+    [wanted] = [line.split()[1] for line in part.read_text().splitlines() if line.startswith("    image: ")]
+    try:
+        client.images.get(wanted)
+    except docker.errors.ImageNotFound:
+        pytest.skip(
+            f"{example} IS NOT RUN: {wanted} is not in this engine; pull it, or build it from its source"
+        )
+    for file in ("compose.yaml", "docker/seccomp.json", f"examples/{example}"):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_bytes((ROOT / file).read_bytes())
+    (folder / "ports.yaml").write_text(OTHER_PORTS)
+    (folder / "more.yaml").write_text(more)
+    files = [folder / file for file in ("compose.yaml", f"examples/{example}", "ports.yaml", "more.yaml")]
+    settings = {"COMPOSE_PROJECT_NAME": project, "OSSEC_IMAGE": server.name}
+    compose(*files, command=["up", "-d", "--wait"], **settings)
+    [ours], [theirs] = (
+        client.containers.list(
+            filters={"label": [f"com.docker.compose.project={project}", f"{SERVICE}={one}"]}
+        )
+        for one in ("ossec", other)
+    )
+    yield Server(ours), theirs
+
+
+def test_apprise_passes_an_alert_on(
+    client: docker.DockerClient, ossec_image: image.Image, project: str, tmp_path: Path
+) -> None:
+    """Really Apprise's API, with a service that it notifies by HTTP."""
+    host = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    with receiving(host) as (url, receivers):
+        (tmp_path / "apprise").mkdir()
+        to = url.replace("http", "json")
+        (tmp_path / "apprise" / "ossec.yml").write_text(f"urls:\n  - {to}/hook\n")
+        with beside(client, ossec_image, project, tmp_path, "compose.apprise.yaml", "apprise", "{}") as (
+            server,
+            _,
+        ):
+            attack = [syslog.message(ATTACK)] * 8  # the eighth is one of level 10
+            syslog.send_udp(*server.udp, attack)
+            wait_until(lambda: server.counters()["notified"], 60, what="the notification")
+            [said] = map(json.loads, receivers["hook"].bodies)
+            assert said["title"] == "Level 10: Multiple SSHD authentication failures."
+            assert said["type"] == "warning"
+            assert ATTACK in said["message"]
+
+
+def test_victorialogs_shows_alerts_by_their_fields(
+    client: docker.DockerClient, ossec_image: image.Image, project: str, tmp_path: Path
+) -> None:
+    """Really VictoriaLogs, asked as its own page asks it, with the queries of our page."""
+    page = (ROOT / "docs/use/outputs.md").read_text()
+    queries = re.findall(r"`(\* \| unpack_json[^`]*)`", page)
+    assert len(queries) == 2
+    ports = 'services: {victorialogs: {ports: !override ["127.0.0.1::9428"]}}'
+    with beside(client, ossec_image, project, tmp_path, "compose.ui.yaml", "victorialogs", ports) as (
+        server,
+        ui,
+    ):
+        base = "http://{}:{}/select".format(*published(ui, "9428/tcp"))
+
+        def found(query: str) -> list[dict[str, str]]:
+            with urlopen(f"{base}/logsql/query", urlencode({"query": query}).encode(), timeout=10) as answer:
+                return [json.loads(line) for line in answer]
+
+        lines = [ATTACK, ATTACK.replace("203.0.113.9", "203.0.113.10")]
+        syslog.send_udp(*server.udp, [syslog.message(line) for line in lines])
+        wait_until(lambda: len(found(queries[0])) == 2, 60, what="the alerts")
+        assert {(one["srcip"], one["rule.sidid"]) for one in found(queries[0])} == {
+            ("203.0.113.9", "5716"),
+            ("203.0.113.10", "5716"),
+        }
+        [alert] = found(queries[1])
+        assert ATTACK in alert["full_log"]
+        with urlopen(f"{base}/vmui/", timeout=10) as answer:
+            assert b"<html" in answer.read()
 
 
 @contextmanager
