@@ -44,9 +44,20 @@ def client() -> Iterator[docker.DockerClient]:
     client.close()
 
 
+def _given(client: docker.DockerClient, request: pytest.FixtureRequest) -> image.Image | None:
+    if name := request.config.getoption("--image", default=None):
+        labels = client.images.get(name).labels
+        return image.Image(name, "", image.archive(name), platforms.NATIVE, labels, ())
+    return None
+
+
 @pytest.fixture(scope="session")
-def standin_image(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> image.Image:
+def standin_image(
+    client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> image.Image:
     """The stand-in release's image, through every station: version file, download, verification, build."""
+    if given := _given(client, request):
+        return given
     with _one_at_a_time():
         return standin.build(tmp_path_factory.mktemp("standin"))
 
@@ -55,9 +66,8 @@ def standin_image(client: docker.DockerClient, tmp_path_factory: pytest.TempPath
 def ossec_image(client: docker.DockerClient, request: pytest.FixtureRequest) -> image.Image:
     """OSSEC's image, of the newest version or the one that --release names. Skips where its source can't be had."""
     wanted = release.find(request.config.getoption("--release", default=None))
-    if other := request.config.getoption("--image", default=None):
-        labels = client.images.get(other).labels
-        return image.Image(other, "", image.archive(other), platforms.NATIVE, labels, ())
+    if given := _given(client, request):
+        return given
     try:
         with _one_at_a_time():
             return image.build(wanted, source.fetch(wanted))
