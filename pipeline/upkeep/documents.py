@@ -8,7 +8,9 @@ from pipeline import release
 from pipeline.release import Release
 
 PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "compose.yaml", "docs/**/*.md", "examples/**/*")
-TAG = re.compile(r"(?<=ossec-log-server:)[0-9]+\.[0-9]+\.[0-9]+-r[0-9]+")
+# Behind the image's name, and where Kubernetes' objects and the chart say which version they are of.
+BEFORE = r"ossec-log-server:|app\.kubernetes\.io/version: |\bappVersion: "
+TAG = re.compile(rf"({BEFORE})[0-9]+\.[0-9]+\.[0-9]+-r[0-9]+")
 TABLE = re.compile(r"(?<=<!-- versions -->\n).*?(?=<!-- end of versions -->)", re.DOTALL)
 
 
@@ -28,7 +30,7 @@ def written(text: str, releases: Sequence[Release]) -> str:
     """The text of a page as it should be."""
     stable = [one for one in releases if one.version.prerelease is None]
     newest = max(stable, key=lambda one: one.version).immutable_tag
-    return TABLE.sub(lambda _: table(releases), TAG.sub(newest, text))
+    return TABLE.sub(lambda _: table(releases), TAG.sub(rf"\g<1>{newest}", text))
 
 
 def pages(root: Path) -> Iterator[Path]:

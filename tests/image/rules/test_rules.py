@@ -134,7 +134,10 @@ def about(upstream: Source, table: str) -> list[dict[str, Any]]:
     return [
         row
         for row in TABLE[table]
-        if row["sample"] in names and upstream.version >= Version.parse(row.get("since", "0.0.0"))
+        if row["sample"] in names
+        and Version.parse(row.get("since", "0.0.0"))
+        <= upstream.version
+        < Version.parse(row.get("until", "999.0.0"))
     ]
 
 

@@ -33,12 +33,16 @@ def test_a_newer_version_is_named_everywhere(tmp_path: Path) -> None:
     (tmp_path / "examples").mkdir()
     page, example = tmp_path / "docs" / "use" / "x.md", tmp_path / "examples" / "x.yaml"
     page.write_text(f"docker run ossec-log-server:{NEWEST.immutable_tag} check # since {NEWEST.version}\n")
-    example.write_text(f"image: ossec-log-server:{NEWEST.immutable_tag}-arm64\n")
+    tag = NEWEST.immutable_tag
+    example.write_text(
+        f"image: ossec-log-server:{tag}-arm64\nappVersion: {tag}\napp.kubernetes.io/version: {tag}\n"
+    )
     (tmp_path / "README.md").write_text("<!-- versions -->\nold\n<!-- end of versions -->\n")
     (tmp_path / "examples" / "picture").write_bytes(b"\xff\xfe")
     assert len(documents.update([*EVERY, NEXT], tmp_path)) == 3
     assert page.read_text() == f"docker run ossec-log-server:99.0.0-r1 check # since {NEWEST.version}\n"
-    assert example.read_text() == "image: ossec-log-server:99.0.0-r1-arm64\n"
+    assert example.read_text().count("99.0.0-r1") == 3
+    assert tag not in example.read_text()
     assert (
         "| 99.0.0 | `99.0.0-r1`, `99.0.0`, `99.0`, `99`, `latest` |" in (tmp_path / "README.md").read_text()
     )
