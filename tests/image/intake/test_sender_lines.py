@@ -31,7 +31,9 @@ SAMPLE = re.compile(
 )
 TAG = re.compile(r"(?P<app>[^\s\[:]+)(?:\[(?P<pid>\d+)\])?:(?: (?P<text>.*))?")
 # The line alone does not tell its first word from a host's name: "www.example.com 192.0.2.8 - - [08/Jul/2018:...".
-LOOKS_LIKE_A_HOST = re.compile(r"\S+ \S+ - - \[")
+# So it is with an address, with the year of another header, and with Snort's own date, which OSSEC knows at a line's
+# beginning only.
+LOOKS_LIKE_A_HOST = re.compile(r"\S+ \S+ - - \[|[\d.]+ - \w+ \[|20\d\d [A-Z][a-z]{2} |\d\d/\d\d-[\d:.]+ ")
 # Upstream's decoder for it looks for the name in the message: without a host it stays there, and is no program's.
 NAMED_IN_THE_MESSAGE = " dnsmasq["
 
