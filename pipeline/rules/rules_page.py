@@ -41,7 +41,7 @@ def page() -> str:
 
 def _section(table: Mapping[str, Any]) -> str:
     rows = "".join(
-        f"| {row['rule']} | {row['level']} | {row['source']} | {row.get('user', '')} | {_code(row['line'])} |\n"
+        f"| {row['rule']} | {row['level']} | {row.get('source', '')} | {row.get('user', '')} | {_code(row['line'])} |\n"
         for row in table["alerts"]
     )
     text = f"\n## {table['title']}\n\n| rule | level | source | user | line |\n|---|---|---|---|---|\n{rows}"
