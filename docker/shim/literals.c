@@ -2,7 +2,7 @@
  * that does not hold the word cannot match. For each pattern, the groups of three bytes of one such word of each of its
  * alternatives, or of those of one of its groups, are remembered as bits (words.c). The line's own are found once, and a pattern
  * whose bits are not among them is not tried. Letters count in either case, as most patterns do. Nor is one tried that is tied to
- * the beginning of the text, where the text begins with another byte. */
+ * the beginning of the text, where the text begins otherwise. */
 #include "literals.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "words.h"
 
 #define TABLE 16384            /* patterns, of which OSSEC and our rules have 3000 */
-#define FIRSTS 512             /* different sets of first bytes, of which they have 100 */
+#define FIRSTS 1024            /* different beginnings, of which they have 600 */
 #define EXTENDED 0x00000080u   /* PCRE2_EXTENDED, with which blanks mean nothing. The stand-in is built where there is no pcre2.h */
 #define LITERAL 0x02000000u    /* PCRE2_LITERAL */
 #define MULTILINE 0x00000400u  /* PCRE2_MULTILINE, with which there are several beginnings */
@@ -25,7 +25,7 @@ static struct known {
 } known[TABLE];
 static unsigned patterns;
 
-static uint8_t firsts[FIRSTS][256];
+static struct beginning firsts[FIRSTS];
 static unsigned first_count = 1;
 
 static const char *line, *line_end;
@@ -43,22 +43,35 @@ static struct known *slot(const void *code)
 
 static uint16_t first_of(const char *pattern)
 {
-    uint8_t bytes[256];
+    struct beginning beginning;
     unsigned n = 1;
 
-    if (!first_bytes_of(pattern, bytes)) {
+    beginning_of(pattern, &beginning);
+    if (beginning.length == 0) {
         return 0;
     }
-    while (n < first_count && memcmp(firsts[n], bytes, sizeof(bytes)) != 0) {
+    while (n < first_count && memcmp(&firsts[n], &beginning, sizeof(beginning)) != 0) {
         n++;
     }
     if (n == FIRSTS) {
         return 0;
     }
     if (n == first_count) {
-        memcpy(firsts[first_count++], bytes, sizeof(bytes));
+        firsts[first_count++] = beginning;
     }
     return (uint16_t)n;
+}
+
+static int may_stand(const uint32_t bytes[8], unsigned char c) { return bytes[c / 32] >> c % 32 & 1; }
+
+static int begins_so(const struct beginning *beginning, const char *text)
+{
+    for (unsigned n = 0; n < beginning->length; n++) {
+        if (!may_stand(beginning->bytes[n], (unsigned char)text[n])) { /* a text that is too short ends with a zero */
+            return 0;
+        }
+    }
+    return 1;
 }
 
 void literals_learn(const void *code, const char *pattern, uint32_t options)
@@ -121,7 +134,7 @@ int literals_may_match(const void *code, const char *text)
 {
     const struct known *one = slot(code);
 
-    if (one->first != 0 && !firsts[one->first][(unsigned char)*text]) {
+    if (!begins_so(&firsts[one->first], text)) {
         return 0;
     }
     if (one->count == 0 || line == NULL || text < line || text > line_end || holds(one->places)) {
@@ -139,5 +152,5 @@ int literals_may_begin(const void *code, unsigned char first)
 {
     const struct known *one = slot(code);
 
-    return code == NULL || one->first == 0 || firsts[one->first][first];
+    return code == NULL || one->first == 0 || may_stand(firsts[one->first].bytes[0], first);
 }

@@ -30,7 +30,14 @@ static inline unsigned word_place(const char *at)
 /* None where the pattern is not understood: it is tried as ever. */
 void words_of(const char *pattern, struct words *words);
 
-/* Whether a text that matches begins with one of certain bytes, and with which: 1 for those that it may begin with. */
-int first_bytes_of(const char *pattern, uint8_t bytes[256]);
+#define BEGINNING 12 /* bytes that are looked at */
+
+/* What a text that matches begins with: for each of its first bytes, one bit for each that may stand there. */
+struct beginning {
+    unsigned length; /* 0: anything */
+    uint32_t bytes[BEGINNING][8];
+};
+
+void beginning_of(const char *pattern, struct beginning *beginning);
 
 #endif

@@ -19,6 +19,7 @@ HEADER = re.compile(rb"^.*?\]: |^\S+ +\d+ [\d:]+ \S+ ")
 # What a reader of patterns may get wrong: what need not be there, what means something else, what hides an alternative.
 # fmt: off
 AWKWARD = [
+    "^a\\d+b", "^ab{2}c", "^a{2}?bc", "^a{1,3}bc", "^ab|^cd+e", "^(?:ab|c){2}d", "^a++bc", "^\\d{13}x", "^ab.c",
     "^abc|^[d-f]xyz", "^(?:abc|def)ghi", "^[\\d.a-f:]+ x", "^\\d{4}-x", "^a?bcd", "^(?:abc)?def",
     "^(abc|)def", "^[^a]bcd", "^[\\w-:]bcd", "^[a\\-z]bcd", "^[+-\\d]bcd", "^\\[abc", "^a{0}bcd",
     "^a{2}bcd", "^(?=abc)a", "^(?i)ABC|^x", "^[]a]bcd", "^ abc", "(?m)^abc", "x|^abc", "^\\Sabc",
@@ -91,6 +92,14 @@ def test_no_pattern_is_left_out_that_would_match(request: pytest.FixtureRequest,
         b"aabcd",
         b"x\nabc",
         b"jklmno",
+        b"a12b",
+        b"abbc",
+        b"aaabc",
+        b"cdde",
+        b"abcd",
+        b"ccd",
+        b"1234567890123x",
+        b"abxc",
         b"abcghimno",
         b"defgh",
     ]
