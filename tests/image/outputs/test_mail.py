@@ -1,17 +1,19 @@
 """Mail: each alert of the wanted level arrives once, as one proper mail, whatever is killed in between."""
 
+import json
 import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import docker
 import pytest
 
 from pipeline import image, server
+from pipeline.errors import UserError
 from pipeline.server import Server, smoke, syslog
-from pipeline.server.mailbox import EmbeddedMailbox, Mail
+from pipeline.server.mailbox import EmbeddedMailbox, Mail, MailHog
 from pipeline.wait import wait_until
 from tests.image.rules.test_fuzz import ASL, FAILED
 
@@ -164,6 +166,58 @@ def test_a_day_that_ended_while_it_was_away_is_read_to_its_end(post: Post, volum
         wait_mail(post.mailbox)
     text = "\n".join(mail.body for mail in post.mailbox.messages())
     assert [text.count(one) for one in ("day 0-old", "day 0\n", "day 1-old", "day 1\n")] == [0, 1, 1, 1]
+
+
+def test_the_report_of_each_day_comes_once_to_real_mailhog(
+    client: docker.DockerClient, built: image.Image, volume: str
+) -> None:
+    """Of the days that ended while the server was away, too."""
+    try:
+        smoke.have_mailhog(client)
+    except UserError as problem:
+        pytest.skip(f"NOT TRIED WITH MAILHOG: {problem}")
+    ago = [date.today() - timedelta(days=n) for n in range(5)]
+    counts = {ago[3]: 2, ago[2]: 0, ago[1]: 3}
+    script = f"mkdir -p {DATA}/queue/mail; cd {DATA}; echo {ago[4]} > queue/mail/reported\n"
+    for day, count in counts.items():
+        folder = f"logs/alerts/{day:%Y/%b}"
+        rule = {"level": 10, "sidid": 5720, "comment": "Multiple SSHD authentication failures."}
+        noon = int(datetime.combine(day, time(12), UTC).timestamp() * 1000)
+        alert = {"rule": rule, "id": "1.1", "TimeStamp": noon, "srcip": "203.0.113.9", "full_log": "x"}
+        text = f"{json.dumps(alert)}\n" * count
+        script += f"mkdir -p {folder}; cat > {folder}/ossec-alerts-{day:%d}.json <<'END'\n{text}END\n"
+    mount = {volume: {"bind": DATA, "mode": "rw"}}
+    with server.container(client, built.name, entrypoint=["bash", "-c", script], volumes=mount) as made:
+        assert made.wait(timeout=60)["StatusCode"] == 0, made.logs()
+    with (
+        server.network(client) as net,
+        server.container(
+            client,
+            smoke.MAILHOG,
+            platform=smoke.MAILHOG_PLATFORM,
+            network=net.name,
+            ports={"8025/tcp": ("127.0.0.1", None)},
+        ) as hog,
+    ):
+        host, port = server.published(hog, "8025/tcp")
+        mailbox = MailHog(f"http://{host}:{port}", (str(hog.name), 1025))
+        settings = {**smoke.settings(mailbox, "10.0.0.0/8"), "OSSEC_EMAIL_REPORT": "yes"}
+
+        def reports() -> list[str]:
+            found = [one for one in mailbox.messages() if one.subject.startswith("OSSEC report: ")]
+            return sorted(one.subject for one in found if one.recipients == (smoke.RECIPIENTS[0],))
+
+        wanted = [f"OSSEC report: Alerts of {day}: {count}" for day, count in counts.items()]
+        for _ in range(2):  # at the second start nothing is left to send
+            with server.server(client, built.name, settings, network=net.name, volumes=mount) as running:
+                running.wait_listening()
+                wait_until(lambda: len(reports()) >= len(wanted), SECONDS, what="the reports")
+                assert running.run("cat", f"{DATA}/queue/mail/reported").strip() == str(ago[1])
+            assert reports() == wanted
+        [mail, *_] = [one for one in mailbox.messages() if str(ago[1]) in one.subject]
+        assert "        3  5720     level 10  Multiple SSHD authentication failures." in mail.body
+        assert "        3  203.0.113.9" in mail.body
+        assert mail.sender == smoke.SENDER
 
 
 def test_a_flood_is_mailed_whole(post: Post) -> None:
