@@ -1,5 +1,6 @@
 """A real HTTP server on loopback that answers as a test's script says, also wrongly."""
 
+import io
 import socket
 import struct
 import threading
@@ -23,12 +24,13 @@ class Server:
         self.headers: list[Message] = []
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        request.rfile.read(
-            int(request.headers.get("Content-Length") or 0)
-        )  # unread, it would reset the connection
+        # What stays unread resets the connection at its end.
+        connection, body = request.rfile, request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        request.rfile = io.BytesIO(body)
         self.paths.append(request.path)
         self.headers.append(request.headers)
         self.script[min(len(self.paths), len(self.script)) - 1](request)
+        request.rfile = connection
 
 
 def status(code: int, **headers: str) -> Answer:
