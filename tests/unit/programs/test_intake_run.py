@@ -371,8 +371,12 @@ def test_it_starts_with_and_without_ipv6(intake_program: Path, tmp_path: Path, i
         echo {disable} > /proc/sys/net/ipv6/conf/default/disable_ipv6
         ip link set lo up
         {intake_program} --journal j --networks networks --limit 1000000 --udp 514 --tcp 514 --relp 2514 &
-        for _ in $(seq 100); do {intake_program} --status >/dev/null 2>&1 && break; sleep 0.1; done
-        {intake_program} --probe
+        for _ in $(seq 100); do
+            said=$({intake_program} --probe 2>&1)
+            [[ $said == *"is not running"* ]] || break
+            sleep 0.1
+        done
+        echo "$said" >&2
         kill $!
         wait $!
         echo "ended $?"
