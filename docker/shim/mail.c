@@ -213,6 +213,9 @@ alert_data *__wrap_Read_FileMon(file_queue *fileq, const struct tm *p, unsigned 
     if (!begun++) {
         begin(fileq, p);
     }
+    if (shim_ending) { /* what it has read is mailed; the rest waits in the file, however much that is */
+        return NULL;
+    }
     if (unmailed == MOST) { /* maild is to send them now, and is told once that there is no more */
         unmailed++;
         return NULL;

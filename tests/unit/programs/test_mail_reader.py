@@ -80,13 +80,13 @@ class Mail:
         self._process = subprocess.Popen([self.program], text=True, **pipes)  # type: ignore[call-overload]
         return said
 
-    def read(self, keep: bool = True) -> list[int]:
+    def read(self, keep: bool = True, word: str = "read") -> list[int]:
         """The numbers of the alerts that are there now; `keep` where their mail is in the queue."""
         process = self._process
         assert process
         assert process.stdin
         assert process.stdout
-        process.stdin.write("read\n")
+        process.stdin.write(f"{word}\n")
         process.stdin.flush()
         found = []
         while (line := process.stdout.readline()) != ".\n":
@@ -134,6 +134,16 @@ def test_each_alert_is_read_once_over_restarts(mail: Mail) -> None:
     assert mail.read() == list(range(15, 20))
     mail.restart()
     assert mail.read() == []
+
+
+def test_once_it_is_asked_to_end_what_waits_stays_in_the_file(mail: Mail) -> None:
+    mail.write(5)
+    mail.start()
+    assert mail.read() == list(range(5))
+    mail.write(1000)
+    assert mail.read(word="end") == []
+    mail.restart()
+    assert mail.read()[:1] == [5]
 
 
 def test_only_what_is_to_be_mailed_is_read(mail: Mail) -> None:
