@@ -125,7 +125,7 @@ def test_a_line_like_the_last_one_hides_none_before_it(
         client, ossec_image.name, FROM_HERE, volumes=volumes, healthcheck=NO_HEALTH_CHECK
     ) as running:
         running.wait_listening()
-        send(address(running), [same])
+        send(address(running), [b"<38>Nov 26 06:00:00 web1 app: the first line", same])
         wait_until(lambda: archived_count_of(running, "the same line again") == 1, 20, what="the first line")
         signal(running, ENGINE, "STOP")
         before = running.counters()["received"]
