@@ -18,6 +18,7 @@ from tests import loopback
 from tests.image.conftest import FROM_HERE
 from tests.image.intake.test_intake import archived, wait_archived
 from tests.image.support.ledger import address
+from tests.image.support.relp import RelpSender
 
 TLS = "/etc/ossec-log-server/tls"
 
@@ -108,6 +109,27 @@ def test_half_a_certificate_is_one_line_and_exit_78(
         assert running.exit_code() == 78
         [line] = running.log().splitlines()
         assert complaint in line
+
+
+@pytest.mark.parametrize("protocol", ["TLS", "RELP"])
+def test_who_is_refused_is_told_of_over_every_protocol(
+    client: docker.DockerClient, built: image.Image, certificates: Path, protocol: str
+) -> None:
+    """D15."""
+    environment = {"OSSEC_ALLOWED_IPS": "192.0.2.0/24", "OSSEC_RELP": "yes"}
+    volumes = mounted(certificates, tls_crt="server.crt", tls_key="server.key")
+    with run_server(client, built.name, environment, volumes=volumes) as running:
+        running.wait_listening()
+        with suppress(OSError):  # closed as soon as it is there
+            if protocol == "TLS":
+                context = ssl.create_default_context(cafile=str(certificates / "ca.crt"))
+                send_tls(address(running), syslog.message("from a stranger", tag="app"), context)
+            else:
+                with RelpSender(address(running)) as sender:
+                    sender.send({1: syslog.message("from a stranger", tag="app").encode()}, set())
+        wait_until(lambda: running.counters()["refused"] == 1, 20, what="the refusal")
+        wait_until(lambda: "which is not in OSSEC_ALLOWED_IPS" in running.log(), 10, what="the log's line")
+        assert not archived(running, "from a stranger")
 
 
 def test_ipv6_senders_are_taken_and_refused_by_their_network(
