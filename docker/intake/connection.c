@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "connections.h"
+#include "run.h"
 #include "tls.h"
 
 #define AT_ONCE 32000            /* bytes that are read with one call; a line of two may make a record of 130 */
@@ -219,8 +220,8 @@ void connection_read(struct connection *c)
         handshake(c);
     }
     for (ssize_t got = AT_ONCE, round = 0; !c->handshaking && !c->ended; round++) {
-        if ((!c->again && (got <= ALL || round == ROUNDS)) || !journal_make_room(journal)) {
-            break; /* what is read can be written */
+        if ((!c->again && (got <= ALL || round == ROUNDS)) || !may_take()) {
+            break; /* the loop comes back to what is left */
         }
         got = c->transport->read(c, buffer + c->left_length, AT_ONCE);
 

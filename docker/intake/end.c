@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "commit.h"
@@ -68,6 +69,7 @@ static void take_what_is_on_its_way(void)
 
 void end_in_order(void)
 {
+    settings.limit = UINT64_MAX; /* what was sent before the end is taken, however much waits */
     loop_look_at_clock();
     listen_refuse_new();
     udp_end();

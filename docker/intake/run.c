@@ -80,12 +80,14 @@ static void commit(void)
     }
 }
 
+int may_take(void) { return journal_make_room(journal) && journal_waiting(journal) <= settings.limit; }
+
 /* Whether nothing may be taken in now. */
 static int held(void)
 {
     static uint64_t looked;
     static int full;
-    int is = flush_failed || !journal_make_room(journal) || journal_waiting(journal) > settings.limit;
+    int is = flush_failed || !may_take();
 
     if (loop_now() - looked >= LOOK_MS) {
         looked = loop_now();

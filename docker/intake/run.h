@@ -8,6 +8,9 @@ int run(void);
  * until it could. */
 int flush_lines(void);
 
+/* Whether there is room for what one read brings, and less waits than may. */
+int may_take(void);
+
 /* As many descriptors as the system gives, and no more connections than fit. */
 void count_descriptors(void);
 

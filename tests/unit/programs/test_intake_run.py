@@ -135,6 +135,23 @@ def test_what_waits_beyond_the_limit_holds_all_inputs_back(intake_program: Path,
                 eventually(lambda: intake.get("held") == 0, "nothing to be held")
 
 
+def test_fast_senders_go_no_further_than_one_read_beyond_the_limit(
+    intake_program: Path, tmp_path: Path
+) -> None:
+    limit, one_read, lines = 1 << 20, 32_000, (line("x" * 600) + b"\n") * 10_000
+    limited = ("--limit", str(limit))
+    with running(intake_program, tmp_path, *limited, inputs=("tcp",)) as intake, ExitStack() as stack:
+        senders = [stack.enter_context(intake.connect("tcp")) for _ in range(8)]
+        intake.process.send_signal(signal.SIGSTOP)
+        for sender in senders:
+            sender.settimeout(0.2)
+            with suppress(TimeoutError):
+                sender.sendall(lines)
+        intake.process.send_signal(signal.SIGCONT)
+        eventually(lambda: intake.get("held") == 1, "it to be held")
+        assert limit < intake.get("flushed") < limit + 2 * one_read
+
+
 def test_held_back_it_ends_all_the_same_and_keeps_what_it_had_been_sent(
     intake_program: Path, tmp_path: Path
 ) -> None:
