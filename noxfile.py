@@ -60,7 +60,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def unit(session: nox.Session) -> None:
     """The pipeline's own tests: no Docker, no network but loopback."""
-    session.run("pytest", "tests/unit", *(session.posargs or ("--numprocesses=2", *SLOWEST)))
+    session.run("pytest", "tests/unit", *(session.posargs or ("--numprocesses=4", *SLOWEST)))
 
 
 @nox.session(default=False)
@@ -91,4 +91,4 @@ def swarm(session: nox.Session) -> None:
 @nox.session
 def publish(session: nox.Session) -> None:
     """Publishing and verifying, against a real registry on loopback and with real signatures."""
-    session.run("pytest", "tests/publish", *(session.posargs or ("--numprocesses=2", *SLOWEST)))
+    session.run("pytest", "tests/publish", *(session.posargs or ("--numprocesses=4", *SLOWEST)))

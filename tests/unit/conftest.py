@@ -1,7 +1,9 @@
 """What several of these tests use: programs of the image, compiled with sanitizers, and a web server."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,10 +13,19 @@ from tests.unit.programs.intake import compiled, intake_sources
 from tests.unit.programs.output_program import Engine, Output
 
 
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that would have been waited between attempts at a download or a request."""
+    waited: list[float] = []
+    clock = SimpleNamespace(time=time.time, sleep=waited.append)
+    monkeypatch.setattr("urllib3.util.retry.time", clock)  # what retries know as the module of that name
+    return waited
+
+
 @pytest.fixture(scope="session")
 def intake_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """ossec-intake with the sanitizers; it keeps its page of counters in the folder that it runs in."""
-    flags = ('-DSTATE_PATH="intake.state"',)
+    """ossec-intake with the sanitizers; it keeps its counters and senders in the folder that it runs in."""
+    flags = ('-DSTATE_PATH="intake.state"', '-DSENDERS_PATH="senders.state"')
     return compiled(tmp_path_factory.mktemp("intake"), *intake_sources(), flags=flags)
 
 

@@ -30,14 +30,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-@pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that would have been waited between attempts."""
-    waited: list[float] = []
-    monkeypatch.setattr("urllib3.util.retry.time.sleep", waited.append)
-    return waited
-
-
 @pytest.fixture
 def release(server: Server) -> Release:
     return at(f"{server.address}/4.2.0.tar.gz")
