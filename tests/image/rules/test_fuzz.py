@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline import image, release, source
 from pipeline.image import labels
-from pipeline.wait import wait_until
 from tests.image.support.mutate import BODIES, DATES, HOSTS, LENGTHS, TAGS, TOKENS, Mutator, samples
-from tests.image.support.victim import FALLEN, PATIENCE, WAYS, Victim, Way, send
+from tests.image.support.victim import FALLEN, WAYS, Victim, Way, send
 
 SEED = int(os.environ.get("FUZZ_SEED", "20261123"))
 LINES = {"ossec": 1_000_000, "standin": 50_000}
@@ -86,7 +85,6 @@ def attack(victim: Victim, lines: Sequence[bytes]) -> str:
     """Send them all over TCP, and a tenth of them over UDP, too, where some may be lost. Returns why the server did
     not analyse and mail them, or nothing if it did.
     """
-    before = victim.server.counters()["received"]
     ways: tuple[Way, ...] = ("lf", "octet-counting")
     try:
         with ThreadPoolExecutor() as pool:
@@ -94,11 +92,6 @@ def attack(victim: Victim, lines: Sequence[bytes]) -> str:
             jobs.append(pool.submit(send, victim.server, "udp", lines[::10]))
             for job in jobs:
                 job.result()
-        wait_until(
-            lambda: victim.server.counters()["received"] >= before + len(lines),
-            PATIENCE,
-            what="all lines to be received",
-        )
         victim.wait_mailed()
     except FALLEN as why:
         return str(why)
@@ -200,7 +193,7 @@ odd_lines = st.builds(
 
 
 # Derandomized: a failure comes again, and is not another one in each run.
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(lines=st.lists(odd_lines, min_size=1, max_size=200), way=st.sampled_from(WAYS))
 def test_lines_put_together_from_odd_parts(victim: Victim, lines: list[bytes], way: Way) -> None:
     """hypothesis makes the fewest and shortest lines of those that fail."""
