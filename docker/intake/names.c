@@ -62,7 +62,7 @@ static int host_of_cisco(struct header *h, struct text rest)
         return 0;
     }
     word.to--;
-    if (!is_host(word) || (byte_at(next, 0) != '%' && !read_cisco(h, &next))) {
+    if (!is_host(word) || memchr(word.from + 1, '[', length_of(word) - 1) != NULL || (byte_at(next, 0) != '%' && !read_cisco(h, &next))) {
         return 0;
     }
     h->host = word;

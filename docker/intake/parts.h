@@ -35,6 +35,12 @@ static inline void keep_stamp(struct header *h, struct stamp stamp, struct text 
     }
 }
 
+/* "Nov 26 06:00:00 HOST PROGRAM[PID]: text" already, which stays as it is byte for byte. */
+int is_canonical(struct text line);
+
+/* STAMP [HOST] PROGRAM[PID]: , where it may be nothing else. 0 where it is not surely that. */
+int read_plain(struct header *h, struct text rest);
+
 /* All of RFC 5424 behind its PRI. 0 if the text is none. */
 int read_rfc5424(struct header *h, struct text rest);
 

@@ -114,14 +114,13 @@ static const char *const severities[] = {
 
 static int is_one_of(struct text word, const char *const *words)
 {
-    while (*words != NULL && (strlen(*words) != length_of(word) || memcmp(*words, word.from, length_of(word)) != 0)) {
+    while (*words != NULL && (**words != byte_at(word, 0) || strlen(*words) != length_of(word) || memcmp(*words, word.from, length_of(word)) != 0)) {
         words++;
     }
     return *words != NULL;
 }
 
-/* 2 for "auth.info", also in brackets and with a colon, 1 for "info" alone, 0 for anything else. */
-static int is_priority(struct text word)
+int is_priority(struct text word)
 {
     const char *dot;
 

@@ -17,6 +17,9 @@ int read_access_log(struct header *h, struct text rest);
 int read_unifi(struct header *h, struct text rest);
 int read_kernel(struct header *h, struct text rest);
 
+/* 2 for "auth.info", also in brackets and with a colon, 1 for "info" alone, 0 for anything else. */
+int is_priority(struct text word);
+
 /* What stands behind a priority that some write in words, "auth.info", where one does and a header follows. */
 struct text without_priority(struct header *h, struct text rest);
 

@@ -2,6 +2,7 @@
  *
  *   header_harness convert ROOM    records from standard input; a record for each, its first byte says whether it was cut
  *   header_harness fuzz SECONDS    mutates the records, and aborts where what comes out is not what may
+ *   header_harness mutate COUNT    so many mutations of the records, each with what it becomes
  *   header_harness time            nanoseconds of CPU for each record */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "header.h"
 
 #define NOW 1795759200 /* 2026-11-27 06:00:00 UTC */
-#define MOST 4096
+#define MOST 16384
 #define LONGEST 16384
 #define ENGINE_LIMIT 6143
 
@@ -224,6 +225,27 @@ static double nanoseconds(size_t which, unsigned turns)
     return ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / turns;
 }
 
+static void write_record(const char *bytes, size_t length)
+{
+    unsigned size = (unsigned)length;
+
+    fwrite(&size, sizeof(size), 1, stdout);
+    fwrite(bytes, 1, length, stdout);
+}
+
+static void mutations(unsigned long wanted)
+{
+    static char line[LONGEST], out[LONGEST];
+    int cut;
+
+    while (wanted-- > 0) {
+        size_t length = mutate(line);
+
+        write_record(line, length);
+        write_record(out, convert(line, length, ENGINE_LIMIT, out, &cut));
+    }
+}
+
 int main(int argc, char **argv)
 {
     static char out[LONGEST];
@@ -240,6 +262,8 @@ int main(int argc, char **argv)
         }
     } else if (argc == 3 && strcmp(argv[1], "fuzz") == 0) {
         fuzz(atof(argv[2]));
+    } else if (argc == 3 && strcmp(argv[1], "mutate") == 0) {
+        mutations(strtoul(argv[2], NULL, 10));
     } else if (argc == 2 && strcmp(argv[1], "time") == 0) {
         for (size_t i = 0; i < count; i++) {
             double best = 1e9;

@@ -27,6 +27,7 @@ SOURCES = [
         "dates",
         "header",
         "names",
+        "plain",
         "rfc5424",
         "stamp",
         "tag",
@@ -54,6 +55,7 @@ VARIANTS = {
     "no header": "",
 }
 MOST_NANOSECONDS = 2000
+MUTATIONS = 50_000
 
 pytestmark = pytest.mark.skipif(
     shutil.which("gcc") is None, reason="gcc is missing, so the reader of headers is NOT tested here"
@@ -160,6 +162,56 @@ def test_lines_that_were_mutated_break_nothing(harness: Path) -> None:
     lines = int(run(harness, map(sent, LINES), "fuzz", str(FUZZ_SECONDS)))
     print(f"{lines} mutated lines")
     assert lines > 1000
+
+
+STAMPS = ["Nov 26 06:00:00", "Nov  6 2026 06:00:00", "2026-11-26T06:00:00Z", "2026-11-06T06:00:00.123+01:00"]
+HOSTS = [
+    "web1",
+    "WEB1",
+    "a.b.c",
+    "10.0.0.1",
+    "info",
+    "auth.info",
+    "Nov",
+    "UTC",
+    "2026",
+    "Thu",
+    "last",
+    "message",
+    "Z",
+    "",
+]
+TAGS = ["sshd[77]:", "sshd:", "sshd[77]", "err:", "daemon.err:", "12345 a[1]:", "Forwarded:", "rtr1:"]
+MESSAGES = [
+    "hello",
+    "%SYS-5-CONFIG_I: hello",
+    "Nov 26 06:00:00: %SYS-5-CONFIG_I: hello",
+    "2345: *Nov 26 06:00:00.123: %SYS-5-CONFIG_I: hello",
+    "2026/11/26 06:00:00 [error] 1#1: hello",
+    "app 77 - - hello",
+]
+
+
+def test_the_short_way_of_a_plain_line_comes_to_the_same_end_as_the_tables(
+    harness: Path, tmp_path: Path
+) -> None:
+    """plain.c is there for speed alone."""
+    made = [
+        f"<38>{stamp} {host and host + ' '}{tag} {message}".encode()
+        for stamp in STAMPS
+        for host in HOSTS
+        for tag in TAGS
+        for message in MESSAGES
+    ]
+    lines = [*map(sent, LINES), *made]
+    by_tables = compiled(tmp_path, *SANITIZERS, "-DPLAIN=0")
+    for record, way, tables in zip(
+        lines, converted(harness, lines), converted(by_tables, lines), strict=True
+    ):
+        assert way == tables, record
+    mutations = [run(program, lines, "mutate", str(MUTATIONS)) for program in (harness, by_tables)]
+    at = next((i for i, (way, tables) in enumerate(zip(*mutations, strict=False)) if way != tables), None)
+    assert at is None, mutations[0][max(0, at - 200) : at + 100]
 
 
 def test_a_line_costs_next_to_nothing_in_every_variant(
