@@ -7,7 +7,13 @@
 static int is_stamp(struct text at, struct stamp *stamp, struct text *next)
 {
     *next = at;
-    return read_stamp(next, stamp) || (read_uptime(next, stamp) && byte_at(*next, 0) == '%');
+    if (read_stamp(next, stamp)) {
+        struct text message = byte_at(*next, 0) == ':' ? without_spaces(behind(*next, 1)) : *next; /* "UTC :  %UC_LOGIN-4" */
+
+        *next = byte_at(message, 0) == '%' ? message : *next;
+        return 1;
+    }
+    return (read_uptime(next, stamp) && byte_at(*next, 0) == '%');
 }
 
 /* "*" and "." say that the clock is not set by NTP. */
@@ -74,10 +80,10 @@ int read_cisco(struct header *h, struct text *rest)
     if (!may_be_cisco(at)) {
         return 0;
     }
-    if (byte_at(at, 0) == ':') {
-        at = without_spaces(behind(at, 1));
-    }
     for (int numbers = 0; numbers < 2; numbers++) { /* one of the message, and one of the sending */
+        while (byte_at(at, 0) == ':') { /* of what is left out between them */
+            at = without_spaces(behind(at, 1));
+        }
         digits = digits_at(at, 0);
         if (digits > 0 && digits <= 10 && byte_at(at, digits) == ':' && byte_at(at, digits + 1) == ' ') {
             number_end = at.from + digits;

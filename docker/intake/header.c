@@ -2,7 +2,7 @@
  * write what was found. Reading only points into the line. */
 #include "header.h"
 
-#include "parts.h"
+#include "tag.h"
 #include "write.h"
 
 #define BOM "\xef\xbb\xbf"
@@ -68,6 +68,20 @@ static int stamped(struct header *h, struct text rest)
     }
     keep_stamp(h, stamp, stamp.sent);
     read_names(h, rest);
+    return 1;
+}
+
+/* "authpriv.info Nov 26 06:00:00 web1 sshd[77]: text": priority in words, by a relay's template */
+static int worded(struct header *h, struct text rest)
+{
+    struct text next = without_priority(h, rest);
+
+    if (next.from == rest.from) {
+        return 0;
+    }
+    if (!stamped(h, next)) {
+        read_names_alone(h, next);
+    }
     return 1;
 }
 
@@ -143,6 +157,7 @@ static const struct {
     {"what the engine reads itself", engines_own},
     {"2345: *Nov 26 06:00:00.123 UTC: %SYS-5-CONFIG_I: text (Cisco)", cisco},
     {"STAMP [HOST] [PROGRAM[PID]:] text (RFC 3164, in all its variants)", stamped},
+    {"auth.info [STAMP] [HOST] PROGRAM[PID]: text", worded},
     {"[STAMP] HOST PROGRAM[PID]: text", bracketed},
     {"[HOST] [PROGRAM[PID]:] text", bare},
 };

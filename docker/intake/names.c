@@ -53,23 +53,6 @@ static int repeated(struct header *h, struct text rest)
     return begins_with(rest, "last message repeated ") || begins_with(rest, "message repeated ");
 }
 
-/* "router1: %SYS-5-CONFIG_I: ", "router1: 2345: *Nov 26 06:00:00: %SYS-5-CONFIG_I: ": here the colon ends a host. */
-static int host_of_cisco(struct header *h, struct text rest)
-{
-    struct text word = first_word(rest), next = after_word(rest, word);
-
-    if (length_of(word) < 2 || word.to[-1] != ':' || byte_at(word, 0) == '%') {
-        return 0;
-    }
-    word.to--;
-    if (!is_host(word) || memchr(word.from + 1, '[', length_of(word) - 1) != NULL || (byte_at(next, 0) != '%' && !read_cisco(h, &next))) {
-        return 0;
-    }
-    h->host = word;
-    h->message = next;
-    return 1;
-}
-
 int read_inner_header(struct header *h, struct text relay, struct text rest)
 {
     struct stamp stamp;
@@ -140,6 +123,19 @@ static int tag_alone(struct header *h, struct text rest)
     return 1;
 }
 
+/* "sua [4711:4712]: text": a word of letters alone is the program's. */
+static int tag_apart(struct header *h, struct text rest)
+{
+    struct text word = first_word(rest);
+    struct tag tag;
+
+    if (has_digit(word) || !holds_only(word, "") || !split_apart(rest, &tag)) {
+        return 0;
+    }
+    read_tag(h, rest);
+    return 1;
+}
+
 /* What no host begins with or holds: a Cisco message, JSON, a bracket, a quote, NAME=VALUE, CEF:0|..., a topic of RouterOS.
  * Nor is a number alone one. */
 static int no_host(struct header *h, struct text rest)
@@ -147,14 +143,46 @@ static int no_host(struct header *h, struct text rest)
     struct text word = first_word(rest);
 
     h->message = rest;
-    return length_of(word) == 0 || (strchr("%{[<\"':=*#", *word.from) != NULL && !is_address_in_brackets(word)) ||
+    if (length_of(address_in_brackets(word, after_word(rest, word))) > 0) {
+        return 0;
+    }
+    return length_of(word) == 0 || strchr("%{[<\"':=*#", *word.from) != NULL ||
            !is_host(word) || begins_with(word, "CEF:") ||
            begins_with(word, "LEEF:") || (digits_at(word, 0) == length_of(word) && !is_tag(after_word(rest, word)));
 }
 
+/* The same host, with its domain or without. */
+static int is_same_host(struct text one, struct text other)
+{
+    struct text shorter = length_of(one) < length_of(other) ? one : other;
+    struct text longer = length_of(one) < length_of(other) ? other : one;
+
+    return memcmp(longer.from, shorter.from, length_of(shorter)) == 0 &&
+           (length_of(longer) == length_of(shorter) || byte_at(longer, length_of(shorter)) == '.');
+}
+
+/* "192.0.2.7 web1 sshd[77]: text", "web1 web1.example.com sshd[77]: text": a relay whose template writes who sent it before
+ * the sender's own header. */
+static int relay_first(struct header *h, struct text rest)
+{
+    struct text relay = first_word(rest), next = after_word(rest, relay), host = first_word(next);
+    int is_word = holds_only(host, "") && !has_digit(host); /* of a text, perhaps */
+    struct tag tag;
+
+    if (!(is_ipv4(relay) || is_ipv6(relay) ? !is_word : is_host(relay) && is_same_host(relay, host)) || !is_host(host) ||
+        (!is_letter(byte_at(host, 0)) && !is_ipv4(host)) || is_priority(host) || is_tag(next) ||
+        !split_tag(after_word(next, host), &tag) || digits_at(tag.pid, 0) == 0) {
+        return 0;
+    }
+    keep_extra(h, relay);
+    h->host = host;
+    read_tag(h, after_word(next, host));
+    return 1;
+}
+
 static int host_first(struct header *h, struct text rest)
 {
-    struct text word = first_word(rest), next = after_word(rest, word);
+    struct text word = first_word(rest), next = after_word(rest, word), address = address_in_brackets(word, next);
 
     if (read_inner_header(h, word, next)) {
         return 1;
@@ -162,8 +190,8 @@ static int host_first(struct header *h, struct text rest)
     if (byte_at(next, 0) == '\t') {
         next = behind(next, 1);
     }
-    if (is_address_in_brackets(word)) {
-        h->host = (struct text){word.from + 1, word.to - 1};
+    if (length_of(address) > 0) {
+        h->host = address;
     } else if (length_of(word) > 1 || *word.from != '-') {
         h->host = word;
     }
@@ -213,23 +241,25 @@ static const struct row behind_stamp[] = {
     {"Message forwarded from HOST: (AIX)", relayed},
     {"RELAY Message forwarded from HOST:", relayed_by},
     {"last message repeated 3 times", repeated},
-    {"HOST: %FACILITY-5-NAME: (Cisco)", host_of_cisco},
+    {"HOST: %FACILITY-5-NAME: (Cisco)", read_cisco_host},
     {"auth.info PROGRAM[PID]: (busybox, socklog)", priority_first},
     {"HOST: PROGRAM[PID]:", host_with_colon},
     {"PROGRAM[PID]: (Docker, FreeBSD, busybox)", tag_alone},
+    {"PROGRAM [PID]: (Yealink)", tag_apart},
     {"HOST PROGRAM PID - [DATA] text (RFC 5424 behind another stamp)", read_rfc5424_names},
     {"203.0.113.60 - - [26/Nov/2026: (nginx)", read_access_log},
     {"STAMP HOST PROGRAM: (a relay)", relayed_without_name},
     {"2026/11/26 06:00:00 [error] (nginx)", own_stamp},
     {"(\"MODEL,MAC,VERSION\") PROGRAM: (UniFi)", read_unifi},
     {"what is no host's name", no_host},
+    {"RELAY HOST PROGRAM[PID]:", relay_first},
     {"HOST ...", host_first},
 };
 
 static const struct row without_stamp[] = {
     {"Message forwarded from HOST: (AIX)", relayed},
     {"last message repeated 3 times", repeated},
-    {"HOST: %FACILITY-5-NAME: (Cisco)", host_of_cisco},
+    {"HOST: %FACILITY-5-NAME: (Cisco)", read_cisco_host},
     {"[12345.678901] (netconsole)", read_kernel},
     {"203.0.113.60 - - [26/Nov/2026: (nginx)", read_access_log},
     {"PROGRAM[PID]:", sure_tag},

@@ -1,5 +1,5 @@
 /* RFC 5424: VERSION SP TIMESTAMP SP HOSTNAME SP APP-NAME SP PROCID SP MSGID SP STRUCTURED-DATA [SP MSG] */
-#include "parts.h"
+#include "tag.h"
 
 #define BOM "\xef\xbb\xbf"
 
@@ -49,6 +49,29 @@ static int structured_data(struct text *rest)
     return values ? 2 : 1;
 }
 
+/* A relay that does not know the header writes its parts into its own, and the whole line behind it: the message is what is
+ * behind the inner header, if that names the same program. */
+static struct text without_same_header(struct header *h, struct text rest)
+{
+    struct text next = rest, host;
+    struct stamp ignored;
+    struct tag tag;
+
+    if ((!is_digit(byte_at(rest, 0)) && !has_form(rest, "AAA ")) || !read_stamp(&next, &ignored)) {
+        return rest; /* most messages begin with neither */
+    }
+    host = first_word(next);
+    if (!split_tag(after_word(next, host), &tag) || length_of(tag.program) != length_of(h->program) ||
+        memcmp(tag.program.from, h->program.from, length_of(tag.program)) != 0) {
+        return rest;
+    }
+    keep_extra(h, (struct text){rest.from, host.to});
+    if (length_of(h->pid) == 0) {
+        h->pid = tag.pid;
+    }
+    return tag.message;
+}
+
 /* Behind MSGID. Some senders leave STRUCTURED-DATA out, some write what is none: then it is the message. */
 static void data_and_message(struct header *h, struct text message_id, struct text rest)
 {
@@ -81,7 +104,7 @@ static void data_and_message(struct header *h, struct text message_id, struct te
         keep_extra(h, data);
     }
     if (length_of(h->program) > 0) {
-        h->message = rest;
+        h->message = without_same_header(h, rest);
     } else if (!read_inner_header(h, h->host, rest)) {
         read_tag(h, rest);
     }
@@ -130,12 +153,15 @@ int read_rfc5424(struct header *h, struct text rest)
         !field(&rest, &message_id)) {
         return 0;
     }
-    /* "1 2026-11-26T06:00:00Z web1 sshd[77]: text" only looks like it. */
-    if (read.program.to[-1] == ':' && !is_nil(process)) {
+    /* "1 2026-11-26T06:00:00Z web1 sshd[77]: text" only looks like it, and so do CEF, LEEF and JSON behind the host. */
+    if ((read.program.to[-1] == ':' && !is_nil(process)) || begins_with(read.program, "CEF:") ||
+        begins_with(read.program, "LEEF:") || *read.program.from == '{') {
         return 0;
     }
     if (is_nil(read.host)) {
         read.host.from = read.host.to;
+    } else if (read.host.to[-1] == ':' && !is_ipv6(read.host)) { /* iDRAC: "SN:" */
+        read.host.to--;
     }
     if (is_nil(read.program)) {
         read.program.from = read.program.to;

@@ -19,7 +19,21 @@ int is_host(struct text word)
     return holds_only(word, "-._:%[]()/@");
 }
 
-static int is_ipv6(struct text word)
+int is_ipv4(struct text word)
+{
+    int dots = 0;
+
+    for (const char *at = word.from; at < word.to; at++) {
+        if (*at == '.' && at > word.from && is_digit((unsigned char)at[-1])) {
+            dots++;
+        } else if (!is_digit((unsigned char)*at)) {
+            return 0;
+        }
+    }
+    return dots == 3 && is_digit((unsigned char)word.to[-1]);
+}
+
+int is_ipv6(struct text word)
 {
     size_t colons = 0;
 
@@ -33,10 +47,14 @@ static int is_ipv6(struct text word)
     return colons >= 2;
 }
 
-int is_address_in_brackets(struct text word)
+struct text address_in_brackets(struct text word, struct text next)
 {
-    return length_of(word) > 2 && *word.from == '[' && word.to[-1] == ']' &&
-           is_ipv6((struct text){word.from + 1, word.to - 1});
+    struct text inside = {word.from + 1, word.to - 1}, none = {word.from, word.from};
+
+    if (length_of(word) < 3 || !((*word.from == '[' && word.to[-1] == ']') || (*word.from == '(' && word.to[-1] == ')'))) {
+        return none;
+    }
+    return is_ipv6(inside) || (is_ipv4(inside) && is_tag(next)) ? inside : none;
 }
 
 int split_tag(struct text rest, struct tag *tag)
@@ -114,7 +132,8 @@ static const char *const severities[] = {
 
 static int is_one_of(struct text word, const char *const *words)
 {
-    while (*words != NULL && (**words != byte_at(word, 0) || strlen(*words) != length_of(word) || memcmp(*words, word.from, length_of(word)) != 0)) {
+    while (*words != NULL && (**words != byte_at(word, 0) || strlen(*words) != length_of(word) ||
+                              memcmp(*words, word.from, length_of(word)) != 0)) {
         words++;
     }
     return *words != NULL;
@@ -122,7 +141,7 @@ static int is_one_of(struct text word, const char *const *words)
 
 int is_priority(struct text word)
 {
-    const char *dot;
+    const char *dot; /* AIX writes a colon: "mail:info" */
 
     if (length_of(word) > 0 && word.to[-1] == ':') {
         word.to--;
@@ -130,7 +149,8 @@ int is_priority(struct text word)
     if (length_of(word) > 2 && ((*word.from == '[' && word.to[-1] == ']') || (*word.from == '<' && word.to[-1] == '>'))) {
         word = (struct text){word.from + 1, word.to - 1};
     }
-    if (length_of(word) == 0 || (dot = memchr(word.from, '.', length_of(word))) == NULL) {
+    if (length_of(word) == 0 || ((dot = memchr(word.from, '.', length_of(word))) == NULL &&
+                                 (dot = memchr(word.from, ':', length_of(word))) == NULL)) {
         return is_one_of(word, severities);
     }
     return is_one_of((struct text){word.from, dot}, facilities) && is_one_of((struct text){dot + 1, word.to}, severities) ? 2 : 0;
@@ -205,6 +225,19 @@ static struct text without_model(struct header *h, struct text rest)
     return rest;
 }
 
+int split_apart(struct text rest, struct tag *tag)
+{
+    struct text word = first_word(rest), next = after_word(rest, word), pid = first_word(next);
+
+    if (length_of(pid) < 4 || *pid.from != '[' || !is_digit((unsigned char)pid.from[1]) || pid.to[-1] != ':' ||
+        pid.to[-2] != ']' || !holds_only(word, "-._/")) {
+        return 0;
+    }
+    *tag = (struct tag){.program = word, .pid = {pid.from + 1, pid.to - 2}, .message = {pid.to, rest.to}};
+    tag->message = byte_at(tag->message, 0) == ' ' ? behind(tag->message, 1) : tag->message;
+    return 1;
+}
+
 void read_tag(struct header *h, struct text rest)
 {
     struct tag tag;
@@ -215,7 +248,7 @@ void read_tag(struct header *h, struct text rest)
         return;
     }
     h->message = rest;
-    if (split_tag(rest, &tag)) {
+    if (split_tag(rest, &tag) || split_apart(rest, &tag)) {
         h->program = tag.program;
         h->pid = tag.pid;
         h->no_colon = tag.no_colon;

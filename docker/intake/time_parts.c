@@ -92,6 +92,10 @@ int read_clock(struct text *rest, struct moment *m)
     } else if (has_form(*rest, ":999 ")) { /* H3C */
         *rest = behind(*rest, 4);
         m->more = 1;
+    } else if ((has_form(*rest, " AM.9") || has_form(*rest, " PM.9")) && m->hour >= 1 && m->hour <= 12) { /* Cisco's CUCM */
+        m->hour = m->hour % 12 + (byte_at(*rest, 1) == 'P' ? 12 : 0);
+        *rest = behind(*rest, 4 + digits_at(*rest, 4));
+        m->more = 1;
     }
     return 1;
 }

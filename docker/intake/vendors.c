@@ -58,3 +58,21 @@ int read_kernel(struct header *h, struct text rest)
     h->message = rest;
     return 1;
 }
+
+/* "router1: %SYS-5-CONFIG_I: ", "router1: 2345: *Nov 26 06:00:00: %SYS-5-CONFIG_I: ": here the colon ends a host. */
+int read_cisco_host(struct header *h, struct text rest)
+{
+    struct text word = first_word(rest), next = after_word(rest, word);
+
+    if (length_of(word) < 2 || word.to[-1] != ':' || byte_at(word, 0) == '%') {
+        return 0;
+    }
+    word.to--;
+    if (!is_host(word) || memchr(word.from + 1, '[', length_of(word) - 1) != NULL ||
+        (byte_at(next, 0) != '%' && !read_cisco(h, &next))) {
+        return 0;
+    }
+    h->host = word;
+    h->message = next;
+    return 1;
+}
