@@ -220,24 +220,30 @@ size_t header_host(const char *line, size_t length, const char **host)
     return length_of(word);
 }
 
-size_t header_to_engine_at(const char *line, size_t length, const char *sender, char *out, size_t room, int *cut, time_t now)
+/* By the tables. */
+static void rewrite(struct output *o, struct header h, struct text rest, const char *sender, time_t then)
+{
+    for (size_t i = 0; !variants[i].read(&h, rest); i++) {
+    }
+    if (h.as_it_is || engine_reads_it(&h, rest)) {
+        write_text(o, rest);
+    } else {
+        write_header(o, &h, sender, then);
+        write_text(o, h.message);
+        write_extras(o, &h);
+    }
+}
+
+size_t header_to_engine_at(const char *line, size_t length, const char *sender, char *out, size_t room, int *cut, time_t then)
 {
     struct text rest = trimmed(line, length);
-    struct header h = {.has_priority = read_priority(&rest)};
+    int has_priority = read_priority(&rest);
     struct output o = {out, out + room, 0};
 
     if (PLAIN && is_canonical(rest)) {
         write_text(&o, rest);
     } else if (length_of(rest = without_spaces(rest)) > 0) {
-        for (size_t i = 0; !variants[i].read(&h, rest); i++) {
-        }
-        if (h.as_it_is || engine_reads_it(&h, rest)) {
-            write_text(&o, rest);
-        } else {
-            write_header(&o, &h, sender, now);
-            write_text(&o, h.message);
-            write_extras(&o, &h);
-        }
+        rewrite(&o, (struct header){.has_priority = has_priority}, rest, sender, then);
     }
     *cut = o.cut;
     return (size_t)(o.at - out);
@@ -245,5 +251,5 @@ size_t header_to_engine_at(const char *line, size_t length, const char *sender, 
 
 size_t header_to_engine(const char *line, size_t length, const char *sender, char *out, size_t room, int *cut)
 {
-    return header_to_engine_at(line, length, sender, out, room, cut, time(NULL));
+    return header_to_engine_at(line, length, sender, out, room, cut, 0);
 }

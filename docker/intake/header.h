@@ -19,8 +19,8 @@ size_t header_to_engine(const char *line, size_t length, const char *sender, cha
  * length, 0 where there is none. Nothing further back is looked at, as that is the sender's own text. */
 size_t header_host(const char *line, size_t length, const char **host);
 
-/* The same for a line that was received then: a line without a stamp gets this time. */
+/* The same for a line that was received then: a line without a stamp gets this time; 0 is now. */
 size_t header_to_engine_at(const char *line, size_t length, const char *sender, char *out, size_t room, int *cut,
-                           time_t now);
+                           time_t then);
 
 #endif

@@ -103,14 +103,14 @@ static void put_name(struct output *o, struct text name, int (*takes)(unsigned c
     }
 }
 
-void write_header(struct output *o, const struct header *h, const char *sender, time_t now)
+void write_header(struct output *o, const struct header *h, const char *sender, time_t then)
 {
     char stamp[STAMP_LENGTH];
 
     if (h->has_stamp && !h->stamp.unknown) {
         write_text(o, (struct text){h->stamp.canonical, h->stamp.canonical + STAMP_LENGTH});
     } else {
-        write_stamp(now, stamp);
+        write_stamp(then == 0 ? time(NULL) : then, stamp);
         write_text(o, (struct text){stamp, stamp + STAMP_LENGTH});
     }
     put_byte(o, ' ');

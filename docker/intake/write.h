@@ -18,8 +18,8 @@ static inline int is_name_character(unsigned char c)
 /* A control character becomes #ooo: a newline would make two lines of one, and the marks of header.h are ours alone. */
 void write_text(struct output *o, struct text t);
 
-/* "Nov 26 06:00:00 HOST PROGRAM[PID]: ". A line without a stamp was written `now`, one without a host by `sender`. */
-void write_header(struct output *o, const struct header *h, const char *sender, time_t now);
+/* "Nov 26 06:00:00 HOST PROGRAM[PID]: ". A line without a stamp was written then, one without a host by `sender`; 0 is now. */
+void write_header(struct output *o, const struct header *h, const char *sender, time_t then);
 
 /* What the engine's form has no place for. */
 void write_extras(struct output *o, const struct header *h);
