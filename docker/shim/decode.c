@@ -20,6 +20,7 @@
 #include "fields.h"
 #include "literals.h"
 #include "programs.h"
+#include "rule_lists.h"
 
 #define FAMILY "any-"
 
@@ -257,6 +258,7 @@ void __wrap_DecodeEvent(Eventinfo *lf, void *match)
 
     decoding = lf->log;
     literals_of(lf->log);
+    rules_are_for(lf);
     forget_own_fields();
     __real_DecodeEvent(lf, match);
     if (!families_loaded) {

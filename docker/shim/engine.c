@@ -21,6 +21,7 @@
 #include "flush.h"
 #include "journal.h"
 #include "logs.h"
+#include "order.h"
 #include "reader.h"
 #include "received.h"
 #include "state.h"
@@ -137,6 +138,7 @@ static void begin(void)
         }
         usleep(20000);
     }
+    order_fit();
     before.alerts = state->alerts;
     before.damaged = state->damaged;
     sigaction(SIGTERM, &act, NULL); /* without SA_RESTART: it ends a wait */

@@ -3,6 +3,7 @@
 #include "header.h"
 #include "literals.h"
 #include "print.h"
+#include "rule_lists.h"
 
 int __real_OS_CleanMSG(char *msg, Eventinfo *lf);
 void __wrap_print_out(const char *format, ...);
@@ -23,6 +24,7 @@ int __wrap_OS_CleanMSG(char *msg, Eventinfo *lf)
     int result, printed;
 
     literals_of(NULL); /* the one before may be gone */
+    rules_are_for(NULL);
     read_marks(msg, &marks);
     print_hold();
     result = __real_OS_CleanMSG(padded(msg, room), lf);

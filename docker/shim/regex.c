@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "literals.h"
+#include "regex.h"
 
 #define LIMIT "(*LIMIT_MATCH=100000)"
 #define UTF 0x00080000u /* PCRE2_UTF */
+#define CAPTURE_COUNT 4u    /* PCRE2_INFO_CAPTURECOUNT */
 #define ZERO_TERMINATED (~(size_t)0) /* PCRE2_ZERO_TERMINATED. The stand-in is built where there is no pcre2.h. */
 
 /* Neither the beginning nor the end of a longer word; not a time, a fingerprint or an Ethernet address either. An IPv4
@@ -45,6 +47,7 @@ static const struct {
 };
 #define KNOWN (sizeof(known) / sizeof(*known))
 
+int pcre2_pattern_info_8(const void *code, uint32_t what, void *where);
 void *__real_pcre2_compile_8(const uint8_t *pattern, size_t length, uint32_t options, int *error, size_t *offset,
                              void *context);
 
@@ -85,6 +88,20 @@ static char *expanded(const char *pattern, size_t length)
     return text;
 }
 
+static uint32_t most_groups;
+
+unsigned regex_most_groups(void) { return most_groups; }
+
+static void learn(const void *code, const char *pattern, uint32_t options)
+{
+    uint32_t groups = 0;
+
+    literals_learn(code, pattern, options);
+    if (pcre2_pattern_info_8(code, CAPTURE_COUNT, &groups) == 0 && groups > most_groups) {
+        most_groups = groups;
+    }
+}
+
 void *__wrap_pcre2_compile_8(const uint8_t *pattern, size_t length, uint32_t options, int *error, size_t *offset,
                              void *context)
 {
@@ -100,13 +117,13 @@ void *__wrap_pcre2_compile_8(const uint8_t *pattern, size_t length, uint32_t opt
     if (text == NULL) {
         code = __real_pcre2_compile_8(pattern, length, options & ~UTF, error, offset, context);
         if (code != NULL) {
-            literals_learn(code, "", options);
+            learn(code, "", options);
         }
         return code;
     }
     code = __real_pcre2_compile_8((const uint8_t *)text, strlen(text), options & ~UTF, error, offset, context);
     if (code != NULL) {
-        literals_learn(code, text + sizeof(LIMIT) - 1, options);
+        learn(code, text + sizeof(LIMIT) - 1, options);
     }
     free(text);
     return code;

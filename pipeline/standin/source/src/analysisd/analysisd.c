@@ -10,6 +10,7 @@
 #define ACTIVE_RESPONSES HOME "/etc/shared/ar.conf"
 #define LONGEST_MESSAGE 6144
 
+int thishour, __crt_hour;
 char __shost[512];
 static int logall, json, log_level = 1, mail_level = 7;
 static char rule_files[100][256];

@@ -4,6 +4,7 @@
 
 #include "eventinfo.h"
 
+extern int thishour, __crt_hour;    /* the one that the statistics are about, and the one it is */
 extern char __shost[512];           /* this machine's own name */
 extern OSDecoderInfo *NULL_Decoder; /* of a line that is of no known form */
 

@@ -12,9 +12,12 @@
 #define SQUID 4
 #define FIREWALL 5
 
+struct Eventinfo;
+
 typedef struct OSDecoderInfo {
     const char *name; /* NULL where unknown */
-    int type;
+    int type, id;
+    void *(**order)(struct Eventinfo *, char *, int); /* what it does with each part that it finds; NULL for nothing */
     int get_next; /* whether the next one of the list goes on with it */
     OSMatch *program_name; /* whose lines it takes, in one of two forms; NULL for anybody's */
     OSPcre2 *program_name_pcre2;

@@ -3,6 +3,7 @@
 #include <netdb.h>
 
 #include "analysisd.h"
+#include "rules.h"
 #include "shared.h"
 
 #define LOGIN 5715
@@ -120,6 +121,9 @@ static int has_guessed(const Eventinfo *event)
 
 Rule *find_rule(const Eventinfo *event)
 {
+    if (OS_GetFirstRule() != NULL) {
+        return NULL;
+    }
     for (Rule *rule = rules; rule < rules + sizeof(rules) / sizeof(rules[0]); rule++) {
         if (rule->fits(event)) {
             if (rule->id == FAILED_LOGIN && is_guessing(event)) {

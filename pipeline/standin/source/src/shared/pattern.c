@@ -10,6 +10,12 @@ void *pcre2_compile_8(const unsigned char *pattern, size_t length, unsigned opti
     return must(strndup(text + setting, length - setting));
 }
 
+int pcre2_pattern_info_8(const void *code, unsigned what, void *where)
+{
+    (void)code, (void)what, (void)where;
+    return -1;
+}
+
 int OSMatch_Execute(const char *text, size_t length, OSMatch *pattern)
 {
     (void)text, (void)length, (void)pattern;

@@ -1,0 +1,21 @@
+/* The tree of rules, as the engine keeps it of what it has read. The stand-in's own are in rules.c. */
+#ifndef STANDIN_RULES_H
+#define STANDIN_RULES_H
+
+#include "shared.h"
+
+typedef struct RuleInfo {
+    int category, decoded_as; /* the kind of decoder, and which one, whose lines it is for; 0 for any */
+    OSMatch *program_name;    /* whose lines it is for, in one of two forms; NULL for anybody's */
+    OSPcre2 *program_name_pcre2;
+    void **fields;            /* that it looks at, up to a NULL */
+} RuleInfo;
+
+typedef struct RuleNode {
+    RuleInfo *ruleinfo;
+    struct RuleNode *next, *child;
+} RuleNode;
+
+RuleNode *OS_GetFirstRule(void);
+
+#endif

@@ -1,0 +1,165 @@
+"""What the engine goes through for each line, made short by the shim: by its own functions, without a container."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline import standin
+from pipeline.project import ROOT
+
+SHIM = ROOT / "docker/shim"
+pytestmark = pytest.mark.skipif(
+    not shutil.which("cc"), reason="NO C COMPILER HERE: the shim's functions are not tried"
+)
+
+# A decoder whose 12th part has a name, among 256 that it might have; a rule below another that looks at 14.
+ORDER = r"""
+#include <assert.h>
+#include "config.h"
+#include "decoder.h"
+#include "order.h"
+#include "regex.h"
+#include "rules.h"
+
+_Config Config = {.decoder_order_size = 256};
+static unsigned groups = 3;
+static RuleNode *rules;
+static void *order[256];
+static OSDecoderInfo plain, named = {.order = (void *)order};
+static OSDecoderNode child = {.osdecoder = &named}, parent = {.osdecoder = &plain, .child = &child};
+
+unsigned regex_most_groups(void) { return groups; }
+OSDecoderNode *OS_GetFirstOSDecoder(const char *program) { return program ? &parent : NULL; }
+RuleNode *OS_GetFirstRule(void) { return rules; }
+
+int main(void)
+{
+    static void *fields[256];
+    static RuleInfo above, below = {.fields = fields};
+    static RuleNode inner = {.ruleinfo = &below}, outer = {.ruleinfo = &above, .child = &inner};
+
+    order[11] = order;
+    order_fit();
+    assert(Config.decoder_order_size == 12);
+    Config.decoder_order_size = 256;
+    rules = &outer;
+    for (int n = 0; n < 14; n++) {
+        fields[n] = fields;
+    }
+    order_fit();
+    assert(Config.decoder_order_size == 14);
+    Config.decoder_order_size = 256;
+    groups = 17;
+    order_fit();
+    assert(Config.decoder_order_size == 17);
+    Config.decoder_order_size = 16;
+    order_fit();
+    assert(Config.decoder_order_size == 16); /* never more than it was */
+    return 0;
+}
+"""
+
+# A tree of two kinds of lines. The program's pattern is a word that the name begins with.
+LISTS = r"""
+#include <assert.h>
+#include "analysisd.h"
+#include "rule_lists.h"
+#include "rules.h"
+
+int thishour = 7, __crt_hour = 7;
+static OSMatch sshd = {.regex = "sshd"}, cron = {.regex = "cron"};
+static RuleInfo kind2 = {.category = 2}, kind3 = {.category = 3}, any = {0};
+static RuleInfo of_5 = {.decoded_as = 5}, of_6 = {.decoded_as = 6},
+    of_sshd = {.program_name = &sshd}, of_cron = {.program_name_pcre2 = &cron}, deep = {.decoded_as = 6};
+static RuleNode bottom = {.ruleinfo = &deep}, n5 = {.ruleinfo = &any, .child = &bottom}, n4 = {&of_cron, &n5, NULL},
+    n3 = {&of_sshd, &n4, NULL}, n2 = {&of_6, &n3, NULL}, n1 = {&of_5, &n2, NULL}, other = {.ruleinfo = &kind3},
+    top = {&kind2, &other, &n1};
+
+RuleNode *__real_OS_GetFirstRule(void) { return &top; }
+RuleNode *__wrap_OS_GetFirstRule(void);
+int OSMatch_Execute(const char *text, size_t length, OSMatch *pattern)
+{
+    return length == strlen(text) && strncmp(text, pattern->regex, strlen(pattern->regex)) == 0;
+}
+const char *OSPcre2_Execute(const char *text, OSPcre2 *pattern)
+{
+    return strncmp(text, pattern->regex, strlen(pattern->regex)) == 0 ? text : NULL;
+}
+
+/* Asked for an event of this decoder and program, the rules are these, below the one of its kind. */
+static void expect(int id, const char *program, RuleInfo *const *rules)
+{
+    OSDecoderInfo decoder = {.type = 2, .id = id};
+    Eventinfo lf = {.decoder_info = &decoder, .program_name = (char *)program};
+    RuleNode *list, *node;
+
+    rules_are_for(&lf);
+    list = __wrap_OS_GetFirstRule();
+    assert(list != &top && list->ruleinfo == &kind2 && list->next == NULL);
+    for (node = list->child; *rules != NULL; node = node->next, rules++) {
+        assert(node->ruleinfo == *rules);
+        assert(node->child == (node->ruleinfo == &any ? &bottom : NULL)); /* shared, whatever it is for */
+    }
+    assert(node == NULL);
+    rules_are_for(NULL);
+    assert(__wrap_OS_GetFirstRule() == &top);
+}
+#define EXPECT(id, program, ...) expect(id, program, (RuleInfo *const[]){__VA_ARGS__, NULL})
+
+int main(void)
+{
+    OSDecoderInfo decoder = {.type = 4, .id = 5};
+    Eventinfo lf = {.decoder_info = &decoder};
+
+    for (int turn = 0; turn < 3; turn++) {
+        EXPECT(5, NULL, &of_5, &of_sshd, &of_cron, &any); /* those for a program see to it themselves */
+        EXPECT(6, NULL, &of_6, &of_sshd, &of_cron, &any);
+        EXPECT(9, NULL, &of_sshd, &of_cron, &any);
+        EXPECT(5, "a name of 32 bytes, and not one less", &of_5, &of_sshd, &of_cron, &any);
+        if (turn == 0) { /* the first time, a program has no list of its own */
+            EXPECT(5, "sshd", &of_5, &of_sshd, &of_cron, &any);
+            EXPECT(9, "crond", &of_sshd, &of_cron, &any);
+        } else {
+            EXPECT(5, "sshd", &of_5, &of_sshd, &any);
+            EXPECT(9, "crond", &of_cron, &any);
+        }
+    }
+    EXPECT(9, "vi", &of_sshd, &of_cron, &any);
+    EXPECT(9, "vi", &any);
+    rules_are_for(&lf); /* no rule is for its kind */
+    assert(__wrap_OS_GetFirstRule() == &top);
+    decoder.type = 2;
+    __crt_hour = 8; /* the statistics of all are to be written */
+    assert(__wrap_OS_GetFirstRule() == &top);
+    __crt_hour = 7;
+    decoder.type = OSSEC_ALERT;
+    assert(__wrap_OS_GetFirstRule() == &top);
+    for (int n = 0; n < 5000; n++) { /* more programs than there is room for */
+        char name[16];
+
+        snprintf(name, sizeof(name), "p%d", n % 2500);
+        decoder = (OSDecoderInfo){.type = 2, .id = 5};
+        lf.program_name = name;
+        assert(__wrap_OS_GetFirstRule()->child->ruleinfo == &of_5);
+    }
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("play", "files"), [(ORDER, ["order"]), (LISTS, ["rule_lists"])], ids=["order", "lists"]
+)
+def test_what_is_gone_through_is_short_and_leaves_nothing_out(
+    tmp_path: Path, play: str, files: list[str]
+) -> None:
+    source, program = tmp_path / "play.c", tmp_path / "play"
+    source.write_text(play)
+    folders = [f"-I{standin.SOURCES / 'src' / name}" for name in ("headers", "analysisd")]
+    sanitizers = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    given = ["-D_GNU_SOURCE", "-Wno-incompatible-pointer-types", *sanitizers, f"-I{SHIM}", *folders]
+    subprocess.run(["cc", *given, source, *(SHIM / f"{name}.c" for name in files), "-o", program], check=True)
+    done = subprocess.run([program], capture_output=True, text=True, env={"ASAN_OPTIONS": "detect_leaks=0"})
+    assert (done.returncode, done.stderr) == (0, "")
