@@ -7,7 +7,6 @@ from pathlib import Path
 import docker
 import pytest
 from docker.models.containers import Container
-from docker.types import LogConfig
 
 from pipeline import image
 from pipeline.project import ROOT
@@ -229,88 +228,6 @@ def test_docker_itself_sends_what_a_container_prints(
         assert all(f"{project}-app-1[" in line for line in lines)
 
 
-COUNTING = "n=0; trap 'exit 0' TERM; while true; do n=$((n + 1)); echo counted in {0} $n; sleep 0.02; done"
-
-
-def printed(running: Container) -> list[int]:
-    """The numbers of all lines that a container has printed since it was made, whatever its starts."""
-    return [int(line.rpartition(" ")[2]) for line in running.logs(stderr=False).decode().splitlines()]
-
-
-def more_lines(running: Container, count: int) -> None:
-    """Return once it has printed so many more."""
-    before = len(printed(running))
-    wait_until(lambda: len(printed(running)) >= before + count, 20, what=f"{count} lines of {running.name}")
-
-
-def test_what_each_container_prints_arrives_whatever_is_restarted(
-    client: docker.DockerClient,
-    ossec_image: image.Image,
-    net: str,
-    certificates: Path,
-    project: str,
-    tmp_path: Path,
-) -> None:
-    more = tmp_path / "more.yaml"
-    more.write_text(f"networks: {{default: {{name: {net}, external: true}}}}\n")
-    files = (EXAMPLES / "compose.docker-logs.yaml", more)
-    variables = {
-        "DEBIAN": ossec_image.labels["org.opencontainers.image.base.name"],
-        "DOCKER_ROOT": client.info()["DockerRootDir"],
-        "LOGS_SERVER": SERVER,
-        "LOGS_HOST": "docker1",
-    }
-
-    def logs(*command: str) -> None:
-        compose(*files, command=["--project-name", project, *command], **variables)
-
-    with ExitStack() as stack:
-        server = stack.enter_context(named_server(client, ossec_image.name, net, certificates))
-
-        def counting(name: str, **options: str) -> Container:
-            command = ["bash", "-c", COUNTING.format(name)]
-            config = LogConfig(type=LogConfig.types.JSON, config=options)
-            started = container(client, ossec_image.name, entrypoint=command, network=net, log_config=config)
-            return stack.enter_context(started)
-
-        early = counting("early", **{"max-size": "8k", "max-file": "99"})  # a new file for every 70 lines
-        logs("up", "--detach", "--build")
-        late = counting("late")
-        wait_archived(server, "counted in early ", 20, seconds=60)
-        wait_archived(server, "counted in late ", 20, seconds=60)
-        early.restart(timeout=2)
-        logs("restart", "--timeout", "10")
-        logs("kill")  # what it had sent and not noted comes twice
-        logs("start")
-        server.stop()
-        while_away = counting("away")
-        more_lines(while_away, 20)
-        logs("restart", "--timeout", "10")
-        server.container.start()
-        server.wait_listening()
-        for end in ("restart", "kill"):  # while lines have been sent and not been acknowledged
-            server.container.pause()
-            more_lines(early, 50)
-            logs(end)
-            server.container.unpause()
-            logs("start")
-        logs("kill")
-        for running in (early, late, while_away):
-            running.stop(timeout=2)
-        logs("start")
-        for name, running in [("early", early), ("late", late), ("away", while_away)]:
-            wanted = set(printed(running))
-            assert len(wanted) > 20
-
-            def all_there(name: str = name, wanted: set[int] = wanted) -> bool:
-                return wanted <= set(numbers(archived(server, f"counted in {name} ")))
-
-            wait_until(all_there, 60, what=f"all lines of {name}")
-        [line, *_] = archived(server, "counted in away ")
-        assert f" docker1 {while_away.name}: counted in away" in line
-        assert f'[docker@32473 image="{ossec_image.name}" stream="stdout"]' in line
-
-
 def test_each_example_is_tested_or_says_that_it_is_not() -> None:
     tested = {
         "README.md",
@@ -325,7 +242,7 @@ def test_each_example_is_tested_or_says_that_it_is_not() -> None:
         "syslog-ng-tls.conf",
         "logger.sh",
         "docker-log-driver.yaml",
-        "compose.docker-logs.yaml",
+        "compose.docker-logs.yaml",  # test_docker_logs.py
         "compose.mail.yaml",  # test_deploy.py has these three
         "compose.apprise.yaml",
         "compose.ui.yaml",
