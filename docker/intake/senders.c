@@ -15,13 +15,15 @@
 #include "intake.h"
 #include "say.h"
 
-#define TICK_MS 10000
+#ifndef SENDERS_MS
+#define SENDERS_MS 10000
+#endif
 #define SAVE_TICKS 6           /* a minute */
 #define FORGET_S (90 * 86400)  /* who has not been heard for so long makes room */
 
 static struct senders *senders;
 static const char *file_path;
-static uint64_t started, ticked, ticks;
+static uint64_t ticked, ticks;
 static int told_full, told_file;
 
 static struct sender *slot_of(const struct in6_addr *address, uint32_t scope)
@@ -41,7 +43,6 @@ static void take_back(const struct sender *one)
 
     if (one->lines > 0 && slot->lines == 0 && senders->count < MOST_SENDERS) {
         *slot = *one;
-        slot->heard = 0;
         senders->count++;
     }
 }
@@ -68,7 +69,7 @@ int senders_open(const char *path)
         say("%s cannot be used (%s), so the list of senders begins anew", path, why);
     }
     memcpy(senders->magic, SENDERS_MAGIC, sizeof(senders->magic));
-    started = ticked = loop_now();
+    ticked = loop_now();
     return rename(SENDERS_PATH ".new", SENDERS_PATH);
 }
 
@@ -105,7 +106,6 @@ void senders_heard(const struct source *source)
         one->silence = BACK;
     }
     one->last = (uint64_t)now.tv_sec;
-    one->heard = loop_now();
     one->lines++;
 }
 
@@ -137,11 +137,11 @@ static void tell(const struct sender *one, int is_back)
     take_own_line(line);
 }
 
-static void look_at(struct sender *one, int held)
+/* `passed`: since the last look, in milliseconds, as far as lines could come. */
+static void look_at(struct sender *one, int held, uint64_t passed)
 {
-    uint64_t heard = one->heard > started ? one->heard : started;
-
-    one->rate += ((double)(one->lines - one->counted) * 60000 / TICK_MS - one->rate) / 60;
+    one->unheard = one->lines == one->counted ? one->unheard + passed : 0;
+    one->rate += ((double)(one->lines - one->counted) * 60000 / SENDERS_MS - one->rate) / 60;
     one->rate = one->rate < 0.005 ? 0 : one->rate;
     one->counted = one->lines;
     if (settings.silent == 0 || held) {
@@ -150,7 +150,7 @@ static void look_at(struct sender *one, int held)
     if (one->silence == BACK) {
         tell(one, 1);
         one->silence = TALKS;
-    } else if (one->silence == TALKS && loop_now() - heard >= settings.silent * 1000) {
+    } else if (one->silence == TALKS && one->unheard >= settings.silent * 1000) {
         one->quiet_since = one->last;
         one->silence = SILENT;
         tell(one, 0);
@@ -185,13 +185,16 @@ static void forget_old(void)
 
 void senders_tick(int held)
 {
-    if (senders == NULL || loop_now() - ticked < TICK_MS) {
+    uint64_t passed = loop_now() - ticked;
+
+    if (senders == NULL || passed < SENDERS_MS) {
         return;
     }
-    ticked = loop_now();
+    ticked += passed;
+    passed = held ? 0 : passed > 2 * SENDERS_MS ? 2 * SENDERS_MS : passed; /* more is a pause of this process */
     for (size_t n = 0; n < SENDER_SLOTS; n++) {
         if (senders->slots[n].lines > 0) {
-            look_at(&senders->slots[n], held);
+            look_at(&senders->slots[n], held, passed);
         }
     }
     if (++ticks % SAVE_TICKS == 0) {

@@ -12,7 +12,7 @@
 #endif
 #define MOST_SENDERS 4096
 #define SENDER_SLOTS (2 * MOST_SENDERS) /* a power of two */
-#define SENDERS_MAGIC "OLSSEND1"
+#define SENDERS_MAGIC "OLSSEND2"
 
 enum silence { TALKS, SILENT, BACK }; /* BACK: since it was told to be silent, and not told yet */
 
@@ -23,7 +23,7 @@ struct sender {
     uint64_t quiet_since;  /* the last line before it was silent */
     uint64_t lines;        /* 0: nobody has this slot */
     uint64_t counted;      /* of them for the rate */
-    uint64_t heard;        /* on the clock that does not step, in milliseconds; 0: not since the server's start */
+    uint64_t unheard;      /* milliseconds without a line in which it could have sent: no restart makes it less */
     double rate;           /* lines a minute, over some ten minutes */
 };
 
