@@ -71,21 +71,23 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session
 def image(session: nox.Session) -> None:
-    """The image, built and attacked in a Docker engine."""
+    """The image, built and attacked in a Docker engine; and on three of them as a swarm."""
     version = session.posargs if session.posargs[:1] == ["--release"] and len(session.posargs) == 2 else []
     if session.posargs and not version:
         session.run("pytest", "tests/image", *session.posargs)
         return
-    # Most tests wait for a container most of the time. Those that load or count the whole machine run after them.
-    together = ("--numprocesses=3", "--dist=loadfile")
-    session.run("pytest", "tests/image", "-m", "not alone", *together, *SLOWEST, *version)
+    # Most tests wait for a container most of the time. Those that load or count the whole machine run after them;
+    # the longest, that of a swarm, begins first.
+    together = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+    folders = ("tests/swarm", "tests/image")
+    session.run("pytest", *folders, "-m", "not alone", *together, *SLOWEST, *version)
     session.run("pytest", "tests/image", "-m", "alone", *SLOWEST, *version)
 
 
-@nox.session
+@nox.session(default=False)
 def swarm(session: nox.Session) -> None:
-    """examples/swarm on three engines in privileged containers: prints which lines are where after each failure."""
-    session.run("pytest", "tests/swarm", "-s", "-rs", *session.posargs)
+    """Of the session image, the part about examples/swarm: on three engines in privileged containers."""
+    session.run("pytest", "tests/swarm", *session.posargs)
 
 
 @nox.session
