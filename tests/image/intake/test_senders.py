@@ -31,14 +31,26 @@ def own_line(server: Server, text: str, port: int = 514) -> None:
 
 def closed(sender: socket.socket) -> bool:
     sender.settimeout(10)
-    with suppress(ConnectionResetError):
+    try:
         return sender.recv(1) == b""
-    return True
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
 
 
-def cpu_ticks(server: Server, daemon: str) -> int:
-    words = server.run("cat", f"/proc/{server.processes()[daemon]}/stat").rpartition(")")[2].split()
-    return int(words[11]) + int(words[12])
+def cpu_ticks(server: Server) -> dict[str, int]:
+    """What each process of the server has used, in hundredths of a second."""
+    used = {}
+    for line in server.run("bash", "-c", "cat /proc/[0-9]*/stat 2> /dev/null || true").splitlines():
+        name, _, rest = line.partition(") ")
+        used[name] = sum(map(int, rest.split()[11:13]))
+    return used
+
+
+def most_used(server: Server, before: dict[str, int]) -> int:
+    """By any process that was there before."""
+    return max(ticks - before[name] for name, ticks in cpu_ticks(server).items() if name in before)
 
 
 def test_a_stranger_with_1500_connections_keeps_nobody_out(
@@ -52,11 +64,11 @@ def test_a_stranger_with_1500_connections_keeps_nobody_out(
             port = 514 if n % 2 else 2514
             with suppress(OSError):  # it may be closed before we have noticed that it was open
                 stack.enter_context(socket.create_connection((address(running), port), 10))
-        before = cpu_ticks(running, "ossec-intake")
+        before = cpu_ticks(running)
         running.run("ossec-log-server", "health")
         own_line(running, "from one who may")
         wait_archived(running, "from one who may", 1)
-        assert cpu_ticks(running, "ossec-intake") - before < 30  # 0.3 s
+        assert most_used(running, before) < 30  # 0.3 s
         wait_until(lambda: running.counters()["refused"] == 1500, 20, what="the count")
         assert running.counters()["connections"] == 0
         said = "which is not in OSSEC_ALLOWED_IPS"
@@ -72,8 +84,8 @@ def test_one_sender_with_all_connections_leaves_room_for_others(
         held = [
             stack.enter_context(socket.create_connection((address(running), 514), 10)) for _ in range(120)
         ]
-        wait_until(lambda: running.counters()["limited"] == 20, 20, what="the others to be closed")
         assert closed(held[-1])
+        wait_until(lambda: running.counters()["limited"] == 20, 20, what="the others to be closed")
         assert "which has as many open as OSSEC_MAX_CONNECTIONS_PER_SOURCE allows" in running.log()
         running.run("ossec-log-server", "health")
         own_line(running, "beside it")
@@ -87,16 +99,17 @@ def test_descriptors_that_run_out_are_a_line_and_no_spinning_process(
     """D7."""
     with run_server(client, built.name, FROM_HERE, ulimits=FEW_FILES) as running, ExitStack() as stack:
         running.wait_listening()
-        assert "connections fit into the limit of 1024 open files, and not the 4096" in running.log()
         senders = [
             stack.enter_context(socket.create_connection((address(running), 514), 10)) for _ in range(1500)
         ]
+        assert closed(senders[-1])
+        assert "connections fit into the limit of 1024 open files, and not the 4096" in running.log()
         wait_until(lambda: running.counters()["limited"] > 1000, 20, what="the rest to be closed")
-        before = cpu_ticks(running, "ossec-intake")
+        before = cpu_ticks(running)
         running.run("ossec-log-server", "health")  # another source has its places
         syslog.send_udp(*running.udp, [syslog.message("by UDP", tag="app")])
         wait_archived(running, "by UDP", 1)
-        assert cpu_ticks(running, "ossec-intake") - before < 30
+        assert most_used(running, before) < 30
         senders[0].sendall(syslog.message("from the first", tag="app").encode() + b"\n")
         wait_archived(running, "from the first", 1)
 

@@ -2,6 +2,7 @@
 
 import errno
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,9 +45,10 @@ def refused(server: Server, code: int, *words: str) -> str:
 def works(server: Server) -> None:
     """Return once a line that was sent has come back as an alert."""
     server.wait_listening()
-    before = len(server.alerts())
-    syslog.send_tcp(*server.tcp, [syslog.message(f"{ALERT} {before}")])
-    wait_until(lambda: len(server.alerts()) > before, 30, what="the alert")
+    marked = f"{ALERT} {uuid.uuid4()}"
+    syslog.send_tcp(*server.tcp, [syslog.message(marked)])
+    printed = server.container.logs  # as text: an older image's alerts have another schema
+    wait_until(lambda: marked.encode() in printed(stdout=True, stderr=False), 30, what="the alert")
 
 
 def helped(client: docker.DockerClient, name: str, mounts: Mounts, line: str) -> None:

@@ -14,6 +14,7 @@ from tests.image.conftest import FROM_HERE
 from tests.image.start.test_awkward import QUIET, works
 from tests.image.support.volumes import DATA, at, memory_volume
 
+RECEIVERS = ("ossec-intake", "rsyslogd")  # ours, and that of older images
 LONG_AGO = 100  # seconds, more than an output's patience
 ATTACK = "Failed password for user{} from 203.0.113.9 port 22 ssh2"
 
@@ -147,12 +148,18 @@ def test_descriptors_that_run_out_are_unhealthy(
         works(server)
         assert health(server) == (0, [])
         # It opens no more connections than fit, so the limit is lowered behind its back.
-        server.run("prlimit", f"--pid={server.processes()['ossec-intake']}", "--nofile=16:16")
+        [receiver] = [pid for name, pid in server.processes().items() if name in RECEIVERS]
+        server.run("prlimit", f"--pid={receiver}", "--nofile=16:16")
         script = "for ((n = 0; n < 30; n++)); do exec {fd}<> /dev/tcp/127.0.0.1/514; done; sleep 20"
         server.container.exec_run(["bash", "-c", script], detach=True)
-        wait_until(lambda: server.counters()["no_descriptors"] > 0, 20, what="the connections")
-        code, said = health(server)
-        assert code == 1
+        said: list[str] = []
+
+        def unhealthy_by_now() -> bool:
+            code, said[:] = health(server)
+            return code == 1
+
+        wait_until(unhealthy_by_now, 20, what="the connections to be told of")
+        assert server.counters()["no_descriptors"] > 0
         assert any(
             "connections were not accepted, as descriptors or memory ran out" in line for line in said
         ), said
