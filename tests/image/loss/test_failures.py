@@ -289,7 +289,7 @@ def test_a_second_sigterm_ends_at_once(client: docker.DockerClient, built: image
         before = time.monotonic()
         server.container.kill("TERM")
         assert server.exit_code() == 143
-        assert time.monotonic() - before < 1.5
+        assert time.monotonic() - before < 4  # the 10 s of the first one are not waited for
         assert "ossec-log-server: stopped at once" in server.log()
 
 

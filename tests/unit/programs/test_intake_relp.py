@@ -166,7 +166,7 @@ def test_a_peer_that_never_reads_costs_nothing_and_delays_no_stop(intake: Intake
             other.send({1: line("other")}, set())
         began = time.monotonic()
         assert intake.stop() == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 5
 
 
 def test_at_a_stop_what_came_is_acknowledged_and_the_peer_is_told(intake: Intake) -> None:
@@ -175,7 +175,7 @@ def test_at_a_stop_what_came_is_acknowledged_and_the_peer_is_told(intake: Intake
         sender.sendall(OPEN + b"".join(frame(n, "syslog", line(n)) for n in range(2, 2000)))
         began = time.monotonic()
         assert intake.stop() == 0
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 5
         got = answers(sender)
         assert answers(idle).endswith(b"0 serverclose 0\n")
     acknowledged = [int(text.rpartition(b"\n")[2]) for text in got.split(b" rsp 6 200 OK")[:-1]]

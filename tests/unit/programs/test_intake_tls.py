@@ -367,7 +367,7 @@ def test_silent_clients_delay_no_stop(intake: Intake, certificates: Path) -> Non
         intake.wait_lines(1)
         began = time.monotonic()
         assert intake.stop() == 0
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4
 
 
 def run_check(program: Path, folder: Path, *given: str) -> tuple[int, str]:

@@ -323,7 +323,7 @@ def test_a_pipe_that_nobody_reads_holds_up_no_stop_and_loses_nothing(output: Out
     engine.write(5, padding=20_000)
     process = output.start(read=False)
     time.sleep(1)  # the pipe is full
-    assert output.end() < 3.5
+    assert output.end() < 6
     assert process.stdout
     while part := process.stdout.read(65536):
         output.printed += part

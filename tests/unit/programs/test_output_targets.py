@@ -89,7 +89,7 @@ def test_each_way_delivers_all_once_and_ends_properly(
         for _ in range(5):
             engine.write(1000, padding=100)
             wait_until(lambda: output.counters()[0] == engine.number, SECONDS, 0.1, "the count")
-        assert output.end() < 2
+        assert output.end() < 4
         received = bytes(collector.received)
     if (way, form) == ("tls", "syslog"):
         received = b"".join(line.encode() + b"\n" for line in collector.frames)
@@ -105,7 +105,7 @@ def test_an_alert_is_delivered_when_a_stop_comes_right_after_it(output: Output, 
         for _ in range(3):
             output.start("tcp", *map(str, collector.address), "json")
             engine.write(100)
-            assert output.end() < 2.5
+            assert output.end() < 5
         everything = list(range(300))
         wait_until(lambda: numbers(bytes(collector.received)) == everything, SECONDS, 0.1, "the alerts")
     assert output.counters() == (300, 0)
@@ -191,7 +191,7 @@ def test_what_a_peer_does_not_read_is_not_delivered(output: Output, engine: Engi
         output.start("tcp", HOST, str(port), "json")
         time.sleep(3)
         counted, _ = output.counters()
-        assert output.end() < 2.5
+        assert output.end() < 5
     assert counted < 5000
     assert output.counters()[0] == counted
     with Collector(HOST) as collector:
@@ -334,7 +334,7 @@ def test_a_hostile_peer_costs_no_cpu_and_holds_up_no_end(output: Output, engine:
         time.sleep(1.3)
         assert cpu(process.pid) - before < 0.4
         assert received <= 3  # at 0 and 0.5 s
-        assert output.end() < 1.5
+        assert output.end() < 4
     assert output.counters()[0] == 0
 
 
@@ -388,7 +388,7 @@ def test_a_name_server_that_does_not_answer_holds_up_no_end(
     engine.write(10)
     output.start("tcp", "logs.example.org", "514", "json")
     time.sleep(0.3)
-    assert output.end() < 1.5
+    assert output.end() < 4
     assert output.counters()[0] == 0
 
 
