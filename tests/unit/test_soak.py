@@ -72,7 +72,7 @@ def test_a_relp_sender_sends_again_what_was_not_acknowledged() -> None:
     sender = RelpSender("again", lambda: "127.0.0.1", rate=300, only=500)
     sender.port = collector.address[1]
     sender.start()
-    wait_until(lambda: collector.seen.unique("again") >= 100, 10, 0.01, "the first lines")
+    wait_until(lambda: collector.seen.unique("again") >= 100, 30, 0.01, "the first lines")
     collector.close()
     collector.open()
     sender.join(30)

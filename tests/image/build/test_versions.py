@@ -62,7 +62,7 @@ def test_an_older_version_survives_and_counts(client: docker.DockerClient, older
         assert relayed["program_name"] == "ossec"
         assert "previous_output" not in relayed
         received = victim.server.counters()["received"]
-        wait_until(lambda: victim.server.counters()["analysed"] >= received, 5, what="the engine's counters")
+        wait_until(lambda: victim.server.counters()["analysed"] >= received, 30, what="the engine's counters")
         assert victim.server.counters()["alerts"] == len(victim.server.alerts())
     finally:
         victim.close()

@@ -67,7 +67,7 @@ def printed(running: Container) -> set[int]:
 def more_lines(running: Container, count: int) -> None:
     """Return once it has printed so many more."""
     before = len(printed(running))
-    wait_until(lambda: len(printed(running)) >= before + count, 20, what=f"{count} lines of {running.name}")
+    wait_until(lambda: len(printed(running)) >= before + count, 30, what=f"{count} lines of {running.name}")
 
 
 def all_arrive(server: Server, running: Container, name: str) -> None:

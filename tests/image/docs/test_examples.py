@@ -179,7 +179,7 @@ def test_rsyslog_and_syslog_ng_send_over_relp_and_tls_under_their_permitted_name
             if key.startswith("client"):
                 assert sorted(numbers(wait_archived(server, f"as {key} ", 50))) == [*range(1, 51)]
         refused = "its certificate is for db1.example.org, which is not in OSSEC_TLS_PEERS"
-        wait_until(lambda: refused in server.log(), 20, what="the refusal")
+        wait_until(lambda: refused in server.log(), 30, what="the refusal")
         server.run("ossec-log-server", "health")
         server.stop()
         relp = running["client rsyslog-relp-tls.conf"]

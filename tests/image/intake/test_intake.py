@@ -46,7 +46,7 @@ def test_rfc_5424_is_put_into_the_form_that_the_engine_reads(server: Server) -> 
     text = "Failed password for carol from 203.0.113.24 port 5424 ssh2"
     syslog.send_tcp(*server.tcp, [f"<38>1 2026-11-23T04:50:00.003Z web2 sshd 77 - - {text}"])
     [alert] = wait_until(
-        lambda: [one for one in server.alerts() if text in one["full_log"]], 20, what="the alert"
+        lambda: [one for one in server.alerts() if text in one["full_log"]], 30, what="the alert"
     )
     assert alert["full_log"].startswith(f"Nov 23 04:50:00 web2 sshd[77]: {text}")
     assert "2026-11-23T04:50:00.003Z" in alert["full_log"]
@@ -58,7 +58,7 @@ def test_a_hostname_like_an_agents_name_alerts_and_kills_nothing(server: Server,
     text = f"Failed password for bob from 203.0.113.{len(hostname) % 250} port 22 ssh2"
     syslog.send_udp(*server.udp, [syslog.message(text, host=hostname)])
     if " " not in hostname:  # otherwise the engine reads the line's parts in another way, and need not alert
-        wait_until(lambda: [one for one in server.alerts() if text in one["full_log"]], 20, what="the alert")
+        wait_until(lambda: [one for one in server.alerts() if text in one["full_log"]], 30, what="the alert")
     syslog.send_udp(*server.udp, [syslog.message(f"still alive after {len(hostname)}", tag="app")])
     wait_archived(server, f"still alive after {len(hostname)}", 1)
     assert server.running()

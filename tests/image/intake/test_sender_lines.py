@@ -79,7 +79,7 @@ def send(server: Server, via: str, lines: list[str]) -> socket.socket | None:
 def alert_with(server: Server, text: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = wait_until(
         lambda: [alert for alert in server.alerts() if text in alert["full_log"]],
-        20,
+        30,
         what=f"an alert with {text!r}",
     )
     return found[0]

@@ -34,7 +34,7 @@ def test_a_sender_that_stops_alerts_and_one_that_is_back_too(
         assert listed(server) == []  # the health check's own lines do not count
         began = datetime.now(UTC)
         send(address(server), [syslog.message(f"line {n}").encode() for n in range(5)])
-        wait_until(lambda: listed(server), 10, what="the sender")
+        wait_until(lambda: listed(server), 30, what="the sender")
         [one] = listed(server)
         assert one["lines"] == 5
         assert one["silent"] is False
@@ -73,7 +73,7 @@ def test_a_damaged_list_begins_anew_and_without_the_setting_nobody_is_silent(
     with run_server(client, built.name, FROM_HERE) as server:
         server.wait_listening()
         send(address(server), [syslog.message("one").encode()])
-        wait_until(lambda: listed(server), 10, what="the sender")
+        wait_until(lambda: listed(server), 30, what="the sender")
         server.stop()
         restart(server)
         assert listed(server)[0]["lines"] == 1

@@ -90,7 +90,7 @@ def test_a_daemon_that_hangs_under_load_costs_nothing(server: Server, daemon: st
     ledger = settle(server, daemon, f"a hanging {daemon} costs no line", count)
     assert (ledger.lost, ledger.twice) == (0, 0), str(ledger)
     if not on_the_way:
-        wait_until(lambda: alerts(server, alert), 20, what="the alert")
+        wait_until(lambda: alerts(server, alert), 30, what="the alert")
         assert alerts(server, alert) == 1
     assert not stuck(server)
     wait_until(lambda: journal_size(server) < JOURNAL_AT_REST, 30, what="the volume's room to be given back")
@@ -124,7 +124,7 @@ def test_an_engine_killed_while_all_that_may_wait_waits_costs_nothing(
     with run_server(client, built.name, settings, healthcheck=NO_HEALTH_CHECK) as server:
         server.wait_listening()
         with sending(address(server), numbered("held", range(100_000), 600), 1) as [sender]:
-            wait_until(lambda: server.counters()["analysed"] > 100, 20, what="the engine's counters")
+            wait_until(lambda: server.counters()["analysed"] > 100, 30, what="the engine's counters")
             signal(server, "bin/ossec-analysisd", "STOP")
             full = (16 << 20) - 1000
             wait_until(lambda: server.counters()["waiting_bytes"] > full, 60, what="a full journal")
@@ -271,7 +271,7 @@ def test_little_memory_is_enough_while_the_engine_hangs(
 def test_who_comes_while_it_ends_is_refused_and_who_is_there_is_told(server: Server) -> None:
     with socket.create_connection((address(server), 514), 10) as sender:
         sender.sendall(b"<13>half of a line, for which the end waits a moment")
-        wait_until(lambda: server.counters()["connections"] == 1, 10, 0.02, "the connection")
+        wait_until(lambda: server.counters()["connections"] == 1, 30, 0.02, "the connection")
         server.container.kill("TERM")
         assert sender.recv(1) == b""
         with pytest.raises(ConnectionRefusedError):
@@ -285,7 +285,7 @@ def test_a_second_sigterm_ends_at_once(client: docker.DockerClient, built: image
         signal(server, "bin/ossec-analysisd", "STOP")
         send(address(server), numbered("waits", range(1000)))
         server.container.kill("TERM")
-        wait_until(lambda: "ossec-log-server: stopping" in server.log(), 10, 0.02, "the stop")
+        wait_until(lambda: "ossec-log-server: stopping" in server.log(), 30, 0.02, "the stop")
         before = time.monotonic()
         server.container.kill("TERM")
         assert server.exit_code() == 143

@@ -126,11 +126,11 @@ def test_a_line_like_the_last_one_hides_none_before_it(
     ) as running:
         running.wait_listening()
         send(address(running), [b"<38>Nov 26 06:00:00 web1 app: the first line", same])
-        wait_until(lambda: archived_count_of(running, "the same line again") == 1, 20, what="the first line")
+        wait_until(lambda: archived_count_of(running, "the same line again") == 1, 30, what="the first line")
         signal(running, ENGINE, "STOP")
         before = running.counters()["received"]
         send(address(running), [*(line("before", n) for n in range(6)), same])
-        wait_until(lambda: running.counters()["received"] == before + 7, 20, what="the lines to be received")
+        wait_until(lambda: running.counters()["received"] == before + 7, 30, what="the lines to be received")
         running.kill("ossec-analysisd")
         assert running.exit_code() == 137
         running.container.start()

@@ -119,7 +119,7 @@ def _missing(running: Server, name: str, folder: str, failure: Failure) -> str:
         return not complaint
 
     try:
-        wait_until(all_there, 20, 0.5, "the acknowledged lines")
+        wait_until(all_there, 30, 0.5, "the acknowledged lines")
     except WaitTimeout:
         log = "\n".join(running.log().splitlines()[-5:])
         return f"{complaint}; its last lines:\n{log}"

@@ -150,7 +150,7 @@ def test_what_changes_decides_which_daemons_start_again(
         assert it.reload()[0] == 0
         assert it.restarted() == {"ossec-analysisd", "ossec-monitord"}
         syslog.send_tcp(*it.server.tcp, [syslog.message("the first of them", tag="app")])
-        wait_until(lambda: alerts(it.server, "the first of them") == 1, 20, what="the new rule's alert")
+        wait_until(lambda: alerts(it.server, "the first of them") == 1, 30, what="the new rule's alert")
 
         for name, text, complaint in [
             (
@@ -188,7 +188,7 @@ def test_what_changes_decides_which_daemons_start_again(
                 path.write_text(before)
         assert not it.restarted()
         syslog.send_tcp(*it.server.tcp, [syslog.message("the first of them again", tag="app")])
-        wait_until(lambda: alerts(it.server, "of them again") == 1, 20, what="the old rule's alert")
+        wait_until(lambda: alerts(it.server, "of them again") == 1, 30, what="the old rule's alert")
 
         it.write("values/relay", "127.0.0.1:2526")
         assert it.reload()[0] == 0

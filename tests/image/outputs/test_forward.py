@@ -124,7 +124,7 @@ def test_a_target_that_is_not_the_one_gets_no_alert(
             attack(server, "secret", range(1))
             wait_until(
                 lambda: re.search(f"takes no alerts, so they wait: TLS: .*({why})", server.log()),
-                20,
+                30,
                 what="the reason",
             )
         assert not collector.received

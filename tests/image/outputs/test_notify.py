@@ -147,7 +147,7 @@ def test_servers_that_misbehave_lose_nothing_that_they_did_not_refuse(
                 return all(numbers == every for numbers in done.values())
 
             wait_until(all_there, 60, what="the alerts everywhere")
-            wait_until(lambda: taken(server, "waiting_bytes")["waiting_bytes"] == 0, 20, what="the counters")
+            wait_until(lambda: taken(server, "waiting_bytes")["waiting_bytes"] == 0, 30, what="the counters")
             assert taken(server, "notified", "refused", "summarised") == {
                 "notified": 7 * count - 5,
                 "refused": 5,
@@ -191,13 +191,13 @@ def test_an_alert_waits_over_a_kill_and_a_stop_with_a_server_that_hangs(
         with run_server(client, built.name, settings, network=net.name) as server:
             server.wait_listening()
             attack(server, "note", range(20))
-            wait_until(lambda: receivers["a"].requests, 20, what="the first request")
+            wait_until(lambda: receivers["a"].requests, 30, what="the first request")
             server.container.kill()
             assert server.exit_code() == 137
             receivers["a"].answers = ["hang"]
             had = len(receivers["a"].requests)
             restart(server)
-            wait_until(lambda: len(receivers["a"].requests) > had, 20, what="a request that hangs")
+            wait_until(lambda: len(receivers["a"].requests) > had, 30, what="a request that hangs")
             began = monotonic()
             assert server.stop() == 0  # not killed
             assert monotonic() - began < 9
@@ -294,12 +294,12 @@ def test_https_is_verified(
         with run_server(client, standin_image.name, settings, volumes=mounts, **options) as server:
             server.wait_listening()
             attack(server, "note", range(3))
-            wait_until(lambda: receivers.get("right", Receiver()).numbers == [0, 1, 2], 20, what="the alerts")
+            wait_until(lambda: receivers.get("right", Receiver()).numbers == [0, 1, 2], 30, what="the alerts")
             wait_until(
                 lambda: re.search(
                     r"https://other:\d+ takes no alerts.*(certificate|SSL).*other", server.log()
                 ),
-                20,
+                30,
                 what="why",
             )
         with run_server(client, standin_image.name, settings, **options) as server:  # of the public CAs, none
@@ -307,7 +307,7 @@ def test_https_is_verified(
             attack(server, "note", range(3))
             wait_until(
                 lambda: re.search(r"https://receiver.example:\d+ takes no alerts.*certificate", server.log()),
-                20,
+                30,
                 what="why",
             )
         assert "wrong" not in receivers
@@ -329,10 +329,10 @@ def test_a_proxy_is_used_and_passed_by_as_the_usual_variables_say(
             server.wait_listening()
             attack(server, "note", range(2))
             wait_until(
-                lambda: len(receivers.get("", Receiver()).requests) == 2, 20, what="the proxy to be asked"
+                lambda: len(receivers.get("", Receiver()).requests) == 2, 30, what="the proxy to be asked"
             )
             assert {path for _, path, _, _ in receivers[""].requests} == {"http://far.example/a"}
-            wait_until(lambda: receivers.get("near", Receiver()).numbers == [0, 1], 20, what="the near one")
+            wait_until(lambda: receivers.get("near", Receiver()).numbers == [0, 1], 30, what="the near one")
 
 
 WRONG: list[tuple[dict[str, str], str]] = [
@@ -394,7 +394,7 @@ def test_each_header_goes_to_its_host_alone(client: docker.DockerClient, standin
             server.wait_listening()
             attack(server, "note", range(1))
             for name in hosts:
-                wait_until(lambda: receivers.get(name, Receiver()).numbers == [0], 20, what=name)  # noqa: B023
+                wait_until(lambda: receivers.get(name, Receiver()).numbers == [0], 30, what=name)  # noqa: B023
                 assert receivers[name].requests[0][3]["X-Token"] == f"for {name}"
             assert receivers["two"].requests[0][3]["Authorization"] == "Basic dUB4OnA="
             assert "Authorization" not in receivers["one"].requests[0][3]

@@ -52,9 +52,9 @@ def test_no_alert_is_lost_while_the_receiver_is_away(
                 got = wait_for("the alerts", lambda: collector.lines, "away", count)
             assert sorted(got) == list(range(count))
             assert got.total() == count  # none of them had been sent before
-            wait_until(lambda: "takes alerts again" in server.log(), 10, what="the log's word of it")
+            wait_until(lambda: "takes alerts again" in server.log(), 30, what="the log's word of it")
             wait_until(
-                lambda: server.counters()["forwarded"] == server.counters()["printed"], 20, what="counters"
+                lambda: server.counters()["forwarded"] == server.counters()["printed"], 30, what="counters"
             )
 
 
@@ -147,7 +147,7 @@ def test_an_alert_of_a_line_that_is_no_utf_8_is(server: Server) -> None:
     def both() -> list[dict[str, Any]] | None:
         return found if len(found := alerts()) == 2 else None
 
-    logs = [alert["full_log"] for alert in wait_until(both, 20, what="two alerts")]
+    logs = [alert["full_log"] for alert in wait_until(both, 30, what="two alerts")]
     [log] = [one for one in logs if good in one]
     replaced = "\ufffd \ufffd( " + " ".join("\ufffd" * n for n in (2, 2, 3, 4, 4)) + " end"
     assert f"{good} {replaced}" in log

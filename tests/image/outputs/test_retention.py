@@ -231,7 +231,7 @@ def test_timestamps_and_days_are_of_the_time_zone(
     with run_server(client, built.name, {**FROM_HERE, "TZ": zone}) as server:
         server.wait_listening()
         syslog.send_tcp(*server.tcp, [failed_login("zoe").decode()])
-        wait_until(server.alerts, 20, what="the alert")
+        wait_until(server.alerts, 30, what="the alert")
         now = datetime.now(ZoneInfo(zone or "UTC"))
         assert paths(now.date())[1] in files(server)
         alert = server.run("bash", "-c", f"cat {DATA}/logs/alerts/alerts.log")

@@ -209,7 +209,7 @@ def test_a_line_is_not_held_up_by_dns(client: docker.DockerClient, built: image.
             text = f'198.51.100.{n} - - [23/Nov/2026:04:50:00 +0000] "GET /nothing{n} HTTP/1.1" 404 181'
             syslog.send_tcp(*running.tcp, [f'<38>{text} "-" "Googlebot/2.1"'])
         wait_until(
-            lambda: alerts_about(running, "Googlebot") == 20, 2, what="all of the search engine's alerts"
+            lambda: alerts_about(running, "Googlebot") == 20, 30, what="all of the search engine's alerts"
         )
 
 

@@ -72,7 +72,7 @@ def wait_for_traps(server: Server) -> None:
         ours = said["Name"] in ("ossec-log-serve", "env", "bash")
         return ours and any(mask & wanted == wanted for mask in masks)
 
-    wait_until(listens, 20, interval=0.005, what="the shell's traps")
+    wait_until(listens, 30, interval=0.005, what="the shell's traps")
 
 
 @pytest.mark.parametrize("signal", ["TERM", "INT"])
@@ -88,7 +88,7 @@ def test_a_signal_at_the_start_ends_it_at_once_and_is_named(
         before = time.monotonic()
         assert server.exit_code() == 0, server.log()
         assert time.monotonic() - before < 1  # a tenth of it on an idle machine
-        wait_until(lambda: f"SIG{signal}" in server.log(), 5, what="the line, which Docker may write late")
+        wait_until(lambda: f"SIG{signal}" in server.log(), 30, what="the line, which Docker may write late")
         assert "fault of the image" not in server.log()
 
 

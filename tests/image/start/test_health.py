@@ -84,7 +84,7 @@ def test_metrics_that_do_not_answer_are_unhealthy(busy: Server) -> None:
         unhealthy(busy, "mini_httpd: no answer on port 9514")
     finally:
         busy.kill("mini_httpd", "CONT")
-    wait_until(lambda: health(busy) == (0, []), 20, what="health")
+    wait_until(lambda: health(busy) == (0, []), 30, what="health")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_daemon_that_hangs_is_unhealthy(busy: Server, daemon: str, words: str)
             assert any(words in line for line in said), said
     finally:
         busy.kill(daemon, "CONT")
-    wait_until(lambda: health(busy) == (0, []), 20, what="health")
+    wait_until(lambda: health(busy) == (0, []), 30, what="health")
 
 
 def test_an_option_that_there_is_not_is_one_line(busy: Server) -> None:
@@ -158,7 +158,7 @@ def test_descriptors_that_run_out_are_unhealthy(
             code, said[:] = health(server)
             return code == 1
 
-        wait_until(unhealthy_by_now, 20, what="the connections to be told of")
+        wait_until(unhealthy_by_now, 30, what="the connections to be told of")
         assert server.counters()["no_descriptors"] > 0
         assert any(
             "connections were not accepted, as descriptors or memory ran out" in line for line in said

@@ -38,7 +38,7 @@ def test_runs_as_any_uid(client: docker.DockerClient, each_image: image.Image, u
         uids = running.run("bash", "-c", "grep -h ^Uid: /proc/1/status").split()
         assert uids[1] == ("10514" if user == "0:0" else user)
         syslog.send_tcp(*running.tcp, [syslog.message("Failed password for x from 203.0.113.1 port 2 ssh2")])
-        wait_until(lambda: [a for a in running.alerts() if a["rule"]["sidid"] == 5716], 20, what="the alert")
+        wait_until(lambda: [a for a in running.alerts() if a["rule"]["sidid"] == 5716], 30, what="the alert")
         assert running.stop() == 0, running.log()
 
 

@@ -215,7 +215,7 @@ def test_the_server_uses_what_was_kept(
             syslog.message("Failed password for zoe from 203.0.113.8 port 22 ssh2"),
         ]
         syslog.send_tcp(*server.tcp, lines)
-        wait_until(lambda: alerts(server, 100100) and alerts(server, 5716), 20, what="the alerts")
+        wait_until(lambda: alerts(server, 100100) and alerts(server, 5716), 30, what="the alerts")
         assert (alerts(server, 100100), alerts(server, 5716)) == ([9], [11])
         assert "etc/rules/sshd_rules.xml: it is used in place of the image's own" in server.log()
         assert "analysisd.fts_list_size=48" in server.run("cat", "/etc/local_internal_options.conf")

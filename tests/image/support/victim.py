@@ -132,7 +132,7 @@ class Victim:
         path = f"/proc/{self.server.processes()['ossec-analysisd']}/status"
         # On a busy machine Docker may lose what a command printed.
         found = wait_until(
-            lambda: re.search(r"RssAnon:\s+(\d+) kB", self.server.run("cat", path)), 10, what=path
+            lambda: re.search(r"RssAnon:\s+(\d+) kB", self.server.run("cat", path)), 30, what=path
         )
         return int(found[1]) << 10
 

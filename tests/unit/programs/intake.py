@@ -101,7 +101,7 @@ class Intake:
             assert self.process.poll() is None, self.log()
             return (self.folder / "intake.state").exists() and self.get("pid") == self.process.pid
 
-        wait_until(listening, 20, what="the ports")
+        wait_until(listening, 30, what="the ports")
 
     @contextmanager
     def engine(self) -> Iterator[None]:
@@ -204,5 +204,5 @@ def running(
     assert "runtime error" not in intake.log(), intake.log()
 
 
-def eventually(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
+def eventually(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
     wait_until(condition, seconds, what=what)

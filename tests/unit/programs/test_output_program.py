@@ -186,7 +186,9 @@ def test_a_file_that_shrinks_while_it_is_read(output: Output, engine: Engine) ->
     assert output.wait_for(200) == list(range(200))
     lines = path.read_bytes().split(b"\n")
     os.truncate(path, len(b"\n".join(lines[:150])) + 1)
-    wait_until(lambda: "it goes on behind these" in output.errors, SECONDS, 0.02, "it to see the shorter file")
+    wait_until(
+        lambda: "it goes on behind these" in output.errors, SECONDS, 0.02, "it to see the shorter file"
+    )
     engine.write(100)
     assert output.wait_for(300) == list(range(300))
     output.end()
