@@ -131,9 +131,13 @@ static const char *add_zoned(struct networks *to, struct range range, const stru
     return NULL;
 }
 
+/* "192.0.2.1-192.0.2.9", "192.0.2.*" and "any" are none. */
 static int looks_like_a_name(const char *text)
 {
-    return strchr(text, ':') == NULL && text[strspn(text, "0123456789./")] != '\0';
+    size_t length = strlen(text);
+
+    return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == length && strcmp(text, "any") != 0 &&
+           strcmp(text, "all") != 0 && text[strspn(text, "0123456789.-")] != '\0' && strncmp(text, "0x", 2) != 0;
 }
 
 const char *networks_add(struct networks *to, char *text, unsigned *prefix_length)

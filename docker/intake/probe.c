@@ -46,13 +46,17 @@ static int milliseconds(void)
 static size_t client_hello(char *to)
 {
     static const unsigned char hello[] = {
-        22, 3, 1, 0, 97, 1, 0, 0, 93, 3, 3, /* a handshake: ClientHello, TLS 1.2 */
+        22, 3, 1, 0, 158, 1, 0, 0, 154, 3, 3, /* a handshake: ClientHello, TLS 1.2 */
         0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-        0, 0, 8, 0xc0, 0x2b, 0xc0, 0x2f, 0xc0, 0x2c, 0xc0, 0x30, /* no session; ECDHE with AES-GCM */
-        1, 0, 0, 44, /* no compression */
+        0, /* no session */
+        0, 18, 0x13, 1, 0x13, 2, 0x13, 3, 0xc0, 0x2b, 0xc0, 0x2f, 0xc0, 0x2c, 0xc0, 0x30, 0xcc, 0xa9, 0xcc, 0xa8, /* AES-GCM, ChaCha20 */
+        1, 0, 0, 95, /* no compression */
         0, 10, 0, 8, 0, 6, 0, 29, 0, 23, 0, 24, /* curves: X25519, P-256, P-384 */
         0, 11, 0, 2, 1, 0, /* their points uncompressed */
         0, 13, 0, 22, 0, 20, 4, 3, 5, 3, 6, 3, 8, 7, 8, 4, 8, 5, 8, 6, 4, 1, 5, 1, 6, 1, /* signatures: ECDSA, Ed25519, RSA */
+        0, 43, 0, 5, 4, 3, 4, 3, 3, /* or TLS 1.3 */
+        0, 51, 0, 38, 0, 36, 0, 29, 0, 32, /* a key of X25519, which any 32 bytes are */
+        9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
     };
 
     memcpy(to, hello, sizeof(hello));

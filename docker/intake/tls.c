@@ -129,6 +129,10 @@ void tls_warn(void)
             authority ? settings.ca : settings.certificate, authority ? "authority" : "certificate",
             left < 0 ? "has expired" : left < 86400 ? "expires within a day" : "expires within two weeks");
     }
+    if (current.ssl != NULL && (int64_t)current.certificate_begin > (int64_t)time(NULL)) {
+        say("%s: the certificate is not valid yet, and TLS connections fail until it is; mount another one, or set this machine's clock",
+            settings.certificate);
+    }
 }
 
 void tls_failed(const struct connection *c, const char *why)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,16 @@ static const char *unreadable(const char *file)
     return problem(text, file);
 }
 
+/* What OpenSSL said last, of its own or of its authority's. */
+static int is_weak(void)
+{
+    unsigned long error = ERR_peek_last_error();
+    int reason = ERR_GET_REASON(error);
+
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && (reason == SSL_R_EE_KEY_TOO_SMALL || reason == SSL_R_CA_KEY_TOO_SMALL ||
+                                                 reason == SSL_R_CA_MD_TOO_WEAK);
+}
+
 static const char *read_certificate(struct tls_context *made, const char *file)
 {
     const char *wrong = unreadable(file);
@@ -67,8 +78,12 @@ static const char *read_certificate(struct tls_context *made, const char *file)
         return wrong;
     }
     if (SSL_CTX_use_certificate_chain_file(made->ssl, file) != 1) {
+        if (is_weak()) {
+            return problem("%s: its key or signature is too weak for OpenSSL; make one with RSA of 2048 bits or P-256, and SHA-256", file);
+        }
         return problem("%s: holds no CERTIFICATE in PEM form that OpenSSL takes; mount one", file);
     }
+    made->certificate_begin = seconds_since_1970(X509_get0_notBefore(SSL_CTX_get0_certificate(made->ssl)));
     made->certificate_end = seconds_since_1970(X509_get0_notAfter(SSL_CTX_get0_certificate(made->ssl)));
     return NULL;
 }

@@ -16,7 +16,7 @@ struct tls_files {
 
 struct tls_context {
     SSL_CTX *ssl;
-    uint64_t certificate_end, authority_end; /* in seconds since 1970; 0 for none */
+    uint64_t certificate_begin, certificate_end, authority_end; /* in seconds since 1970; 0 for none */
 };
 
 /* NULL, or what is wrong, ready to be shown: then nothing is made. */

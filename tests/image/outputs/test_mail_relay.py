@@ -193,7 +193,7 @@ def test_a_password_of_any_characters_reaches_the_relay_as_it_is(
     By the queue's own programs in one container, for each character at the start, in the middle and at the end.
     """
     values = [form.replace("X", special) for special in SPECIAL for form in ("XaXbX", "aX", "X")]
-    values = [value for value in values if not set(value) <= set(" \t")]
+    values = ["plain", *(value for value in values if not set(value) <= set(" \t"))]
     got: list[tuple[bytes, bytes]] = []
 
     def judge(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
@@ -212,12 +212,13 @@ def test_a_password_of_any_characters_reaches_the_relay_as_it_is(
         }
         # What the start makes of the variables, and what nullmailer-send makes of that.
         script = """
-            queue=/run/ossec/spool/queue/1
+            spool=/var/spool/nullmailer queue=/var/spool/nullmailer/queue/1
             printf 'a@example.org\\nb@example.org\\n\\nSubject: x\\n\\nx\\n' > /tmp/mail
             while IFS= read -r -d '' value; do
                 export OSSEC_SMTP_USER=$value OSSEC_SMTP_PASSWORD=$value
                 ossec-log-server check 2>/tmp/said || { cat /tmp/said; exit 1; }
-                mkdir -p /run/ossec/data/queue/mail/{queue,tmp,failed}
+                mkdir -p /run/ossec/data/queue/mail/{queue,tmp,failed} "$(readlink -m $spool)" $spool/{queue,tmp,failed}
+                [[ -p $spool/trigger ]] || mkfifo $spool/trigger
                 cp /tmp/mail $queue
                 timeout 20 nullmailer-send > /tmp/sent 2>&1 &
                 for _ in {1..200}; do
@@ -234,9 +235,10 @@ def test_a_password_of_any_characters_reaches_the_relay_as_it_is(
         options = {"environment": settings, "network": gateway[1], "volumes": [f"{file}:/values:ro"]}
         command = ["bash", "-c", script]
         with server.container(client, standin_image.name, entrypoint=command, **options) as made:
-            assert made.wait(timeout=300)["StatusCode"] == 0, made.logs().decode()
+            status, said = made.wait(timeout=300)["StatusCode"], made.logs().decode()
     assert [password.decode() for _, password in got] == values
     assert [login.decode() for login, _ in got] == values
+    assert status == 0, said
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n", ""])

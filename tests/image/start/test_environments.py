@@ -178,6 +178,14 @@ def test_too_few_processes_are_one_line(client: docker.DockerClient, ossec_image
         assert "may have 10 processes, and the server needs 16 or more; raise the limit" in server.log()
 
 
+def test_a_limit_of_a_file_s_size_is_one_line(client: docker.DockerClient, ossec_image: image.Image) -> None:
+    """It would end the intake or the engine in the middle of their work."""
+    limit = [docker.types.Ulimit(name="fsize", soft=100_000_000, hard=100_000_000)]
+    with run_server(client, ossec_image.name, ulimits=limit, healthcheck=QUIET) as server:
+        assert (server.exit_code(), server.log().count("\n")) == (71, 1), server.log()
+        assert "leave it out: docker run --ulimit fsize=-1" in server.log()
+
+
 LINKS = {
     "OSSEC_METRICS_PORT": "tcp://10.96.0.7:9514",
     "OSSEC_METRICS_PORT_9514_TCP": "tcp://10.96.0.7:9514",

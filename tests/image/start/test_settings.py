@@ -199,6 +199,8 @@ FILES = [
     (b"3" * ((4 << 20) + 1), 78, "is larger than 4 MiB; name the right file"),
     (b"3", 0, ""),
     (b"3\n", 0, ""),
+    (b"", 0, "is empty, so OSSEC_LOG_ALERT_LEVEL counts as not set; write its value there, or leave"),
+    (b"\n", 0, "is empty, so OSSEC_LOG_ALERT_LEVEL counts as not set"),
 ]
 
 
@@ -212,6 +214,11 @@ def test_a_value_s_file_of_another_system_is_told_of(
     own = [line for line in ended.lines if "OSSEC_LOG_ALERT_LEVEL_FILE: " in line]
     assert len(own) == bool(words)
     assert all(f"OSSEC_LOG_ALERT_LEVEL_FILE: {VALUE} {words}" in line for line in own)
+
+
+def test_a_value_s_file_that_fails_while_it_is_read_is_not_taken_for_an_empty_one(tried: Trial) -> None:
+    given = {"OSSEC_LOG_ALERT_LEVEL_FILE": "/proc/self/mem"}
+    tried.refused(given, 78, "OSSEC_LOG_ALERT_LEVEL_FILE: /proc/self/mem cannot be read", command="check")
 
 
 def test_ten_thousand_networks_from_a_file(
@@ -357,6 +364,16 @@ def test_a_link_to_nothing_is_no_missing_file(
     (tried.own / folder).mkdir()
     (tried.own / folder / "ca.crt").symlink_to("/nowhere")
     tried.refused(settings, 78, words, command="check")
+
+
+def test_a_certificate_of_another_name_is_not_taken_for_none(tried: Trial, pairs: Path) -> None:
+    """TLS would be off without a word."""
+    tried.put("tls/cert.pem", (pairs / "a.crt").read_bytes())
+    tried.put("tls/privkey.pem", (pairs / "a.key").read_bytes())
+    for command in ("", "check"):
+        tried.refused(
+            {}, 78, f"{OWN}/tls: it holds cert.pem, privkey.pem, and neither tls.crt", command=command
+        )
 
 
 FOLDERS = ["tls", "smtp", "forward", "conf.d", "rules", "lists"]

@@ -434,13 +434,23 @@ def test_a_probe_asks_every_input(everything: Intake, intake_program: Path) -> N
     assert "broke" not in everything.log()
 
 
-@pytest.mark.parametrize("key", ["rsa:2048", "ec -pkeyopt ec_paramgen_curve:P-384", "ed25519"])
-def test_a_probe_is_answered_with_any_kind_of_certificate(
-    intake_program: Path, tmp_path: Path, key: str
+@pytest.mark.parametrize(
+    ("key", "more"),
+    [
+        ("rsa:2048", []),
+        ("ec -pkeyopt ec_paramgen_curve:P-384", []),
+        ("ed25519", []),
+        ("rsa:2048", ["--tls-1.3"]),
+        ("rsa:2048", ["--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256"]),
+        ("rsa:2048", ["--tls-1.3", "--ciphers", "TLS_CHACHA20_POLY1305_SHA256"]),
+    ],
+)
+def test_a_probe_is_answered_with_any_kind_of_certificate_and_by_any_version(
+    intake_program: Path, tmp_path: Path, key: str, more: list[str]
 ) -> None:
     command = f"openssl req -x509 -newkey {key} -nodes -days 90 -subj /CN=x -keyout k.pem -out c.pem"
     subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
-    options = ("--certificate", "c.pem", "--key", "k.pem")
+    options = ("--certificate", "c.pem", "--key", "k.pem", *more)
     with running(intake_program, tmp_path, *options, inputs=("tls",)) as intake, intake.engine():
         assert probe(intake_program, tmp_path) == (0, "")
         eventually(lambda: intake.get("connections") == 0, "its end")

@@ -353,6 +353,13 @@ def test_ten_thousand_networks_cost_a_fraction_of_a_line(lookup: Path, tmp_path:
         ("", "'' is not an address or network"),
         ("web1.example.org", "'web1.example.org' is a name; write the addresses that it has"),
         ("localhost", "'localhost' is a name; write the addresses that it has"),
+        ("mail_1", "'mail_1' is a name; write the addresses that it has"),
+        ("any", "'any' is not an address or network"),
+        ("192.0.2.1-192.0.2.9", "'192.0.2.1-192.0.2.9' is not an address or network"),
+        ("192.0.2.*", "'192.0.2.*' is not an address or network"),
+        ('"192.0.2.1"', "'\"192.0.2.1\"' is not an address or network"),
+        ("!192.0.2.1", "'!192.0.2.1' is not an address or network"),
+        ("0x0a000001", "'0x0a000001' is not an address or network"),
         (
             "fe80::1%nothing",
             "'fe80::1%nothing' names an interface that is not here; leave out what is after the %",

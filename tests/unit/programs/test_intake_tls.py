@@ -407,19 +407,25 @@ commonName = supplied
 """
 
 
-def test_a_certificate_that_has_expired_is_a_warning(intake_program: Path, tmp_path: Path) -> None:
+EXPIRED = "the certificate has expired; mount a new one, as TLS connections fail with an expired one"
+NOT_YET = (
+    "the certificate is not valid yet, and TLS connections fail until it is; mount another one, or set this "
+    "machine's clock"
+)
+
+
+@pytest.mark.parametrize(("year", "complaint"), [(2020, EXPIRED), (2090, NOT_YET)])
+def test_a_certificate_whose_time_is_over_or_to_come_is_a_warning(
+    intake_program: Path, tmp_path: Path, year: int, complaint: str
+) -> None:
     (tmp_path / "index").touch()
     (tmp_path / "serial").write_text("01\n")
     (tmp_path / "ca.cnf").write_text(AUTHORITY)
     openssl(tmp_path, "req -new -newkey rsa:2048 -nodes -subj /CN=x -keyout k.pem -out r.pem")
     sign = "ca -batch -selfsign -config ca.cnf -keyfile k.pem -in r.pem -out c.pem -notext"
-    openssl(tmp_path, f"{sign} -startdate 20200101000000Z -enddate 20200201000000Z")
+    openssl(tmp_path, f"{sign} -startdate {year}0101000000Z -enddate {year}0201000000Z")
     status, said = run_check(intake_program, tmp_path, "--certificate", "c.pem", "--key", "k.pem")
-    assert (status, said) == (
-        0,
-        "ossec-log-server: c.pem: the certificate has expired; mount a new one, as TLS connections fail with an "
-        "expired one\n",
-    )
+    assert (status, said) == (0, f"ossec-log-server: c.pem: {complaint}\n")
 
 
 def test_what_is_wrong_with_a_certificate_is_one_line(
@@ -427,6 +433,7 @@ def test_what_is_wrong_with_a_certificate_is_one_line(
 ) -> None:
     server, key = str(certificates / "server.crt"), str(certificates / "server.key")
     openssl(tmp_path, f"pkey -in {key} -aes256 -passout pass:secret -out encrypted.key")
+    openssl(tmp_path, "req -x509 -newkey rsa:1024 -nodes -days 90 -subj /CN=x -keyout weak.key -out weak.crt")
     (tmp_path / "nowhere").symlink_to("not-there")
     (tmp_path / "nonsense").write_text("nonsense")
     (tmp_path / "broken.crt").write_text(Path(server).read_text()[:400] + "\n-----END CERTIFICATE-----\n")
@@ -442,6 +449,10 @@ def test_what_is_wrong_with_a_certificate_is_one_line(
         (["--certificate", "nowhere", "--key", key], "nowhere: is a link to a file that is not there"),
         (["--certificate", "nonsense", "--key", key], "nonsense: holds no CERTIFICATE in PEM form"),
         (["--certificate", "broken.crt", "--key", key], "broken.crt: holds no CERTIFICATE in PEM form"),
+        (
+            ["--certificate", "weak.crt", "--key", "weak.key"],
+            "weak.crt: its key or signature is too weak for",
+        ),
         (["--certificate", key, "--key", key], "server.key: holds no CERTIFICATE in PEM form"),
         (["--certificate", server, "--key", server], "server.crt: holds no PRIVATE KEY in PEM form"),
         (["--certificate", server, "--key", "gone"], "gone: is not there; TLS needs it"),

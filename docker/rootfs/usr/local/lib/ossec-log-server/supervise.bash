@@ -201,8 +201,16 @@ check_processes() {
             "raise the limit: docker run --pids-limit 100"
 }
 
+# The kernel ends whoever writes beyond it, and the day's alerts and archive grow as they will.
+check_file_size() {
+    [[ $(ulimit -f) == unlimited ]] ||
+        fail 71 "the container's files may have $(ulimit -f) KiB each, and those of the volume grow beyond any limit; leave it" \
+            "out: docker run --ulimit fsize=-1"
+}
+
 run_server() {
     check_processes
+    check_file_size
     prepare_folders
     to_file $run/pid echo $$
     configure

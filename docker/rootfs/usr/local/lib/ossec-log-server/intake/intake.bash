@@ -9,7 +9,7 @@ tls_folder=/etc/ossec-log-server/tls
 
 # Checks that the table of settings cannot express. Sets $about_port, $tls and $ca.
 check_intake_settings() {
-    local name found
+    local name found others
     tls=no
     ca=""
     read_table $lib/intake/ports.ini ports about_port
@@ -25,6 +25,9 @@ check_intake_settings() {
     if there $tls_folder/tls.crt || there $tls_folder/tls.key || there $tls_folder/ca.crt; then
         tls=yes
         ! there $tls_folder/ca.crt || ca=$tls_folder/ca.crt
+    elif others=$(cd $tls_folder 2> /dev/null && compgen -G '*' | LC_ALL=C sort); then
+        fail 78 "$tls_folder: it holds ${others//$'\n'/, }, and neither tls.crt nor tls.key; give the certificate and its key" \
+            "these names"
     fi
     [[ $tls == yes || $relp != tls ]] || wrong OSSEC_RELP "needs a certificate; mount tls.crt and tls.key in $tls_folder"
     [[ -z $tls_peers || -n $ca ]] ||

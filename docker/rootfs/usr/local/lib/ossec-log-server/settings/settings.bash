@@ -61,7 +61,9 @@ read_value() {
     size=$(stat -L -c %s "$2") || size=$((largest_value + 1))
     ((size <= largest_value)) || fail 78 "$1: $2 is larger than 4 MiB; name the right file"
     is_text "$2" || fail 78 "$1: $2 holds a NUL byte, as UTF-16 does; save it as plain UTF-8"
-    value=$(< "$2") || fail 78 "$1: $2 cannot be read; mount a file there that can"
+    # `$(< FILE)` says nothing of a file that fails while it is read.
+    value=$(cat -- "$2" 2> /dev/null) || fail 78 "$1: $2 cannot be read; mount a file there that can"
+    [[ -n $value ]] || notice "$1: $2 is empty, so ${1%_FILE} counts as not set; write its value there, or leave $1 out"
     [[ $value != $'\xff\xfe'* && $value != $'\xfe\xff'* ]] || fail 78 "$1: $2 is UTF-16; save it as plain UTF-8"
     if [[ $value == $'\xef\xbb\xbf'* ]]; then
         notice "$1: $2 begins with a byte order mark, which is left out; save it as UTF-8 without one"
