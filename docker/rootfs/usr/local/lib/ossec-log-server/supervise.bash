@@ -203,8 +203,10 @@ check_processes() {
 
 # The kernel ends whoever writes beyond it, and the day's alerts and archive grow as they will.
 check_file_size() {
-    [[ $(ulimit -f) == unlimited ]] ||
-        fail 71 "the container's files may have $(ulimit -f) KiB each, and those of the volume grow beyond any limit; leave it" \
+    local most
+    most=$(ulimit -f) || return 0
+    [[ $most == unlimited ]] ||
+        fail 71 "the container's files may have $most KiB each, and those of the volume grow beyond any limit; leave it" \
             "out: docker run --ulimit fsize=-1"
 }
 
