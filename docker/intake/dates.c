@@ -19,6 +19,9 @@ static void zone_and_year(struct text *rest, struct moment *m)
     for (int parts = 0; parts < 2; parts++) {
         struct text next = *rest;
 
+        if (has_form(next, " 9999 AAA _9 99:99:99 ")) { /* a stamp of the message's own, "2026 Nov 26 06:00:00" */
+            return;
+        }
         if (!read_spaces(&next) || (!read_offset_apart(&next) && !read_zone(&next) && !read_year(&next)) ||
             (!ends(next) && !ends_with_colon(next)) || has_form(next, " 9999 ")) { /* two years are none of the stamp's */
             return;
