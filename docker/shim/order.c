@@ -6,8 +6,8 @@
 #include "config.h"
 #include "decoder.h"
 #include "rules.h"
+#include "groups.h"
 #include "order.h"
-#include "regex.h"
 
 static int needed; /* so far */
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "groups.h"
 #include "literals.h"
-#include "regex.h"
 
 #define LIMIT "(*LIMIT_MATCH=100000)"
 #define UTF 0x00080000u /* PCRE2_UTF */

@@ -20,7 +20,7 @@ ORDER = r"""
 #include "config.h"
 #include "decoder.h"
 #include "order.h"
-#include "regex.h"
+#include "groups.h"
 #include "rules.h"
 
 _Config Config = {.decoder_order_size = 256};

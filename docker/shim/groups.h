@@ -1,5 +1,5 @@
-#ifndef SHIM_REGEX_H
-#define SHIM_REGEX_H
+#ifndef SHIM_GROUPS_H
+#define SHIM_GROUPS_H
 
 /* The most groups that a pattern takes out of a text, of those compiled so far. */
 unsigned regex_most_groups(void);
