@@ -78,9 +78,9 @@ OSDecoderNode *__wrap_OS_GetFirstOSDecoder(const char *program)
         return node;
     }
     if (program != NULL) {
-        return takers_of_program(node, program);
+        return takers_of_program(node, program, decoding);
     }
-    return node == __real_OS_GetFirstOSDecoder(NULL) ? takers_of_beginning(node, *decoding) : node;
+    return node == __real_OS_GetFirstOSDecoder(NULL) ? takers_of_beginning(node, decoding) : node;
 }
 
 /* From that decoder on, as if the line had no program's name. */

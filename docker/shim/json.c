@@ -43,7 +43,10 @@ void json_add_timestamp(cJSON *root, const Eventinfo *lf)
     if (lf->time != shim_received.tv_sec) {
         milliseconds = lf->time > shim_received.tv_sec ? 0 : 999; /* the second changed between the two looks at the clock */
     }
-    snprintf(stamp + length, 6, "%03uZ", (unsigned)milliseconds % 1000);
+    stamp[length] = (char)('0' + milliseconds / 100 % 10);
+    stamp[length + 1] = (char)('0' + milliseconds / 10 % 10);
+    stamp[length + 2] = (char)('0' + milliseconds % 10);
+    strcpy(stamp + length + 3, "Z");
     cJSON_AddStringToObject(root, "@timestamp", stamp);
 }
 

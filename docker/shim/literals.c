@@ -16,12 +16,10 @@
 #define LITERAL 0x02000000u    /* PCRE2_LITERAL */
 #define MULTILINE 0x00000400u  /* PCRE2_MULTILINE, with which there are several beginnings */
 
-/* Half a cache line for a pattern of one word, as most are. */
+/* Half a cache line. */
 static struct known {
     const void *code;
-    uint16_t count, first; /* 0: the text may begin with any byte */
-    uint16_t places[WORD_PLACES];
-    uint16_t (*others)[WORD_PLACES]; /* those behind the first */
+    struct literal is;
 } known[TABLE];
 static unsigned patterns;
 
@@ -82,9 +80,8 @@ void literals_learn(const void *code, const char *pattern, uint32_t options)
     uint16_t first = 0;
 
     if (one->code != NULL) { /* it is gone, and another lies in its place now */
-        free(one->others);
-        one->others = NULL;
-        one->count = one->first = 0;
+        free(one->is.others);
+        one->is = (struct literal){.count = 0};
     }
     if (!(options & (EXTENDED | LITERAL))) {
         words_of(pattern, &words);
@@ -92,31 +89,34 @@ void literals_learn(const void *code, const char *pattern, uint32_t options)
         size = words.count > 1 ? (words.count - 1) * sizeof(words.places[0]) : 0;
     }
     if ((words.count == 0 && first == 0) || (one->code == NULL && patterns > TABLE / 2) ||
-        (size > 0 && (one->others = malloc(size)) == NULL)) {
+        (size > 0 && (one->is.others = malloc(size)) == NULL)) {
         return;
     }
     patterns += one->code == NULL;
     one->code = code;
-    one->count = (uint16_t)words.count;
-    one->first = first;
-    memcpy(one->places, words.places[0], sizeof(one->places));
+    one->is.count = (uint16_t)words.count;
+    one->is.first = first;
+    memcpy(one->is.places, words.places[0], sizeof(one->is.places));
     if (size > 0) {
-        memcpy(one->others, words.places[1], size);
+        memcpy(one->is.others, words.places[1], size);
     }
 }
 
 void literals_of(const char *text)
 {
+    unsigned group = 0;
+
     line = text;
     if (text == NULL) {
         return;
     }
-    line_end = text + strlen(text);
     memset(in_line, 0, sizeof(in_line));
-    for (const char *at = text; line_end - at >= WORD_GROUP; at++) {
-        unsigned bit = word_place(at);
+    for (line_end = text; *line_end != '\0'; line_end++) {
+        unsigned bit;
 
-        in_line[bit / 64] |= 1ull << bit % 64;
+        group = group >> 8 | (unsigned)folded(*line_end) << 16;
+        bit = group_place(group);
+        in_line[bit / 64] |= 1ull << bit % 64; /* two more than there are, which hold a zero */
     }
 }
 
@@ -130,14 +130,9 @@ static int holds(const uint16_t places[WORD_PLACES])
     return 1;
 }
 
-int literals_may_match(const void *code, const char *text)
+static int has_word(const struct literal *one)
 {
-    const struct known *one = slot(code);
-
-    if (!begins_so(&firsts[one->first], text)) {
-        return 0;
-    }
-    if (one->count == 0 || line == NULL || text < line || text > line_end || holds(one->places)) {
+    if (one->count == 0 || holds(one->places)) {
         return 1;
     }
     for (unsigned n = 1; n < one->count; n++) {
@@ -148,9 +143,28 @@ int literals_may_match(const void *code, const char *text)
     return 0;
 }
 
+int literals_may_match(const void *code, const char *text)
+{
+    const struct literal *one = &slot(code)->is;
+
+    if (line != NULL && text >= line && text <= line_end && !has_word(one)) {
+        return 0;
+    }
+    return one->first == 0 || begins_so(&firsts[one->first], text);
+}
+
 int literals_may_begin(const void *code, unsigned char first)
 {
-    const struct known *one = slot(code);
+    const struct literal *one = &slot(code)->is;
 
     return code == NULL || one->first == 0 || may_stand(firsts[one->first].bytes[0], first);
+}
+
+struct literal literals_known(const void *code) { return code == NULL ? (struct literal){.count = 0} : slot(code)->is; }
+
+int literals_are_of(const char *text) { return line != NULL && line == text; }
+
+int literals_fit(const struct literal *one)
+{
+    return has_word(one) && (one->first == 0 || begins_so(&firsts[one->first], line));
 }

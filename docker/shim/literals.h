@@ -5,6 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "words.h"
+
+/* What is known of a pattern. */
+struct literal {
+    uint16_t count, first;           /* its words, and which beginning; 0: nothing is known of them */
+    uint16_t places[WORD_PLACES];    /* of the first word */
+    uint16_t (*others)[WORD_PLACES]; /* of those behind it */
+};
+
 /* The pattern has been compiled to that. */
 void literals_learn(const void *code, const char *pattern, uint32_t options);
 
@@ -16,5 +25,11 @@ int literals_may_match(const void *code, const char *text);
 
 /* Whether the pattern can match a text that begins with this byte, or nothing is known of it. */
 int literals_may_begin(const void *code, unsigned char first);
+
+/* For who tries many patterns on each line: what is known of one, which stays so; whether the line is this text; and whether
+ * a pattern of which that is known can match the line. */
+struct literal literals_known(const void *code);
+int literals_are_of(const char *text);
+int literals_fit(const struct literal *one);
 
 #endif

@@ -1,7 +1,8 @@
 /* The engine tries the decoders one after the other on a line's program, most of them a regular expression, though the
  * same few programs write nearly all lines. Here it is known for the programs that came last which decoders may take their
  * lines: they are a list of their own, and the rest is not asked again. Of the decoders of files, most are tied to the
- * beginning of the line: there is a list for each byte that a line begins with. */
+ * beginning of the line: there is a list for each byte that a line begins with. Of a list, those whose pattern can match the
+ * line (literals.h) are linked for it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,22 @@
 #define KNOWN 256    /* programs; one that comes anew takes the place of another */
 #define LONGEST 32   /* bytes of a name that is remembered, with its zero */
 
+/* A decoder, as it is linked for a line. */
+struct taker {
+    OSDecoderNode node;
+    struct literal pattern; /* of what the line must hold */
+    int goes_on;            /* with the one before it, or the next with it: it is tried in any case */
+};
+
+struct list {
+    const OSDecoderNode *from;
+    struct taker *takers;
+    size_t count;
+};
+
 static struct {
     char name[LONGEST];
-    const OSDecoderNode *from;
-    OSDecoderNode *list;
+    struct list list;
 } known[KNOWN];
 
 static unsigned place_of(const char *program)
@@ -67,57 +80,73 @@ static OSDecoderNode *next_taker(const OSDecoderNode *node, const struct kind *k
     return node->osdecoder->get_next ? node->next : first_taker(node->next, kind);
 }
 
-/* A copy of the list without those that do not take it; its nodes lie in one piece. NULL where there is none, or no memory
- * for it. */
-static OSDecoderNode *takers(OSDecoderNode *from, const struct kind *kind)
+static struct literal pattern_of(const OSDecoderInfo *decoder)
 {
-    size_t count = 0;
-    OSDecoderNode *node, *list;
-
-    for (node = first_taker(from, kind); node != NULL; node = next_taker(node, kind)) {
-        count++;
+    if (decoder->prematch) {
+        return literals_known(decoder->prematch->regex);
     }
-    if (count == 0 || (list = calloc(count, sizeof(*list))) == NULL) {
-        return NULL;
-    }
-    for (node = first_taker(from, kind), count = 0; node != NULL; node = next_taker(node, kind), count++) {
-        list[count] = *node;
-        list[count].next = NULL;
-        if (count > 0) {
-            list[count - 1].next = &list[count];
-        }
-    }
-    return list;
+    return literals_known(decoder->prematch_pcre2 ? decoder->prematch_pcre2->regex : NULL);
 }
 
-OSDecoderNode *takers_of_program(OSDecoderNode *from, const char *program)
+/* Those that take it; none without memory for them. */
+static void fill(struct list *list, OSDecoderNode *from, const struct kind *kind)
+{
+    OSDecoderNode *node;
+    int goes_on = 0;
+
+    free(list->takers);
+    *list = (struct list){.from = from};
+    for (node = first_taker(from, kind); node != NULL; node = next_taker(node, kind)) {
+        list->count++;
+    }
+    if (list->count == 0 || (list->takers = calloc(list->count, sizeof(*list->takers))) == NULL) {
+        list->count = 0;
+        return;
+    }
+    for (node = first_taker(from, kind), list->count = 0; node != NULL; node = next_taker(node, kind)) {
+        const OSDecoderInfo *decoder = node->osdecoder;
+
+        goes_on |= decoder->get_next;
+        list->takers[list->count++] = (struct taker){*node, pattern_of(decoder), goes_on};
+        goes_on = decoder->get_next;
+    }
+}
+
+static OSDecoderNode *link_takers(const struct list *list, int to_line)
+{
+    OSDecoderNode *first = NULL, **end = &first;
+
+    for (struct taker *taker = list->takers; taker < list->takers + list->count; taker++) {
+        if (!to_line || taker->goes_on || literals_fit(&taker->pattern)) {
+            *end = &taker->node;
+            end = &taker->node.next;
+        }
+    }
+    *end = NULL;
+    return first;
+}
+
+OSDecoderNode *takers_of_program(OSDecoderNode *from, const char *program, const char *text)
 {
     unsigned place = place_of(program);
 
     if (strlen(program) >= LONGEST) {
         return from;
     }
-    if (known[place].from != from || strcmp(known[place].name, program) != 0) {
-        free(known[place].list);
+    if (known[place].list.from != from || strcmp(known[place].name, program) != 0) {
         strcpy(known[place].name, program);
-        known[place].from = from;
-        known[place].list = takers(from, &(struct kind){.program = program});
+        fill(&known[place].list, from, &(struct kind){.program = program});
     }
-    return known[place].list;
+    return link_takers(&known[place].list, literals_are_of(text));
 }
 
-OSDecoderNode *takers_of_beginning(OSDecoderNode *from, char first)
+OSDecoderNode *takers_of_beginning(OSDecoderNode *from, const char *text)
 {
-    static struct {
-        const OSDecoderNode *from;
-        OSDecoderNode *list;
-    } lists[256];
-    unsigned char at = (unsigned char)first;
+    static struct list lists[256];
+    unsigned char first = (unsigned char)*text;
 
-    if (lists[at].from != from) {
-        free(lists[at].list);
-        lists[at].from = from;
-        lists[at].list = takers(from, &(struct kind){.first = at});
+    if (lists[first].from != from) {
+        fill(&lists[first], from, &(struct kind){.first = first});
     }
-    return lists[at].list;
+    return link_takers(&lists[first], literals_are_of(text));
 }

@@ -4,11 +4,11 @@
 #include "eventinfo.h"
 #include "decoder.h"
 
-/* The decoders from that one on that may take a line of this program, until the next call; NULL if none may. The list must not
- * change any more, nor its children. */
-OSDecoderNode *takers_of_program(OSDecoderNode *from, const char *program);
+/* The decoders from that one on that may take this text of a line of this program, until the next call; NULL if none may. The
+ * list must not change any more, nor its children. */
+OSDecoderNode *takers_of_program(OSDecoderNode *from, const char *program, const char *text);
 
-/* Those that may take a line of a file that begins with this byte. */
-OSDecoderNode *takers_of_beginning(OSDecoderNode *from, char first);
+/* Those that may take this line of a file. */
+OSDecoderNode *takers_of_beginning(OSDecoderNode *from, const char *text);
 
 #endif

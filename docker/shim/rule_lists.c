@@ -1,13 +1,17 @@
 /* The engine asks each rule at the top of its tree about each line: 330, which lie all over its memory, and most of which are
- * for the lines of one decoder or of one program. Here each decoder, and each program whose lines come often, has a copy of
- * the tree's top without the rules that are for others. What is below a rule is shared. */
+ * for the lines of one decoder or of one program, or look for a word that the line lacks. Here each decoder, and each program
+ * whose lines come often, has a copy of the tree without the rules that are for others, in one piece, with what is known of
+ * each rule's pattern (literals.h) beside it. For each line the rules that can fire are linked from it, in their order, down to
+ * DEPTH: the engine itself stops at the first that fires, and comes to few of those below. */
 #include "rule_lists.h"
 
 #include "analysisd.h"
 #include "decoder.h"
+#include "literals.h"
 #include "rules.h"
 
-#define KNOWN 1024 /* lists; one that comes anew takes the place of another */
+#define DEPTH 2
+#define KNOWN 512  /* trees; one that comes anew takes the place of another */
 #define LONGEST 32 /* bytes of a program's name that is remembered, with its zero */
 
 /* In ossec-logtest alone, which tells of each rule that it tries. */
@@ -15,16 +19,28 @@ extern int alert_only __attribute__((weak));
 
 RuleNode *__real_OS_GetFirstRule(void);
 
-/* Whose lines a list is for. */
+/* Whose lines a tree is for. */
 struct lines {
     int decoder, type;
     const char *program; /* "" for any, or none */
 };
 
+enum { ID = 1, ACTION = 2, URL = 4, PROGRAM = 8 }; /* without which a rule cannot fire */
+
+/* A cache line. */
+struct rule {
+    RuleNode node;          /* as it is linked for a line */
+    struct literal pattern; /* one of the rule's, on the line */
+    unsigned needs, count;
+    struct rule *below; /* so many, behind each other */
+};
+
+
 static struct known {
     int decoder, type;
     char program[LONGEST];
-    RuleNode *list; /* NULL until they have come twice, so that programs that come once cost little */
+    struct rule *tree; /* NULL until they have come twice, so that programs that come once cost little */
+    unsigned count;    /* of its top */
 } known[KNOWN];
 
 static const Eventinfo *event;
@@ -47,59 +63,73 @@ static int is_for(const RuleInfo *rule, const struct lines *lines)
     return (rule->decoded_as == 0 || rule->decoded_as == lines->decoder) && is_for_program(rule, lines->program);
 }
 
-static RuleNode *next_for(RuleNode *node, const struct lines *lines)
+/* The engine looks at the kind of a line at the tree's top alone. */
+static RuleNode *next_for(RuleNode *node, const struct lines *lines, int top)
 {
-    while (node != NULL && !is_for(node->ruleinfo, lines)) {
+    while (node != NULL && ((top && node->ruleinfo->category != lines->type) || !is_for(node->ruleinfo, lines))) {
         node = node->next;
     }
     return node;
 }
 
-/* Copies a list, with those below each of its rules; or, without a place for it, only counts. The number of nodes. */
-static size_t copy_list(RuleNode *from, RuleNode *to, const struct lines *lines)
+static struct literal pattern_of(const RuleInfo *rule)
 {
-    RuleNode *node;
+    struct literal one = {.count = 0};
+
+    if (rule->match || rule->match_pcre2) {
+        one = literals_known(rule->match ? rule->match->regex : rule->match_pcre2->regex);
+    }
+    if (one.count == 0 && one.first == 0 && (rule->regex || rule->pcre2)) {
+        one = literals_known(rule->regex ? rule->regex->regex : rule->pcre2->regex);
+    }
+    return one;
+}
+
+static unsigned needs_of(const RuleInfo *rule)
+{
+    return (rule->id || rule->id_pcre2 ? ID : 0) | (rule->action ? ACTION : 0) | (rule->url || rule->url_pcre2 ? URL : 0) |
+           (rule->program_name || rule->program_name_pcre2 ? PROGRAM : 0);
+}
+
+static size_t count_all(RuleNode *from, const struct lines *lines, int top)
+{
     size_t count = 0;
 
-    for (node = next_for(from, lines); node != NULL; node = next_for(node->next, lines)) {
-        if (to != NULL) {
-            to[count] = *node;
-            to[count].next = next_for(node->next, lines) != NULL ? &to[count + 1] : NULL;
-        }
-        count++;
+    for (RuleNode *node = next_for(from, lines, top); node != NULL; node = next_for(node->next, lines, top)) {
+        count += 1 + count_all(node->child, lines, 0);
     }
     return count;
 }
 
-static RuleNode *next_of_type(RuleNode *node, const struct lines *lines)
+/* Copies a list, and behind it the lists below its rules: the place behind all of them. */
+static struct rule *copy(RuleNode *from, struct rule *to, unsigned *count, const struct lines *lines, int top)
 {
-    while (node != NULL && (node->ruleinfo->category != lines->type || !is_for(node->ruleinfo, lines))) {
-        node = node->next;
+    struct rule *end = to;
+
+    for (RuleNode *node = next_for(from, lines, top); node != NULL; node = next_for(node->next, lines, top)) {
+        *end = (struct rule){.node = *node, .pattern = pattern_of(node->ruleinfo), .needs = needs_of(node->ruleinfo)};
+        end->node.next = NULL;
+        if (end > to) {
+            end[-1].node.next = &end->node;
+        }
+        end++;
     }
-    return node;
+    *count = (unsigned)(end - to);
+    for (unsigned n = 0; n < *count; n++) {
+        to[n].below = end;
+        end = copy(to[n].node.child, end, &to[n].count, lines, 0);
+        to[n].node.child = to[n].count > 0 ? &to[n].below->node : NULL;
+    }
+    return end;
 }
 
-/* NULL where no rule is for these lines, or there is no memory for it. */
-static RuleNode *make_list(const struct lines *lines)
+static void make_tree(struct known *one, const struct lines *lines)
 {
-    RuleNode *first = next_of_type(__real_OS_GetFirstRule(), lines), *node, *list, *end;
-    size_t count = 0;
+    size_t count = count_all(__real_OS_GetFirstRule(), lines, 1);
 
-    for (node = first; node != NULL; node = next_of_type(node->next, lines)) {
-        count += 1 + copy_list(node->child, NULL, lines);
+    if (count > 0 && (one->tree = calloc(count, sizeof(*one->tree))) != NULL) {
+        copy(__real_OS_GetFirstRule(), one->tree, &one->count, lines, 1);
     }
-    if (count == 0 || (list = calloc(count, sizeof(*list))) == NULL) {
-        return NULL;
-    }
-    for (node = first, end = list; node != NULL; node = next_of_type(node->next, lines)) {
-        RuleNode *copy = end++;
-        size_t children = copy_list(node->child, end, lines);
-
-        *copy = (RuleNode){.ruleinfo = node->ruleinfo, .child = children > 0 ? end : NULL};
-        end += children;
-        copy->next = next_of_type(node->next, lines) != NULL ? end : NULL;
-    }
-    return list;
 }
 
 static struct known *place_of(const struct lines *lines)
@@ -117,34 +147,54 @@ static int is_known(const struct known *one, const struct lines *lines)
     return one->decoder == lines->decoder && one->type == lines->type && strcmp(one->program, lines->program) == 0;
 }
 
-static RuleNode *list_of(const struct lines *lines)
+/* NULL where there is none, or none yet. */
+static const struct known *tree_of(const struct lines *lines)
 {
     struct known *one = place_of(lines);
 
     if (!is_known(one, lines)) {
-        free(one->list);
+        free(one->tree);
         *one = (struct known){.decoder = lines->decoder, .type = lines->type};
         strcpy(one->program, lines->program);
         if (lines->program[0] != '\0') {
             return NULL;
         }
     }
-    if (one->list == NULL) {
-        one->list = make_list(lines);
+    if (one->tree == NULL) {
+        make_tree(one, lines);
     }
-    return one->list;
+    return one->tree != NULL ? one : NULL;
+}
+
+/* The first of the rules that can fire, each of which is linked to the next, and to those below it. */
+static RuleNode *link_rules(struct rule *rules, unsigned count, unsigned lacks, int depth)
+{
+    RuleNode *first = NULL, **end = &first;
+
+    for (struct rule *rule = rules; rule < rules + count; rule++) {
+        if (!(rule->needs & lacks) && literals_fit(&rule->pattern)) {
+            if (depth > 1) {
+                rule->node.child = link_rules(rule->below, rule->count, lacks, depth - 1);
+            }
+            *end = &rule->node;
+            end = &rule->node.next;
+        }
+    }
+    *end = NULL;
+    return first;
 }
 
 /* While the hour changes, what all rules have done is written down. */
 static int goes_through_all(void)
 {
     return event == NULL || &alert_only != NULL || thishour != __crt_hour || event->decoder_info == NULL ||
-           event->decoder_info->type == OSSEC_ALERT;
+           event->decoder_info->type == OSSEC_ALERT || !literals_are_of(event->log);
 }
 
 RuleNode *__wrap_OS_GetFirstRule(void)
 {
     struct lines lines;
+    const struct known *found = NULL;
     RuleNode *list = NULL;
 
     if (goes_through_all()) {
@@ -153,11 +203,15 @@ RuleNode *__wrap_OS_GetFirstRule(void)
     lines = (struct lines){event->decoder_info->id, event->decoder_info->type, ""};
     if (event->program_name != NULL && strlen(event->program_name) < LONGEST) {
         lines.program = event->program_name;
-        list = list_of(&lines);
+        found = tree_of(&lines);
         lines.program = "";
     }
-    if (list == NULL) {
-        list = list_of(&lines);
+    if (found == NULL) {
+        found = tree_of(&lines);
     }
-    return list != NULL ? list : __real_OS_GetFirstRule();
+    if (found != NULL) {
+        list = link_rules(found->tree, found->count,
+                          (event->id ? 0 : ID) | (event->action ? 0 : ACTION) | (event->url ? 0 : URL) | (event->program_name ? 0 : PROGRAM), DEPTH);
+    }
+    return list != NULL ? list : __real_OS_GetFirstRule(); /* it takes none for an error */
 }

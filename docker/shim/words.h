@@ -19,12 +19,13 @@ struct words {
 
 static inline unsigned char folded(char c) { return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : (unsigned char)c; }
 
+/* The place of a group, the first of whose bytes is the lowest. */
+static inline unsigned group_place(unsigned group) { return (group * 2654435761u) >> 19; } /* 13 bits */
+
 /* The place of the group that stands there, in either case. */
 static inline unsigned word_place(const char *at)
 {
-    unsigned group = folded(at[0]) | (unsigned)folded(at[1]) << 8 | (unsigned)folded(at[2]) << 16;
-
-    return (group * 2654435761u) >> 19; /* 13 bits */
+    return group_place(folded(at[0]) | (unsigned)folded(at[1]) << 8 | (unsigned)folded(at[2]) << 16);
 }
 
 /* None where the pattern is not understood: it is tried as ever. */

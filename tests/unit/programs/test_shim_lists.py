@@ -10,6 +10,7 @@ from pipeline import standin
 from pipeline.project import ROOT
 
 SHIM = ROOT / "docker/shim"
+LITERALS = ("literals", "words", "first_bytes", "syntax")
 pytestmark = pytest.mark.skipif(
     not shutil.which("cc"), reason="NO C COMPILER HERE: the shim's functions are not tried"
 )
@@ -61,19 +62,24 @@ int main(void)
 }
 """
 
-# A tree of two kinds of lines. The program's pattern is a word that the name begins with.
+# A tree of two kinds of lines. A program's pattern is a word that its name begins with; one for the line has the word
+# that it is learned with.
 LISTS = r"""
 #include <assert.h>
 #include "analysisd.h"
+#include "literals.h"
 #include "rule_lists.h"
 #include "rules.h"
 
 int thishour = 7, __crt_hour = 7;
-static OSMatch sshd = {.regex = "sshd"}, cron = {.regex = "cron"};
+static OSMatch sshd = {.regex = "sshd"}, cron = {.regex = "cron"}, fail = {.regex = "fail"}, start = {.regex = "start"};
 static RuleInfo kind2 = {.category = 2}, kind3 = {.category = 3}, any = {0};
-static RuleInfo of_5 = {.decoded_as = 5}, of_6 = {.decoded_as = 6},
-    of_sshd = {.program_name = &sshd}, of_cron = {.program_name_pcre2 = &cron}, deep = {.decoded_as = 6};
-static RuleNode bottom = {.ruleinfo = &deep}, n5 = {.ruleinfo = &any, .child = &bottom}, n4 = {&of_cron, &n5, NULL},
+static RuleInfo of_5 = {.decoded_as = 5}, of_6 = {.decoded_as = 6}, deep = {.decoded_as = 6};
+static RuleInfo deeper = {.decoded_as = 5};
+static RuleInfo of_sshd = {.program_name = &sshd}, of_cron = {.program_name_pcre2 = &cron}, with_id = {.id = &fail};
+static RuleInfo failing = {.pcre2 = &fail}, starting = {.match = &start, .pcre2 = &fail};
+static RuleNode b2 = {.ruleinfo = &deeper}, b1 = {&deep, &b2, NULL}, n8 = {.ruleinfo = &any, .child = &b1},
+    n7 = {&starting, &n8, NULL}, n6 = {&failing, &n7, NULL}, n5 = {&with_id, &n6, NULL}, n4 = {&of_cron, &n5, NULL},
     n3 = {&of_sshd, &n4, NULL}, n2 = {&of_6, &n3, NULL}, n1 = {&of_5, &n2, NULL}, other = {.ruleinfo = &kind3},
     top = {&kind2, &other, &n1};
 
@@ -88,61 +94,74 @@ const char *OSPcre2_Execute(const char *text, OSPcre2 *pattern)
     return strncmp(text, pattern->regex, strlen(pattern->regex)) == 0 ? text : NULL;
 }
 
-/* Asked for an event of this decoder and program, the rules are these, below the one of its kind. */
-static void expect(int id, const char *program, RuleInfo *const *rules)
+static RuleNode *asked(const Eventinfo *lf)
+{
+    literals_of(lf->log);
+    rules_are_for(lf);
+    return __wrap_OS_GetFirstRule();
+}
+
+/* Asked for a line by this decoder and program, the rules are these, below the one of its kind. */
+static void expect(int id, const char *program, const char *log, RuleInfo *const *rules)
 {
     OSDecoderInfo decoder = {.type = 2, .id = id};
-    Eventinfo lf = {.decoder_info = &decoder, .program_name = (char *)program};
-    RuleNode *list, *node;
+    Eventinfo lf = {.decoder_info = &decoder, .program_name = (char *)program, .log = (char *)log};
+    RuleNode *list = asked(&lf), *node;
 
-    rules_are_for(&lf);
-    list = __wrap_OS_GetFirstRule();
     assert(list != &top && list->ruleinfo == &kind2 && list->next == NULL);
     for (node = list->child; *rules != NULL; node = node->next, rules++) {
         assert(node->ruleinfo == *rules);
-        assert(node->child == (node->ruleinfo == &any ? &bottom : NULL)); /* shared, whatever it is for */
+        if (node->ruleinfo == &any && id < 7) { /* below it, too, are those of this decoder */
+            assert(node->child->ruleinfo == (id == 6 ? &deep : &deeper) && node->child->next == NULL);
+        } else {
+            assert(node->child == NULL);
+        }
     }
     assert(node == NULL);
     rules_are_for(NULL);
     assert(__wrap_OS_GetFirstRule() == &top);
 }
-#define EXPECT(id, program, ...) expect(id, program, (RuleInfo *const[]){__VA_ARGS__, NULL})
+#define EXPECT(id, program, log, ...) expect(id, program, log, (RuleInfo *const[]){__VA_ARGS__, NULL})
 
 int main(void)
 {
     OSDecoderInfo decoder = {.type = 4, .id = 5};
-    Eventinfo lf = {.decoder_info = &decoder};
+    Eventinfo lf = {.decoder_info = &decoder, .log = "x"};
+    char name[16];
 
+    literals_learn(fail.regex, "fail", 0);
+    literals_learn(start.regex, "^start", 0);
     for (int turn = 0; turn < 3; turn++) {
-        EXPECT(5, NULL, &of_5, &of_sshd, &of_cron, &any); /* those for a program see to it themselves */
-        EXPECT(6, NULL, &of_6, &of_sshd, &of_cron, &any);
-        EXPECT(9, NULL, &of_sshd, &of_cron, &any);
-        EXPECT(5, "a name of 32 bytes, and not one less", &of_5, &of_sshd, &of_cron, &any);
-        if (turn == 0) { /* the first time, a program has no list of its own */
-            EXPECT(5, "sshd", &of_5, &of_sshd, &of_cron, &any);
-            EXPECT(9, "crond", &of_sshd, &of_cron, &any);
-        } else {
-            EXPECT(5, "sshd", &of_5, &of_sshd, &any);
-            EXPECT(9, "crond", &of_cron, &any);
-        }
+        EXPECT(5, NULL, "x", &of_5, &any);
+        EXPECT(5, NULL, "it FAILS", &of_5, &failing, &any);
+        EXPECT(6, NULL, "startled", &of_6, &starting, &any);
+        EXPECT(9, NULL, "x start", &any);
+        EXPECT(9, "a name of 32 bytes, and not one less", "x", &of_sshd, &of_cron, &any);
     }
-    EXPECT(9, "vi", &of_sshd, &of_cron, &any);
-    EXPECT(9, "vi", &any);
-    rules_are_for(&lf); /* no rule is for its kind */
-    assert(__wrap_OS_GetFirstRule() == &top);
+    for (int turn = 0; turn < 2; turn++) { /* the first time, a program has no list of its own */
+        EXPECT(5, "sshd", "x", &of_5, &of_sshd, turn ? &any : &of_cron, turn ? NULL : &any);
+    }
+    EXPECT(9, "crond", "start", &of_sshd, &of_cron, &starting, &any);
+    EXPECT(9, "crond", "start", &of_cron, &starting, &any);
+
+    lf.id = "found";
+    decoder.type = 2;
+    assert(asked(&lf)->child->next->ruleinfo == &with_id);
+    decoder.type = 4; /* no rule is for its kind */
+    assert(asked(&lf) == &top);
     decoder.type = 2;
     __crt_hour = 8; /* the statistics of all are to be written */
-    assert(__wrap_OS_GetFirstRule() == &top);
+    assert(asked(&lf) == &top);
     __crt_hour = 7;
     decoder.type = OSSEC_ALERT;
+    assert(asked(&lf) == &top);
+    decoder.type = 2;
+    literals_of(NULL); /* nothing is known of the line */
     assert(__wrap_OS_GetFirstRule() == &top);
     for (int n = 0; n < 5000; n++) { /* more programs than there is room for */
-        char name[16];
-
         snprintf(name, sizeof(name), "p%d", n % 2500);
-        decoder = (OSDecoderInfo){.type = 2, .id = 5};
         lf.program_name = name;
-        assert(__wrap_OS_GetFirstRule()->child->ruleinfo == &of_5);
+        assert(asked(&lf)->child->ruleinfo == &of_5);
     }
     return 0;
 }
@@ -150,7 +169,7 @@ int main(void)
 
 
 @pytest.mark.parametrize(
-    ("play", "files"), [(ORDER, ["order"]), (LISTS, ["rule_lists"])], ids=["order", "lists"]
+    ("play", "files"), [(ORDER, ["order"]), (LISTS, ["rule_lists", *LITERALS])], ids=["order", "lists"]
 )
 def test_what_is_gone_through_is_short_and_leaves_nothing_out(
     tmp_path: Path, play: str, files: list[str]

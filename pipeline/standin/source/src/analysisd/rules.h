@@ -9,6 +9,11 @@ typedef struct RuleInfo {
     OSMatch *program_name;    /* whose lines it is for, in one of two forms; NULL for anybody's */
     OSPcre2 *program_name_pcre2;
     void **fields;            /* that it looks at, up to a NULL */
+    /* What the line, or what was found in it, must match, likewise. */
+    OSMatch *match, *id, *url;
+    OSRegex *regex;
+    OSPcre2 *match_pcre2, *pcre2, *id_pcre2, *url_pcre2;
+    char *action;
 } RuleInfo;
 
 typedef struct RuleNode {
