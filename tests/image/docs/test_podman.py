@@ -1,5 +1,6 @@
 """The Quadlet unit under Podman 5 and systemd, as root and rootless: start, health, an alert, auto-update, stop."""
 
+import re
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 
 UNIT = "ossec-log-server.container"
-IMAGE = "docker.io/library/ossec-log-server:4.2.0-r1"
+[IMAGE] = re.findall(r"^Image=(.*)$", (ROOT / "examples" / UNIT).read_text(), re.MULTILINE)
 SERVER = "systemd-ossec-log-server"
 SYSTEMD = "/lib/systemd/systemd"
 ATTACK = "<38>Nov 26 06:00:00 web1 sshd[77]: Failed password for bob from 203.0.113.5 port {} ssh2"

@@ -28,6 +28,7 @@ from pipeline.soak.verdict import judge
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.intake.test_intake import wait_archived
+from tests.image.start.test_environments import wait_for_traps
 from tests.image.support.ledger import address
 
 DAEMONS = (
@@ -375,6 +376,7 @@ def test_a_signal_while_it_starts_is_a_reload_once_it_runs(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
     with run_server(client, ossec_image.name, FROM_HERE) as server:
+        wait_for_traps(server)  # Docker's own process, which comes first, a SIGHUP ends
         for _ in range(10):
             server.container.kill("HUP")
         server.wait_listening()

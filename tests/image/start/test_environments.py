@@ -87,7 +87,7 @@ def test_a_signal_at_the_start_ends_it_at_once_and_is_named(
         server.container.kill(signal)
         before = time.monotonic()
         assert server.exit_code() == 0, server.log()
-        assert time.monotonic() - before < 1  # a tenth of it on an idle machine
+        assert time.monotonic() - before < 5  # 0.1 on an idle machine; Docker waits 10 s
         wait_until(lambda: f"SIG{signal}" in server.log(), 30, what="the line, which Docker may write late")
         assert "fault of the image" not in server.log()
 
