@@ -17,7 +17,7 @@ from docker.models.networks import Network
 
 from pipeline import image
 from pipeline.console import out
-from pipeline.server import Server, container, network, syslog
+from pipeline.server import Server, container, gateway, network, syslog
 from pipeline.server import address as container_address
 from pipeline.server import server as run_server
 from pipeline.server.certificates import certificates
@@ -28,7 +28,10 @@ from pipeline.soak.verdict import judge
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.intake.test_intake import wait_archived
+from tests.image.outputs.test_notify import Receiver, receiving
 from tests.image.start.test_environments import wait_for_traps
+from tests.image.support.alerts import attack, numbers_in
+from tests.image.support.collector import Collector
 from tests.image.support.ledger import address
 
 DAEMONS = (
@@ -75,6 +78,17 @@ def test_reloads_under_load_lose_nothing_and_break_no_connection(ossec_image: im
             assert one.archived > 100, one
             assert one.archived == one.sent or one.protocol == "UDP", one
             assert not any(one.repeated.values()), one
+
+
+SHOP_DECODER = (
+    "<decoder name='shop'><program_name>^shop</program_name></decoder>"
+    "<decoder name='shop-login'><parent>shop</parent><prematch>^login of </prematch>"
+    "<regex offset='after_prematch'>^(\\S+) from (\\S+)</regex><order>user, srcip</order></decoder>"
+)
+SHOP_RULE = (
+    "<group name='local,'><rule id='100110' level='8'><decoded_as>shop</decoded_as>"
+    "<list field='user' lookup='match_key'>lists/banned</list><description>x</description></rule></group>"
+)
 
 
 class Changing:
@@ -207,6 +221,98 @@ def test_what_changes_decides_which_daemons_start_again(
             what="SIGHUP's reload",
         )
         assert it.server.stop() == 0
+
+
+def test_decoders_and_lists_come_into_force(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path
+) -> None:
+    line = "<13>Nov 26 06:00:00 web1 shop: login of {} from 203.0.113.9"
+    with changing(client, ossec_image.name, tmp_path) as it:
+        it.write("etc/local_decoder.xml", SHOP_DECODER)
+        it.write("etc/local_rules.xml", SHOP_RULE)
+        it.write("etc/lists/banned", "mallory:yes\n")
+        assert it.reload()[0] == 0
+        assert "ossec-analysisd" in it.restarted()
+        syslog.send_tcp(*it.server.tcp, [line.format("eve"), line.format("mallory")])
+        wait_until(
+            lambda: alerts(it.server, "login of mallory") == 1, 60, what="the alert of the list's first"
+        )
+        it.write("etc/lists/banned", "eve:yes\n")
+        assert it.reload()[0] == 0
+        assert it.restarted() == {"ossec-analysisd", "ossec-monitord"}
+        syslog.send_tcp(*it.server.tcp, [line.format("mallory"), line.format("eve")])
+        wait_until(lambda: alerts(it.server, "login of eve") == 1, 60, what="the alert of the list's second")
+        assert alerts(it.server, "login of mallory") == 1
+        [alert] = [one for one in it.server.alerts() if "login of eve" in one["full_log"]]
+        assert (alert["decoder"], alert["dstuser"]) == ("shop", "eve")
+
+
+def test_targets_change_and_no_alert_is_lost(
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path
+) -> None:
+    """Alerts counted by number, over a reload from one target to another while the first one is away."""
+    with (
+        network(client) as net,
+        receiving(gateway(net)) as (url, receivers),
+        Collector(gateway(net), relp=True) as second,
+    ):
+        first = Collector(gateway(net), relp=True)
+        values = tmp_path / "values"
+        values.mkdir()
+        tmp_path.chmod(0o755)
+
+        def point(collector: Collector, path: str) -> None:
+            (values / "forward").write_text("relp://{}:{}".format(*collector.address))
+            (values / "notify").write_text(f"{url}/{path}")
+
+        point(first, "first")
+        settings = {
+            **FROM_HERE,
+            "OSSEC_FORWARD_FILE": "/values/forward",
+            "OSSEC_NOTIFY_URL_FILE": "/values/notify",
+            "OSSEC_NOTIFY_LEVEL": "5",
+            "OSSEC_NOTIFY_MAX_PER_HOUR": "0",
+        }
+        with run_server(
+            client, ossec_image.name, settings, network=net.name, volumes=[f"{values}:/values:ro"]
+        ) as server:
+            server.wait_listening()
+            with first:
+                attack(server, "note", range(20))
+                wait_until(
+                    lambda: len(numbers_in(first.lines, "note")) == 20,
+                    60,
+                    what="20 alerts at the first target",
+                )
+                wait_until(
+                    lambda: len(receivers.get("first", Receiver()).numbers) == 20,
+                    60,
+                    what="20 at the first URL",
+                )
+            attack(server, "note", range(20, 40))  # with nobody at the first target
+            wait_until(lambda: server.counters()["printed"] >= 40, 60, what="20 more alerts")
+            point(second, "second")
+            code, said = server.answer("ossec-log-server", "reload")
+            assert code == 0, said
+            assert set(said.partition("again: ")[2].split()) == {"ossec-forward", "ossec-notify"}
+            attack(server, "note", range(40, 60))
+            wait_until(
+                lambda: set(numbers_in(second.lines, "note")) >= set(range(20, 60)), 60, what="the rest"
+            )
+            wait_until(
+                lambda: set(receivers.get("second", Receiver()).numbers) >= set(range(40, 60)),
+                60,
+                what="the last at the second URL",
+            )
+            assert numbers_in(second.lines, "note").total() == 40  # none twice
+            # A new URL begins with the alerts to come; the old one had those before.
+            assert {*receivers["first"].numbers, *receivers["second"].numbers} == set(range(60))
+            values.joinpath("forward").write_text("relp://nowhere")
+            code, said = server.answer("ossec-log-server", "reload")
+            assert code == 78
+            assert "OSSEC_FORWARD" in said
+            attack(server, "note", range(60, 61))
+            wait_until(lambda: 60 in numbers_in(second.lines, "note"), 60, what="one more")
 
 
 def test_a_network_that_is_shut_out_loses_its_connections_and_no_other_does(
