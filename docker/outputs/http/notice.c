@@ -9,7 +9,12 @@
 
 #include "../alert.h"
 
-#define LONGEST 3000 /* bytes of a line in a message for people; more is cut */
+/* Bytes in a message for people; what is longer is cut. ntfy takes 4096 in all, Discord 2000. */
+#define LONGEST_WORDS 300 /* of a rule's description, a host, a user */
+#define LONGEST_LOG 2500
+#define LONGEST_SLACK_WORDS 100
+#define LONGEST_SLACK_LOG 1200
+#define TITLE_SIZE 340
 
 struct text {
     char *data;
@@ -32,35 +37,54 @@ static char *finish(struct text *t)
     return t->data;
 }
 
-/* How much of it fits, without half a character at the end. */
-static size_t fitting(const char *text)
+/* How much of it fits into so many bytes, without half a character at the end. */
+static size_t fitting(const char *text, size_t most)
 {
     size_t length = strlen(text);
 
-    if (length <= LONGEST) {
+    if (length <= most) {
         return length;
     }
-    length = LONGEST;
+    length = most;
     while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80) {
         length--;
     }
     return length;
 }
 
-/* For Slack and those that read its form: no mark of theirs, as senders write what is in it. */
-static void put_plain(struct text *t, const char *text)
+static void put_cut(struct text *t, const char *text, size_t most)
 {
-    for (const char *end = text + fitting(text); text < end; text++) {
+    size_t length = fitting(text, most);
+
+    fprintf(t->file, "%.*s%s", (int)length, text, text[length] != '\0' ? " ..." : "");
+}
+
+/* For Slack and those that read its form: no mark of theirs, as senders write what is in it. */
+static void put_plain(struct text *t, const char *text, size_t most)
+{
+    while (*text != '\0') {
+        size_t length = 1;
+        const char *as = text;
+
         switch (*text) {
-        case '&': fputs("&amp;", t->file); break;
-        case '<': fputs("&lt;", t->file); break;
-        case '>': fputs("&gt;", t->file); break;
-        case '`': fputc('\'', t->file); break;
-        default: fputc(*text, t->file);
+        case '&': as = "&amp;"; break;
+        case '<': as = "&lt;"; break;
+        case '>': as = "&gt;"; break;
+        case '`': as = "'"; break;
+        default:
+            while (((unsigned char)text[length] & 0xc0) == 0x80) {
+                length++;
+            }
         }
-    }
-    if (*text != '\0') {
-        fputs(" ...", t->file);
+        size_t written = as == text ? length : strlen(as);
+
+        if (written > most) {
+            fputs(" ...", t->file);
+            return;
+        }
+        fwrite(as, 1, written, t->file);
+        most -= written;
+        text += length;
     }
 }
 
@@ -68,7 +92,7 @@ static void put_detail(struct text *t, const char *name, const char *value)
 {
     if (value != NULL) {
         fprintf(t->file, "  %s `", name);
-        put_plain(t, value);
+        put_plain(t, value, LONGEST_SLACK_WORDS);
         fputc('`', t->file);
     }
 }
@@ -122,13 +146,13 @@ static void slack_alert(struct notice *n, const json_t *alert)
         return;
     }
     fprintf(t.file, "*Level %ld*  ", alert_level(alert));
-    put_plain(&t, alert_comment(alert));
+    put_plain(&t, alert_comment(alert), LONGEST_WORDS);
     fprintf(t.file, " (rule %ld)\n", alert_number(json_object_get(alert, "rule"), "sidid"));
     put_detail(&t, "host", alert_text(alert, "hostname", NULL));
     put_detail(&t, "source", alert_text(alert, "srcip", NULL));
     put_detail(&t, "user", alert_user(alert));
     fputs("\n```", t.file);
-    put_plain(&t, alert_text(alert, "full_log", ""));
+    put_plain(&t, alert_text(alert, "full_log", ""), LONGEST_SLACK_LOG);
     fputs("```", t.file);
     n->body = finish(&t);
     if (n->body != NULL) {
@@ -157,27 +181,41 @@ static void set_headers(struct notice *n, const char *title, long level)
     snprintf(n->headers[1], sizeof(n->headers[1]), "Priority: %d", level >= 12 ? 5 : level >= 10 ? 4 : 3);
 }
 
+static void put_named(struct text *t, const char *name, const char *value)
+{
+    if (value != NULL) {
+        fprintf(t->file, ", %s ", name);
+        put_cut(t, value, LONGEST_WORDS);
+    }
+}
+
+static void make_title(const json_t *alert, char *title, size_t size)
+{
+    const char *comment = alert_comment(alert);
+
+    snprintf(title, size, "Level %ld: %.*s", alert_level(alert), (int)fitting(comment, LONGEST_WORDS), comment);
+}
+
 static void text_alert(struct notice *n, const json_t *alert)
 {
     struct text t;
-    char title[300];
-    const char *log = alert_text(alert, "full_log", ""), *source = alert_text(alert, "srcip", NULL), *user = alert_user(alert);
+    char title[TITLE_SIZE];
 
-    snprintf(title, sizeof(title), "Level %ld: %s", alert_level(alert), alert_comment(alert));
+    make_title(alert, title, sizeof(title));
     set_headers(n, title, alert_level(alert));
     begin(&t);
     if (t.file == NULL) {
         return;
     }
-    fprintf(t.file, "Level %ld: %s (rule %ld), host %s", alert_level(alert), alert_comment(alert),
-            alert_number(json_object_get(alert, "rule"), "sidid"), alert_text(alert, "hostname", "unknown"));
-    if (source != NULL) {
-        fprintf(t.file, ", source %s", source);
-    }
-    if (user != NULL) {
-        fprintf(t.file, ", user %s", user);
-    }
-    fprintf(t.file, "\n%.*s%s\n", (int)fitting(log), log, fitting(log) < strlen(log) ? " ..." : "");
+    fprintf(t.file, "Level %ld: ", alert_level(alert));
+    put_cut(&t, alert_comment(alert), LONGEST_WORDS);
+    fprintf(t.file, " (rule %ld)", alert_number(json_object_get(alert, "rule"), "sidid"));
+    put_named(&t, "host", alert_text(alert, "hostname", "unknown"));
+    put_named(&t, "source", alert_text(alert, "srcip", NULL));
+    put_named(&t, "user", alert_user(alert));
+    fputc('\n', t.file);
+    put_cut(&t, alert_text(alert, "full_log", ""), LONGEST_LOG);
+    fputc('\n', t.file);
     n->body = finish(&t);
 }
 
@@ -207,9 +245,9 @@ static void pack_apprise(struct notice *n, const char *title, long level)
 
 static void apprise_alert(struct notice *n, const json_t *alert)
 {
-    char title[300];
+    char title[TITLE_SIZE];
 
-    snprintf(title, sizeof(title), "Level %ld: %s", alert_level(alert), alert_comment(alert));
+    make_title(alert, title, sizeof(title));
     text_alert(n, alert);
     pack_apprise(n, title, alert_level(alert));
 }

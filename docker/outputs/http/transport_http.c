@@ -233,7 +233,7 @@ static int deliver(struct target *t, struct notice *n)
     long status;
 
     if (n->body == NULL) {
-        return 0;
+        return fail(t, RETRY_MS, "there is no memory for the message");
     }
     headers = headers_of(n);
     status = post(n->body, headers, problem);

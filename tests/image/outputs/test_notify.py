@@ -436,6 +436,7 @@ def test_real_ntfy_and_alertmanager_take_them(
     )
     with (
         network(client) as net,
+        receiving(gateway(net)) as (url, receivers),
         container(
             client, receivers_image, entrypoint=["bash", "-c", start], user="0", network=net.name
         ) as real,
@@ -445,16 +446,20 @@ def test_real_ntfy_and_alertmanager_take_them(
         settings = {
             **FROM_HERE,
             "OSSEC_NOTIFY_LEVEL": "5",
-            "OSSEC_NOTIFY_URL": f"text+http://{host}:8080/alerts alertmanager+http://{host}:9093/api/v2/alerts",
+            "OSSEC_NOTIFY_URL": f"text+http://{host}:8080/alerts alertmanager+http://{host}:9093/api/v2/alerts"
+            f" slack+{url}/slack",
         }
         with run_server(client, ossec_image.name, settings, network=net.name) as server:
             server.wait_listening()
             line = "Failed password for root from 203.0.113.9 port 22 ssh2"
             send(address(server), [syslog.message(line).encode()])
-            wait_until(lambda: server.counters()["notified"] == 2, 60, what="both to take it")
+            wait_until(lambda: server.counters()["notified"] == 3, 60, what="all to take it")
+            long = f"Failed password for {'ü&' * 1500} from 203.0.113.9 port 22 ssh2"
+            send(address(server), [syslog.message(long).encode()])
+            wait_until(lambda: server.counters()["notified"] == 6, 60, what="all to take the long one")
             assert server.counters()["notify_refused"] == 0
         fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
-        [message] = [
+        message, cut = [
             json.loads(text)
             for text in asked(real, "python3", "-c", fetch, "http://127.0.0.1:8080/alerts/json?poll=1").split(
                 "\n"
@@ -464,7 +469,12 @@ def test_real_ntfy_and_alertmanager_take_them(
         assert message["title"] == "Level 5: SSHD authentication failed."
         assert message["priority"] == 3
         assert line in message["message"]
-        [alert] = json.loads(asked(real, "python3", "-c", fetch, "http://127.0.0.1:9093/api/v2/alerts"))
+        assert cut["message"].endswith(" ...")
+        assert "attachment" not in cut  # which a message of more than 4096 bytes becomes
+        slack = json.loads(receivers["slack"].bodies[1])["text"]
+        assert slack.endswith(" ...```")
+        assert len(slack) < 2000  # Discord takes no more
+        alert, _ = json.loads(asked(real, "python3", "-c", fetch, "http://127.0.0.1:9093/api/v2/alerts"))
         assert alert["labels"]["rule"] == "5716"
         assert alert["labels"]["srcip"] == "203.0.113.9"
         assert line in alert["annotations"]["description"]
