@@ -5,6 +5,7 @@
 
 #define ALERTS "/var/ossec/logs/alerts"
 #define DATA "/var/ossec/data"
+#define MAILS DATA "/queue/mail/queue" /* what waits for the relay, a file each */
 
 /* Everything that keeps lines from becoming alerts, and alerts from arriving; with `own` only what a restart may mend, for
  * those who restart what is not healthy. The exit status. */

@@ -13,6 +13,7 @@
 #include "status.h"
 
 #define NOTIFY "/run/ossec/notify"
+#define FAILED_MAILS DATA "/queue/mail/failed"
 #define PROMETHEUS "/usr/local/lib/ossec-log-server/metrics/prometheus"
 
 int output_counters(const char *name, uint64_t *handed_on, uint64_t *waiting)
@@ -64,6 +65,31 @@ static size_t notify_counters(struct counter found[4])
     return 4;
 }
 
+static uint64_t files_in(const char *path)
+{
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+    uint64_t count = 0;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        count += entry->d_name[0] != '.';
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    return count;
+}
+
+static size_t mail_counters(struct counter found[2])
+{
+    if (access(MAILS, F_OK) != 0) {
+        return 0;
+    }
+    found[0] = (struct counter){"mail_waiting", files_in(MAILS)};
+    found[1] = (struct counter){"mail_failed", files_in(FAILED_MAILS)};
+    return 2;
+}
+
 static size_t sender_counters(struct counter found[2])
 {
     size_t count = 0, silent = 0;
@@ -79,7 +105,7 @@ static void print_all(FILE *out, int as_json)
     static const char *const outputs[][3] = {{"output", "printed", "print_waiting_bytes"},
                                              {"forward", "forwarded", "forward_waiting_bytes"}};
     const char *form = as_json ? "%s\"%s\": %" PRIu64 : "%s%s %" PRIu64 "\n", *between = "";
-    struct counter all[STATUS_COUNTERS + 10];
+    struct counter all[STATUS_COUNTERS + 12];
     size_t count = status_counters(all);
 
     for (int n = 0; n < 2; n++) {
@@ -91,6 +117,7 @@ static void print_all(FILE *out, int as_json)
         }
     }
     count += notify_counters(all + count);
+    count += mail_counters(all + count);
     count += sender_counters(all + count);
     fputs(as_json ? "{" : "", out);
     for (size_t n = 0; n < count; n++) {

@@ -21,7 +21,6 @@
 #include "status.h"
 
 #define WATCHED "/run/ossec/health"
-#define MAILS DATA "/queue/mail/queue"
 #define OUTPUT_PATIENCE 60       /* seconds in which an output with alerts before it delivers at least one */
 #define MAIL_PATIENCE 15         /* minutes that a mail may wait; its relay is tried every 5 */
 #define NEARLY_FULL (8u << 20)   /* bytes; at 4 MiB ossec-intake takes nothing more */

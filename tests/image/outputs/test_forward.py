@@ -12,6 +12,7 @@ import docker
 import pytest
 
 from pipeline import image
+from pipeline.project import ROOT
 from pipeline.server import Server, gateway, network
 from pipeline.server import server as run_server
 from pipeline.server.alerts import parse
@@ -251,7 +252,18 @@ def parsed(text: str) -> dict[tuple[str, str], int]:
 def test_metrics_are_the_counters_as_prometheus_reads_them(
     client: docker.DockerClient, built: image.Image
 ) -> None:
-    with run_server(client, built.name, {**FROM_HERE, "OSSEC_METRICS_PORT": "9514"}) as server:
+    """With all that has metrics; those that examples/prometheus asks for are among them."""
+    settings = {
+        **FROM_HERE,
+        "OSSEC_METRICS_PORT": "9514",
+        "OSSEC_FORWARD": "tcp://192.0.2.1:514",
+        "OSSEC_NOTIFY_URL": "http://192.0.2.1/",
+        "OSSEC_EMAIL_NOTIFICATION": "yes",
+        "OSSEC_EMAIL_TO": "a@example.org",
+        "OSSEC_EMAIL_FROM": "b@example.org",
+        "OSSEC_SMTP_SERVER": "192.0.2.1",
+    }
+    with run_server(client, built.name, settings) as server:
         server.wait_listening()
         attack(server, "count", range(30))
         send(address(server), numbered("more", range(20)))
@@ -288,7 +300,14 @@ def test_metrics_are_the_counters_as_prometheus_reads_them(
         assert (found["alerts_total"], found["udp_lost_total"]) == (counters["alerts"], 0)
         assert "/metrics" in get("/")[1]
         text = server.run("ossec-log-server", "counters", "--prometheus")
-        assert {name for name, _ in parsed(text)} == {name for name, _ in parsed(get("/metrics")[1])}
+        names = {name for name, _ in parsed(get("/metrics")[1])}
+        assert {name for name, _ in parsed(text)} == names
+        for file in ("alerts.yml", "dashboard.json"):
+            asked = set(
+                re.findall(r"ossec_log_server_\w+", (ROOT / "examples/prometheus" / file).read_text())
+            )
+            assert len(asked) > 10
+            assert asked <= names, file
 
 
 def test_no_port_is_open_for_metrics_unless_asked_for(server: Server) -> None:

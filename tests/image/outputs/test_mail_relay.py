@@ -92,6 +92,10 @@ def files(running: Server, folder: str) -> int:
     return int(running.run("bash", "-c", f"cat {QUEUE}/{folder}/* 2>/dev/null | grep -c mallory || true"))
 
 
+def all_files(running: Server, folder: str) -> int:
+    return int(running.run("bash", "-c", f"ls {QUEUE}/{folder} | wc -l"))
+
+
 def wait_refused(running: Server, reason: str) -> None:
     """Return when a delivery has failed for that reason, and the mail waits for the next."""
     wait_until(lambda: reason in running.log(), SECONDS, what=f"a delivery that fails with {reason!r}")
@@ -382,6 +386,7 @@ def test_a_mail_waits_for_its_relay_over_a_restart_and_comes_once(
     with start(port, {}) as running:
         attack(running)
         wait_refused(running, "Connection refused")
+        assert running.counters()["mail_waiting"] == all_files(running, "queue") > 0
         running.container.kill()
     with EmbeddedMailbox(gateway[0], port) as mailbox, start(port, {}) as running:
         wait_mail(mailbox)
@@ -438,6 +443,11 @@ def test_who_is_refused_or_put_off_holds_up_nobody_else(start: Start, gateway: t
         assert "mail to unknown@example.org was refused for good, and is kept" in running.log()
         assert "550 5.1.1 no such user here" in running.log()
         assert files(running, "failed") == 1
+        wait_until(lambda: running.counters()["mail_waiting"] == 0, SECONDS, what="the counter of the queue")
+        refused = all_files(running, "failed")
+        assert running.counters()["mail_failed"] == refused > 0
+        metrics = running.run("ossec-log-server", "counters", "--prometheus")
+        assert f"\nossec_log_server_mail_failed {refused}\n" in metrics
 
 
 def test_a_relay_that_hangs_is_given_up_for_a_while(start: Start, gateway: tuple[str, str]) -> None:
