@@ -3,12 +3,14 @@
 import io
 import json
 import re
+import socket
+import socketserver
 import ssl
 import tarfile
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -333,6 +335,77 @@ def test_a_proxy_is_used_and_passed_by_as_the_usual_variables_say(
             )
             assert {path for _, path, _, _ in receivers[""].requests} == {"http://far.example/a"}
             wait_until(lambda: receivers.get("near", Receiver()).numbers == [0, 1], 30, what="the near one")
+
+
+@contextmanager
+def tunnelling(host: str, to: tuple[str, int]) -> Iterator[tuple[str, list[str]]]:
+    """A proxy for HTTPS, whose URL it gives: whatever it is asked to CONNECT to, it connects to that address."""
+    asked: list[str] = []
+
+    class Tunnel(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.rfile.readline().decode().strip())
+            while self.rfile.readline().strip():
+                pass
+            with socket.create_connection(to, 10) as far:
+                self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                back = threading.Thread(target=self.pump, args=(far, self.connection), daemon=True)
+                back.start()
+                self.pump(self.connection, far)
+                back.join()
+
+        @staticmethod
+        def pump(source: socket.socket, target: socket.socket) -> None:
+            with suppress(OSError):
+                while data := source.recv(65536):
+                    target.sendall(data)
+                target.shutdown(socket.SHUT_WR)
+
+    class Proxy(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Proxy((host, 0), Tunnel) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield f"http://{host}:{proxy.server_address[1]}", asked
+        finally:
+            proxy.shutdown()
+            thread.join()
+
+
+def test_https_goes_through_its_proxy_and_is_verified_there_too(
+    client: docker.DockerClient, standin_image: image.Image, certificates: Path
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "receiver.crt", certificates / "receiver.key")
+    with network(client) as net, receiving(gateway(net), context) as (url, receivers):
+        port = int(url.rpartition(":")[2])
+        with tunnelling(gateway(net), (gateway(net), port)) as (proxy, asked):
+            settings = {
+                **FROM_HERE,
+                "OSSEC_NOTIFY_LEVEL": "1",
+                "OSSEC_NOTIFY_URL": "https://receiver.example/right https://other.example/wrong",
+                "HTTPS_PROXY": proxy,
+            }
+            mounts = [f"{certificates / 'ca.crt'}:/etc/ossec-log-server/notify/ca.crt:ro"]
+            with run_server(
+                client, standin_image.name, settings, volumes=mounts, network=net.name
+            ) as server:  # which can resolve neither name
+                server.wait_listening()
+                attack(server, "note", range(3))
+                wait_until(
+                    lambda: receivers.get("right", Receiver()).numbers == [0, 1, 2], 60, what="the alerts"
+                )
+                wait_until(
+                    lambda: re.search(
+                        r"https://other.example takes no alerts.*(certificate|SSL)", server.log()
+                    ),
+                    60,
+                    what="why not",
+                )
+        assert "CONNECT receiver.example:443 HTTP/1.1" in asked
+        assert "wrong" not in receivers
 
 
 WRONG: list[tuple[dict[str, str], str]] = [
