@@ -78,7 +78,7 @@ def test_what_both_have_is_taken(tmp_path: Path, element: str) -> None:
     ("section", "remedy"),
     [
         ("<integration><name>slack</name></integration>", "<integration>: it is a section of Wazuh's"),
-        ("<integration><name>slack</name></integration>", "set OSSEC_FORWARD"),
+        ("<integration><name>slack</name></integration>", "set OSSEC_NOTIFY_URL"),
         ("<ruleset><rule_dir>etc/rules</rule_dir></ruleset>", "mount rules/, local_decoder.xml and lists/"),
         ('<wodle name="syscollector"></wodle>', "remove it: it is about agents"),
         ("<vulnerability-detection></vulnerability-detection>", "remove it: it is about agents"),
