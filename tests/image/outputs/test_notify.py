@@ -499,7 +499,7 @@ def asked(one: Container, *command: str) -> str:
     return execute(one, command).output.decode(errors="replace")
 
 
-def test_real_ntfy_and_alertmanager_take_them(
+def test_real_ntfy_alertmanager_and_apprise_take_them(
     client: docker.DockerClient, ossec_image: image.Image, receivers_image: str
 ) -> None:
     start = (
@@ -520,16 +520,16 @@ def test_real_ntfy_and_alertmanager_take_them(
             **FROM_HERE,
             "OSSEC_NOTIFY_LEVEL": "5",
             "OSSEC_NOTIFY_URL": f"text+http://{host}:8080/alerts alertmanager+http://{host}:9093/api/v2/alerts"
-            f" slack+{url}/slack",
+            f" slack+{url}/slack apprise+{url}/apprise",
         }
         with run_server(client, ossec_image.name, settings, network=net.name) as server:
             server.wait_listening()
             line = "Failed password for root from 203.0.113.9 port 22 ssh2"
             send(address(server), [syslog.message(line).encode()])
-            wait_until(lambda: server.counters()["notified"] == 3, 60, what="all to take it")
+            wait_until(lambda: server.counters()["notified"] == 4, 60, what="all to take it")
             long = f"Failed password for {'ü&' * 1500} from 203.0.113.9 port 22 ssh2"
             send(address(server), [syslog.message(long).encode()])
-            wait_until(lambda: server.counters()["notified"] == 6, 60, what="all to take the long one")
+            wait_until(lambda: server.counters()["notified"] == 8, 60, what="all to take the long one")
             assert server.counters()["notify_refused"] == 0
         fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
         message, cut = [
@@ -547,6 +547,17 @@ def test_real_ntfy_and_alertmanager_take_them(
         slack = json.loads(receivers["slack"].bodies[1])["text"]
         assert slack.endswith(" ...```")
         assert len(slack) < 2000  # Discord takes no more
+        # Debian has Apprise without its HTTP API: that gives Apprise these three words, which are given to it here.
+        asked_for = json.loads(receivers["apprise"].bodies[0])
+        words = [
+            f"--{name if name != 'type' else 'notification-type'}={asked_for[name]}"
+            for name in ("title", "body", "type")
+        ]
+        code, said = execute(real, ["apprise", *words, f"{url.replace('http', 'json')}/passed-on"])
+        assert code == 0, said
+        passed_on = json.loads(receivers["passed-on"].bodies[0])
+        assert (passed_on["title"], passed_on["type"]) == ("Level 5: SSHD authentication failed.", "info")
+        assert line in passed_on["message"]
         alert, _ = json.loads(asked(real, "python3", "-c", fetch, "http://127.0.0.1:9093/api/v2/alerts"))
         assert alert["labels"]["rule"] == "5716"
         assert alert["labels"]["srcip"] == "203.0.113.9"
