@@ -91,11 +91,16 @@ static int in_time(const struct query *q, int64_t when)
     return (q->from == 0 || when >= q->from) && (q->to == 0 || when < q->to);
 }
 
-/* Control characters, which a terminal might obey, as dots. */
+/* Control characters, which a terminal might obey, as dots: those of ASCII, and U+0080 to U+009F, which are two bytes. */
 static void put(FILE *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        fputc((unsigned char)*text < ' ' || *text == 0x7f ? '.' : *text, out);
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) {
+            fputc('.', out);
+            c++;
+        } else {
+            fputc(*c < ' ' || *c == 0x7f ? '.' : *c, out);
+        }
     }
 }
 
@@ -104,7 +109,7 @@ static void put_fields(const json_t *alert, FILE *out)
     const json_t *rule = json_object_get(alert, "rule");
     const char *user = alert_user(alert);
     const char *parts[] = {alert_comment(alert), alert_text(alert, "hostname", "-"), alert_text(alert, "srcip", "-"),
-                           user != NULL ? user : "-"};
+                           user != NULL ? user : "-", alert_text(alert, "location", "-")};
 
     fprintf(out, "%ld\t%ld", alert_level(alert), alert_number(rule, "sidid"));
     for (size_t n = 0; n < sizeof(parts) / sizeof(parts[0]); n++) {

@@ -23,7 +23,7 @@ LOGS = "/var/ossec/data/logs"
 
 def alert(number: int, when: datetime, **fields: Any) -> dict[str, Any]:
     rule = {"level": 3 + number % 10, "comment": "SSHD authentication failed.", "sidid": 5700 + number % 3}
-    log = f'sshd: Failed "password" for user{number:05d} ü\t.'
+    log = f'sshd: Failed "password" for user{number:05d} ü\t\u009b.'
     return {
         "rule": rule,
         "id": f"1.{number}",
@@ -32,6 +32,7 @@ def alert(number: int, when: datetime, **fields: Any) -> dict[str, Any]:
         "dstuser": "root",
         "full_log": log,
         "hostname": f"web{number % 2}",
+        "location": f"192.0.2.{number % 4}",
         **fields,
     }
 
@@ -119,7 +120,9 @@ def test_each_option_finds_what_it_says_in_order(searched: Container, alerts: li
 def test_a_table_is_for_people_and_the_archive_is_lines(searched: Container) -> None:
     _, [row] = run(searched, "search", "--text", "user00123")
     assert row.startswith(f"{DAYS[1]:%Y-%m-%d} 12:00:23   6    5700  web1  203.0.113.3  root  SSHD")
-    assert row.endswith('| sshd: Failed "password" for user00123 ü.' + ".")  # the tab is a dot
+    assert row.endswith(
+        '| sshd: Failed "password" for user00123 ü.' + ".."
+    )  # the tab is a dot, and so is the CSI
     status, lines = run(searched, "search", "--archive", "--host", "web1", "--text", "line 12")
     assert status == 0
     assert [int(text.rpartition(" ")[2]) for text in lines] == [121, 123, 125, 127, 129]
@@ -173,6 +176,7 @@ def test_a_report_counts_a_day(searched: Container) -> None:
     assert (
         "       34  5701     level 3   SSHD authentication failed." not in lines
     )  # one row for each rule and level
+    assert "       25  192.0.2.3" in lines
     assert "       50  web0" in lines
     assert "       20  203.0.113.4" in lines
     assert "      100  root" in lines
