@@ -17,20 +17,23 @@
 
 #define LISTEN_MS 100 /* for connections that are being made */
 #define QUIET_MS 250 /* since something last came: what a sender wrote before it heard of the end has arrived by then */
-#define STOP_MS 1000 /* in all, also for a message that is not whole */
+#define STOP_MS 1000 /* in all, also for a message that is not whole; */
+#define MOST_MS 3000 /* while there is more to read, as much may wait in the sockets: the server kills it a second later */
 #define ROUND_MS 5
 
-/* Without room on the volume something may stay where it is. */
 static void tell_what_is_not_taken(void)
 {
-    size_t unread = journal_make_room(journal) ? 0 : connections_unread();
+    size_t unread = connections_unread();
 
     if (flush_lines() != 0) {
         say("the last %llu bytes of lines could not be written to the journal",
             (unsigned long long)(journal_appended(journal) - journal_flushed(journal)));
     }
-    if (unread > 0) {
+    if (unread > 0 && !journal_make_room(journal)) {
         say("the volume is full, so what %zu connections sent last was not taken; make room on it", unread);
+    } else if (unread > 0) {
+        say("%zu connections sent on when they were told of the end, so what they sent last was not taken; send over RELP "
+            "what must arrive", unread);
     }
 }
 
@@ -41,7 +44,9 @@ static void take_what_is_on_its_way(void)
 {
     const uint64_t began = loop_now();
 
+    connections_each(connection_hang_up); /* all of them before the first is read */
     for (;;) {
+        const uint64_t now = loop_now();
         struct drained drained;
 
         listen_accept_waiting();
@@ -52,7 +57,7 @@ static void take_what_is_on_its_way(void)
         drained = connections_drain();
         flush_lines();
         loop_look_at_clock();
-        if (loop_now() - began >= STOP_MS) {
+        if (loop_now() - began >= (drained.heard == now ? MOST_MS : STOP_MS)) {
             return;
         }
         if (!drained.unfinished) {

@@ -302,6 +302,29 @@ def test_a_stop_waits_a_moment_for_a_line_that_is_on_its_way_and_takes_no_half_o
     assert intake.texts() == ["whole"]
 
 
+def test_what_waits_in_full_sockets_at_a_stop_is_taken(intake_program: Path, tmp_path: Path) -> None:
+    """Also on a machine so busy that the end has a second and gets little of it."""
+    one = line("x" * 600) + b"\n"
+    with running(intake_program, tmp_path, inputs=("tcp",)) as intake, ExitStack() as stack:
+        senders = [stack.enter_context(intake.connect("tcp")) for _ in range(4)]
+        intake.process.send_signal(signal.SIGSTOP)
+        whole = 0
+        for sender in senders:
+            sender.setblocking(False)
+            sent = 0
+            with suppress(BlockingIOError):
+                while True:
+                    sent += sender.send((one * 500)[sent % len(one) :])
+            whole += sent // len(one)
+        intake.process.send_signal(signal.SIGTERM)
+        for signal_number, seconds in ((signal.SIGCONT, 0.02), (signal.SIGSTOP, 1.2), (signal.SIGCONT, 0)):
+            intake.process.send_signal(signal_number)
+            time.sleep(seconds)
+        assert intake.process.wait(30) == 0
+        assert "sent on" not in intake.log()
+    assert len(intake.texts()) >= whole
+
+
 def test_idle_senders_delay_no_stop(intake_program: Path, tmp_path: Path) -> None:
     took = []
     for _ in range(3):

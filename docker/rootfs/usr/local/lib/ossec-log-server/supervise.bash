@@ -100,7 +100,7 @@ stop() {
     say "stopping, as SIG$1 came"
     trap 'say "stopped at once, as a second signal came"; kill -KILL "${!daemon[@]}" 2>/dev/null; exit 143' TERM INT
     trap '' HUP
-    end ossec-intake 3
+    end ossec-intake 4
     ask_to_end ossec-analysisd && until_true 3 gone "${pid[ossec-analysisd]}"
     end ossec-analysisd 7 INT
     until_true 1 has_read ossec-maild $alerts/alerts.log
@@ -168,7 +168,7 @@ supervise() {
     unset "pid[${daemon[$ended]}]"
     # The intake writes what it holds to the journal first.
     if ask_to_end ossec-intake; then
-        until_true 2 gone "${pid[ossec-intake]}" || true
+        until_true 4 gone "${pid[ossec-intake]}" || true
     fi
     ask_to_end ossec-analysisd INT || true
     for name in "${!pid[@]}"; do
