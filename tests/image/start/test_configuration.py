@@ -110,6 +110,8 @@ WRONG_FILES = [
     ("conf.d/a.conf", "<!-- \n<global></global>", "line 1: a comment begins here and has no end"),
     ("conf.d/a.conf", "<alerts></alerts>\nlevel 7\n", "line 2: 'level' stands outside of any element"),
     ("conf.d/a.conf", '<?xml version="1.0"?>\n<alerts></alerts>', "line 1: OSSEC does not read <? ... ?>"),
+    ("conf.d/a.conf", "<!DOCTYPE x>\n<alerts></alerts>", "line 1: OSSEC does not read <!DOCTYPE ...>"),
+    ("conf.d/a.conf", "<alerts>\n<![CDATA[x]]></alerts> <!-- x -->", "line 2: OSSEC does not read <![CDATA ...>"),
     ("conf.d/a.conf", "<globl></globl>", "line 1: <globl> can't stand here; write <ossec_config> or a section"),
     ("conf.d/a.conf", "\n", "line 1: there is no element in it"),
     ("conf.d/a.conf", "\ufeff<alerts></alerts>", "line 1: it begins with a byte order mark"),
