@@ -103,6 +103,24 @@ def test_a_signal_to_a_running_server_is_named(
         assert f"ossec-log-server: stopping, as SIG{signal} came" in server.log()
 
 
+def test_a_signal_that_it_does_not_know_ends_nothing(
+    client: docker.DockerClient, ossec_image: image.Image
+) -> None:
+    unknown = ["USR1", "USR2", "ALRM", "VTALRM", "PROF"]
+    with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET) as server:
+        wait_for_traps(server)
+        for time_of_it in ("start", "run"):
+            for signal in [*unknown, "PIPE"]:
+                server.container.kill(signal)
+            if time_of_it == "start":
+                server.wait_listening()
+        works(server)
+        for signal in unknown:
+            assert f"SIG{signal} came, which the server does not know, so it goes on" in server.log()
+        assert server.stop() == 0
+        assert "fault of the image" not in server.log()
+
+
 def test_a_daemon_that_a_signal_ends_is_named_with_it(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
