@@ -2,6 +2,7 @@
 #include "words.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "syntax.h"
@@ -39,17 +40,41 @@ static void end_word(struct reading *r)
     r->length = 0;
 }
 
-/* A byte of a word, unless what follows makes it one that need not be there. */
-static void take_byte(struct reading *r, char c)
+static void add_byte(struct reading *r, char c)
 {
-    if (is_quantifier(*r->at) && *r->at != '+') {
-        end_word(r);
-        return;
-    }
     if (r->length == sizeof(r->word)) {
         end_word(r);
     }
     r->word[r->length++] = c;
+}
+
+/* How often what stands before a quantifier comes at least; 0 where it is not understood, too. */
+static unsigned long at_least(const char *quantifier)
+{
+    size_t digits = strspn(quantifier + (*quantifier != '\0'), "0123456789");
+    const char *end = quantifier + 1 + digits;
+
+    if (!is_quantifier(*quantifier) || *quantifier == '+') {
+        return 1;
+    }
+    if (*quantifier != '{' || digits == 0) {
+        return 0;
+    }
+    if (*end == ',') {
+        end += 1 + strspn(end + 1, "0123456789");
+    }
+    return *end == '}' ? strtoul(quantifier + 1, NULL, 10) : 0; /* "{3" is three characters */
+}
+
+/* A byte of a word, as often as it must come; the word ends before a byte that need not come. */
+static void take_byte(struct reading *r, char c)
+{
+    for (unsigned long n = at_least(r->at); n > 0 && n <= sizeof(r->word); n--) {
+        add_byte(r, c);
+    }
+    if (is_quantifier(*r->at)) {
+        end_word(r);
+    }
 }
 
 static const char *read_alternatives(const char *at, struct words *set, int depth);

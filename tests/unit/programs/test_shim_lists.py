@@ -127,10 +127,17 @@ int main(void)
 {
     OSDecoderInfo decoder = {.type = 4, .id = 5};
     Eventinfo lf = {.decoder_info = &decoder, .log = "x"};
+    static const char text[] = "wxya{3 baab", other_text[] = "xy BAAAA";
     char name[16];
 
     literals_learn(fail.regex, "fail", 0);
     literals_learn(start.regex, "^start", 0);
+    literals_learn(&of_5, "ba{4}", 0);
+    literals_learn(&of_6, "wxya{3", 0); /* no quantifier */
+    literals_of(text);
+    assert(!literals_may_match(&of_5, text) && literals_may_match(&of_6, text));
+    literals_of(other_text);
+    assert(literals_may_match(&of_5, other_text) && !literals_may_match(&of_6, other_text));
     for (int turn = 0; turn < 3; turn++) {
         EXPECT(5, NULL, "x", &of_5, &any);
         EXPECT(5, NULL, "it FAILS", &of_5, &failing, &any);
