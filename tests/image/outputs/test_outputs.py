@@ -1,6 +1,5 @@
 """Alerts on standard output, in files and to a receiver that comes and goes: whole, valid, and none lost."""
 
-import json
 import subprocess
 from functools import partial
 from itertools import count
@@ -14,6 +13,7 @@ from pipeline import image
 from pipeline.project import ROOT
 from pipeline.server import Server, gateway, network, syslog
 from pipeline.server import server as run_server
+from pipeline.server.alerts import parse
 from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
@@ -182,8 +182,7 @@ def test_half_an_alert_of_a_killed_engine_spoils_no_other(
 
 def strict(line: bytes) -> dict[str, Any]:
     """An alert, by a reader that takes UTF-8 only."""
-    alert: dict[str, Any] = json.loads(line.decode("utf-8", "strict"))
-    return alert
+    return parse(line.decode("utf-8", "strict"))
 
 
 def test_alerts_can_be_kept_off_standard_output(client: docker.DockerClient, built: image.Image) -> None:

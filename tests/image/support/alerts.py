@@ -1,11 +1,12 @@
 """Alerts by the number: lines that make them, and what came of each where they arrive."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import lru_cache
 
 from pipeline.server import Server, syslog
+from pipeline.server.alerts import parse
 from pipeline.wait import WaitTimeout, wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.support.collector import Collector
@@ -19,9 +20,17 @@ def attack(server: Server, mark: str, numbers: Iterable[int]) -> None:
 
 
 def numbers_in(lines: Iterable[str], mark: str) -> Counter[int]:
-    """How often each number of `attack` is in alerts as JSON lines, whatever stands before the object."""
-    logs = [json.loads(line[line.index("{") :])["full_log"] for line in lines]
+    """How often each number of `attack` is in alerts as JSON lines, whatever stands before the object.
+
+    Raises ValueError if one is not as its schema says.
+    """
+    logs = [_log_of(line[line.index("{") :]) for line in lines]
     return Counter(int(log.partition(mark)[2][:6]) for log in logs if mark in log)
+
+
+@lru_cache(maxsize=1 << 16)  # most are asked for again and again
+def _log_of(alert: str) -> str:
+    return str(parse(alert)["full_log"])
 
 
 def printed(server: Server) -> list[str]:
