@@ -144,7 +144,7 @@ def test_each_counter_has_one_metric_and_each_metric_a_counter() -> None:
     received = {f"received_{name}" for name in re.search(r"qw\(([\w ]+)\);?\)", counters)[1].split()}  # type: ignore[index]
     declared = set(re.findall(r'^    \["(\w+)", "\w+", "(?:counter|gauge)", ', counters, re.MULTILINE))
     command = (ROOT / "docker/command/counters.c").read_text()
-    also = set(re.findall(r'\{"((?:notify|senders)\w*)", (?!0\}, \{"notify_w)', command)) - {
+    also = set(re.findall(r'\{"((?:notify|senders|mail)_?\w*)", (?!0\}, \{"notify_w)', command)) - {
         "notify_waiting_bytes"
     }
     assert declared | received == {*counted, "received", "waiting_bytes", *also}
