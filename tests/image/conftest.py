@@ -141,11 +141,13 @@ def _helper(kind: str, ossec_image: image.Image, nothing: Path) -> str:
 
 @pytest.fixture
 def project(client: docker.DockerClient) -> Iterator[str]:
-    """The name of a compose project that is gone at the end."""
+    """The name of a compose project that is gone at the end, with the images that it built."""
     engine.ensure(compose=True)
     name = f"ossec-log-server-{uuid.uuid4().hex[:12]}"
     yield name
     compose(command=["--project-name", name, "down", "--volumes", "--remove-orphans", "--timeout", "1"])
+    for built in client.images.list(filters={"label": f"com.docker.compose.project={name}"}):
+        client.images.remove(str(built.id), force=True)
 
 
 @contextmanager
