@@ -55,12 +55,13 @@ static int ask_counters(const char *option)
 /* As PID 1 the server would lose what comes before it has traps: the script lets them in by docker/builtin/unblock.c. */
 static void hold_signals(void)
 {
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPIPE};
     sigset_t held;
 
     sigemptyset(&held);
-    sigaddset(&held, SIGTERM);
-    sigaddset(&held, SIGINT);
-    sigaddset(&held, SIGHUP);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        sigaddset(&held, signals[i]);
+    }
     sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
