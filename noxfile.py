@@ -80,8 +80,10 @@ def image(session: nox.Session) -> None:
     # the longest, that of a swarm, begins first.
     together = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
     folders = ("tests/swarm", "tests/image")
-    session.run("pytest", *folders, "-m", "not alone", *together, *SLOWEST, *version)
-    session.run("pytest", "tests/image", "-m", "alone", *SLOWEST, *version)
+    try:
+        session.run("pytest", *folders, "-m", "not alone", *together, *SLOWEST, *version)
+    finally:
+        session.run("pytest", "tests/image", "-m", "alone", *SLOWEST, *version)
 
 
 @nox.session(default=False)

@@ -86,29 +86,34 @@ static void address_of(const char *location, char *address)
 
 void complete(Eventinfo *lf, const struct marks *marks, int without_host)
 {
-    size_t size = strlen(lf->full_log) + 1, all = size + (marks->extra ? strlen(marks->extra) + 1 : 0);
+    const char *taken_apart;
+    size_t size, extra, all;
     char *longer;
 
     without_host = without_host && marks->from_network;
     if (marks->extra == NULL && !without_host) {
         return;
     }
+    taken_apart = second(lf);
+    size = (size_t)(taken_apart - lf->full_log);
+    extra = marks->extra != NULL ? strlen(marks->extra) + 1 : 0;
+    all = size + extra;
     /* Twice the line, as the engine copies it, and the host, whose memory goes with the line's. */
-    longer = calloc(1, 2 * all + 1 + strlen(lf->location) + 1);
+    longer = malloc(all + size + (without_host ? strlen(lf->location) + 1 : 0));
     if (longer == NULL) {
         return;
     }
     memcpy(longer, lf->full_log, size);
-    if (marks->extra != NULL) {
+    if (extra > 0) {
         longer[size - 1] = ' ';
-        strcpy(longer + size, marks->extra);
+        memcpy(longer + size, marks->extra, extra);
     }
-    memcpy(longer + all, second(lf), size);
-    move(&lf->log, second(lf), size, longer + all);
-    move(&lf->hostname, second(lf), size, longer + all);
-    move(&lf->program_name, second(lf), size, longer + all);
+    memcpy(longer + all, taken_apart, size);
+    move(&lf->log, taken_apart, size, longer + all);
+    move(&lf->hostname, taken_apart, size, longer + all);
+    move(&lf->program_name, taken_apart, size, longer + all);
     if (without_host) {
-        lf->hostname = longer + 2 * all + 1;
+        lf->hostname = longer + all + size;
         address_of(lf->location, lf->hostname);
     }
     free(lf->full_log);
