@@ -63,19 +63,29 @@ class Profile:
 
 
 def record(pid: int, seconds: float) -> Profile:
-    """Look at that process of this machine for so long. Raises UserError where perf is not there or may not."""
+    """Let that process of this machine, which is stopped, go on, and look at it for so long.
+
+    Raises UserError where perf is not there or may not, or where the process did next to nothing.
+    """
     if shutil.which("perf") is None:
         raise UserError("The profile is taken by perf, which is not on this machine: install linux-perf.")
     with tempfile.TemporaryDirectory() as folder:
         data = str(Path(folder, "perf.data"))
         how = ["-F", str(FREQUENCY), "-e", "cpu-clock", "--call-graph", f"dwarf,{STACK_BYTES}"]
-        command = ["perf", "record", "-q", *how, "-p", str(pid), "-o", data, "--", "sleep", f"{seconds:g}"]
+        # perf takes seconds before it looks, so it is perf that lets the process go on.
+        goes_on = ["sh", "-c", f"kill -CONT {pid} && exec sleep {seconds:g}"]
+        command = ["perf", "record", "-q", *how, "-p", str(pid), "-o", data, "--", *goes_on]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode not in (0, -signal.SIGINT):
             raise UserError(f"perf cannot look at the engine: {done.stderr.strip()}. Run it as root.")
-        script = ["perf", "script", "-i", data, "-F", "comm,ip,sym,dso"]
+        # Not inlined functions: for these it asks addr2line, which cannot read a container's libraries, and ends it.
+        script = ["perf", "script", "--no-inline", "-i", data, "-F", "comm,ip,sym,dso"]
         told = subprocess.run(
             script, capture_output=True, text=True, env={**os.environ, "DEBUGINFOD_URLS": ""}
+        )
+    if told.returncode != 0:
+        raise UserError(
+            f"perf cannot tell what it saw: {told.stderr.strip() or f'status {told.returncode}'}."
         )
     found = parse(told.stdout.splitlines())
     if (count := sum(found.stages.values())) < FEWEST:

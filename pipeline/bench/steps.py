@@ -197,7 +197,6 @@ def profile_engine(bench: Bench, kind: Kind) -> Profile:
         running.signal_engine("STOP")
         bench.feed("tcp", running.address, CONNECTIONS, "mixed", 0, bench.scaled(LINES))
         running.wait_at_rest(LIMIT)
-        running.signal_engine("CONT")
         return profile.record(running.engine_pid(), PROFILE_SECONDS * bench.scale)
 
 
