@@ -1,5 +1,6 @@
 """One of those compared: how it is started, and what can be seen of it while it works."""
 
+import math
 import re
 import socket
 import time
@@ -160,7 +161,7 @@ class Subject:
 
     def wait_at_rest(self, limit: float) -> float:
         """Return once it uses next to no CPU time, or after the limit; the CPU seconds that it had used by then."""
-        before = self.cpu()
+        before = -math.inf  # two looks that lie REST_SECONDS apart tell
 
         def rests() -> float | None:
             nonlocal before
