@@ -5,11 +5,24 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseServer
 from typing import Any
 
 from pipeline.server.certificates import certificate, certificates
 
-__all__ = ["certificate", "certificates", "serving"]
+__all__ = ["certificate", "certificates", "in_thread", "serving"]
+
+
+@contextmanager
+def in_thread(server: BaseServer) -> Iterator[None]:
+    """It serves in a thread until the end."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 @contextmanager
@@ -27,10 +40,5 @@ def serving(handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = 
     with Server(("127.0.0.1", 0), Silent) as http:
         if tls:
             http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
+        with in_thread(http):
             yield http.server_port
-        finally:
-            http.shutdown()
-            thread.join()

@@ -1,6 +1,6 @@
 /* unblock: a builtin of bash. The kernel drops a signal for which PID 1 has no trap, and bash can't run a trap while it reads a
- * file. So ossec-log-server (docker/command) blocks the signals that stop the server, or would, before it runs the script; this lets them
- * in, once everything is read and the traps are set. */
+ * file. So ossec-log-server (docker/command) blocks the signals that stop the server, or would, before it runs the script;
+ * this lets them in, once everything is read and the traps are set. */
 #include <signal.h>
 
 #include "builtins.h"

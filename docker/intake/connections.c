@@ -84,7 +84,8 @@ static void count_unread(struct connection *c)
 {
     int bytes = 0;
 
-    unread += c->watch.fd >= 0 && !c->ended && ioctl(c->watch.fd, FIONREAD, &bytes) == 0 && bytes > 0;
+    unread += c->protocol == &lines_protocol && c->watch.fd >= 0 && !c->ended &&
+              ioctl(c->watch.fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 size_t connections_unread(void)

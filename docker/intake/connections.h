@@ -26,7 +26,7 @@ struct drained {
 /* Tells all of them that this is the end, and reads what has come. */
 struct drained connections_drain(void);
 
-/* Of how many the kernel holds something that was not read. */
+/* Of how many the kernel holds something that was not read and will not come again, as RELP's does. */
 size_t connections_unread(void);
 
 #endif

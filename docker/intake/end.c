@@ -17,8 +17,8 @@
 
 #define LISTEN_MS 100 /* for connections that are being made */
 #define QUIET_MS 250 /* since something last came: what a sender wrote before it heard of the end has arrived by then */
-#define STOP_MS 1000 /* in all, also for a message that is not whole; */
-#define MOST_MS 3000 /* while there is more to read, as much may wait in the sockets: the server kills it a second later */
+#define STOP_MS 1000 /* in all, also for a message that is not whole */
+#define MOST_MS 3000 /* while more keeps coming; a second later the server kills this process (supervise.bash) */
 #define ROUND_MS 5
 
 static void tell_what_is_not_taken(void)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "shared.h"
+#include "hash.h"
 #include "literals.h"
 #include "programs.h"
 
@@ -30,16 +31,6 @@ static struct {
     char name[LONGEST];
     struct list list;
 } known[KNOWN];
-
-static unsigned place_of(const char *program)
-{
-    unsigned hash = 2166136261u; /* FNV-1a */
-
-    for (; *program != '\0'; program++) {
-        hash = (hash ^ (unsigned char)*program) * 16777619u;
-    }
-    return hash % KNOWN;
-}
 
 /* What a list is for: a program, or where that is NULL, lines of files that begin with a byte. */
 struct kind {
@@ -128,7 +119,7 @@ static OSDecoderNode *link_takers(const struct list *list, int to_line)
 
 OSDecoderNode *takers_of_program(OSDecoderNode *from, const char *program, const char *text)
 {
-    unsigned place = place_of(program);
+    unsigned place = hash_of(program) % KNOWN;
 
     if (strlen(program) >= LONGEST) {
         return from;

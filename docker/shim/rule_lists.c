@@ -7,6 +7,7 @@
 
 #include "analysisd.h"
 #include "decoder.h"
+#include "hash.h"
 #include "literals.h"
 #include "rules.h"
 
@@ -34,7 +35,6 @@ struct rule {
     unsigned needs, count;
     struct rule *below; /* so many, behind each other */
 };
-
 
 static struct known {
     int decoder, type;
@@ -134,12 +134,7 @@ static void make_tree(struct known *one, const struct lines *lines)
 
 static struct known *place_of(const struct lines *lines)
 {
-    unsigned hash = 2166136261u; /* FNV-1a */
-
-    for (const char *at = lines->program; *at != '\0'; at++) {
-        hash = (hash ^ (unsigned char)*at) * 16777619u;
-    }
-    return &known[(hash ^ (unsigned)(lines->decoder * 31 + lines->type)) % KNOWN];
+    return &known[(hash_of(lines->program) ^ (unsigned)(lines->decoder * 31 + lines->type)) % KNOWN];
 }
 
 static int is_known(const struct known *one, const struct lines *lines)

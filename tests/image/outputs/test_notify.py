@@ -100,14 +100,11 @@ def receiving(host: str, tls: ssl.SSLContext | None = None) -> Iterator[tuple[st
     with Quiet((host, 0), Handler) as http:
         if tls:
             http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http{'s' if tls else ''}://{host}:{http.server_port}", receivers
-        finally:
-            end.set()
-            http.shutdown()
-            thread.join()
+        with loopback.in_thread(http):
+            try:
+                yield f"http{'s' if tls else ''}://{host}:{http.server_port}", receivers
+            finally:
+                end.set()
 
 
 def taken(server: Server, *names: str) -> dict[str, int]:
@@ -365,14 +362,8 @@ def tunnelling(host: str, to: tuple[str, int]) -> Iterator[tuple[str, list[str]]
     class Proxy(socketserver.ThreadingTCPServer):
         daemon_threads = True
 
-    with Proxy((host, 0), Tunnel) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://{host}:{proxy.server_address[1]}", asked
-        finally:
-            proxy.shutdown()
-            thread.join()
+    with Proxy((host, 0), Tunnel) as proxy, loopback.in_thread(proxy):
+        yield f"http://{host}:{proxy.server_address[1]}", asked
 
 
 def test_https_goes_through_its_proxy_and_is_verified_there_too(

@@ -6,7 +6,6 @@ import os
 import signal
 import socketserver
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +21,7 @@ from pipeline.errors import UserError
 from pipeline.machine import engine
 from pipeline.machine.engine import Answer, Engine
 from pipeline.wait import wait_until
+from tests.loopback import in_thread
 
 READY = Engine(cli=True, buildx=True, dockerd=True, answer=Answer.YES)
 STOPPED = replace(READY, answer=Answer.NO)
@@ -276,12 +276,8 @@ class DockerApi(BaseHTTPRequestHandler):
 @pytest.fixture
 def socket(tmp_path: Path) -> Iterator[str]:
     path = tmp_path / "docker.sock"
-    with socketserver.ThreadingUnixStreamServer(str(path), DockerApi) as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
+    with socketserver.ThreadingUnixStreamServer(str(path), DockerApi) as server, in_thread(server):
         yield f"unix://{path}"
-        server.shutdown()
-        thread.join()
 
 
 def test_an_engine_is_found_where_docker_host_names_it(socket: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -323,6 +324,27 @@ def test_what_waits_in_full_sockets_at_a_stop_is_taken(intake_program: Path, tmp
         assert intake.process.wait(30) == 0
         assert "sent on" not in intake.log()
     assert len(intake.texts()) >= whole
+
+
+def test_who_sends_on_at_a_stop_is_told_of_and_holds_it_up_for_seconds_only(intake: Intake) -> None:
+    with intake.connect("tcp") as deaf:
+        ended = threading.Event()
+
+        def send() -> None:
+            with suppress(OSError):
+                while not ended.is_set():
+                    deaf.sendall((line("on and on") + b"\n") * 1000)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        eventually(lambda: intake.received("tcp") > 0, "the first of them")
+        began = time.monotonic()
+        assert intake.stop() == 0
+        took = time.monotonic() - began
+        ended.set()
+        thread.join()
+    assert 1 < took < 8
+    assert "1 connections sent on when they were told of the end" in intake.log()
 
 
 def test_idle_senders_delay_no_stop(intake_program: Path, tmp_path: Path) -> None:
