@@ -6,9 +6,6 @@
 #include "write.h"
 
 #define BOM "\xef\xbb\xbf"
-#ifndef PLAIN
-#define PLAIN 1 /* 0, to compare plain.c with the tables: test_header.py */
-#endif
 
 /* Where the engine itself has a reader for a form, or a decoder that wants all of it, the line goes on as it is, without
  * a header. The forms are as in text.h. */
@@ -227,6 +224,9 @@ static void rewrite(struct output *o, struct header h, struct text rest, const c
     }
     if (h.as_it_is || engine_reads_it(&h, rest)) {
         write_text(o, rest);
+    } else if (h.is_plain) {
+        write_plain(o, &h, sender);
+        write_extras(o, &h);
     } else {
         write_header(o, &h, sender, then);
         write_text(o, h.message);

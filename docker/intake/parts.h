@@ -5,6 +5,9 @@
 #include "stamp.h"
 #include "text.h"
 
+#ifndef PLAIN
+#define PLAIN 1 /* 0, to compare plain.c with the tables: test_header.py */
+#endif
 #define MOST_EXTRAS 6
 #define LONGEST_NAME 255 /* bytes, of a host, a program or a pid that is marked */
 
@@ -13,6 +16,7 @@ struct header {
     struct stamp stamp;
     int has_stamp;
     struct text host, program, pid, message; /* host and program: empty if the line has none */
+    int is_plain;                            /* "[HOST] PROGRAM[PID]: MESSAGE" stands in the line as the engine wants it */
     int as_it_is;                            /* the message is the line, and needs no header */
     int no_colon;                            /* "proftpd[77] text": it stays so */
     struct text extras[MOST_EXTRAS];         /* what the engine's form has no place for */
@@ -40,6 +44,9 @@ int is_canonical(struct text line);
 
 /* STAMP [HOST] PROGRAM[PID]: , where it may be nothing else. 0 where it is not surely that. */
 int read_plain(struct header *h, struct text rest);
+
+/* The ISO stamp that RFC 5424 has, and which one space follows. 0 where it may be anything else. */
+int read_plain_stamp(struct text rest, struct stamp *stamp);
 
 /* All of RFC 5424 behind its PRI. 0 if the text is none. */
 int read_rfc5424(struct header *h, struct text rest);

@@ -183,6 +183,12 @@ static int read_plain_bsd(struct text rest, struct stamp *stamp)
     return 1;
 }
 
+int read_plain_stamp(struct text rest, struct stamp *stamp)
+{
+    *stamp = (struct stamp){.says_more = 1};
+    return read_plain_iso(rest, stamp);
+}
+
 int read_plain(struct header *h, struct text rest)
 {
     struct stamp stamp = {.says_more = 1};
@@ -198,5 +204,6 @@ int read_plain(struct header *h, struct text rest)
     h->pid = names.pid;
     h->message = names.message;
     h->no_colon = names.no_colon;
+    h->is_plain = 1;
     return 1;
 }

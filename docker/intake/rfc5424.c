@@ -131,7 +131,9 @@ static int timestamp(struct header *h, struct text *rest)
         *rest = behind(*rest, 2);
         return 1;
     }
-    if (!read_stamp(rest, &stamp) || !is_digit(*sent.from) || stamp.also_in_messages) {
+    if (PLAIN && read_plain_stamp(sent, &stamp)) {
+        *rest = without_spaces((struct text){stamp.sent.to, rest->to});
+    } else if (!read_stamp(rest, &stamp) || !is_digit(*sent.from) || stamp.also_in_messages) {
         return 0;
     }
     keep_stamp(h, stamp, stamp.sent);

@@ -27,8 +27,13 @@ static int has_control(const char *at)
 
 static const char *end_of_plain(struct text t)
 {
+    size_t length = length_of(t);
+
     while (t.to - t.from >= 8 && !has_control(t.from)) {
         t.from += 8;
+    }
+    if (length >= 8 && t.to - t.from < 8 && !has_control(t.to - 8)) {
+        return t.to;
     }
     while (t.from < t.to && is_plain((unsigned char)*t.from)) {
         t.from++;
@@ -101,6 +106,17 @@ static void put_name(struct output *o, struct text name, int (*takes)(unsigned c
     if (foreign) {
         put_byte(o, HEADER_NAME);
     }
+}
+
+void write_plain(struct output *o, const struct header *h, const char *sender)
+{
+    write_text(o, (struct text){h->stamp.canonical, h->stamp.canonical + STAMP_LENGTH});
+    put_byte(o, ' ');
+    if (length_of(h->host) == 0) {
+        put_name(o, (struct text){sender, sender + strlen(sender)}, is_name_character);
+        put_byte(o, ' ');
+    }
+    write_text(o, (struct text){h->host.from, h->message.to});
 }
 
 void write_header(struct output *o, const struct header *h, const char *sender, time_t then)

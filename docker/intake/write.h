@@ -21,6 +21,9 @@ void write_text(struct output *o, struct text t);
 /* "Nov 26 06:00:00 HOST PROGRAM[PID]: ". A line without a stamp was written then, one without a host by `sender`; 0 is now. */
 void write_header(struct output *o, const struct header *h, const char *sender, time_t then);
 
+/* The same of a plain header, and the message: behind the stamp the line is copied as it is. */
+void write_plain(struct output *o, const struct header *h, const char *sender);
+
 /* What the engine's form has no place for. */
 void write_extras(struct output *o, const struct header *h);
 
