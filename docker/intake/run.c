@@ -33,7 +33,7 @@
 #define TIDY_TICKS 10
 #define DAY_TICKS 86400
 #define FEW 64                 /* lines: a turn with less waits for more, so that a line does not cost a turn each */
-#define GATHER_NS 4000000
+#define GATHER_NS 8000000
 
 struct settings settings;
 struct journal *journal;
@@ -130,9 +130,19 @@ static uint64_t taken(void)
     return state->received[INPUT_UDP] + state->received[INPUT_TCP] + state->received[INPUT_TLS];
 }
 
+/* Each turn wakes the engine and what comes behind it. In the middle it is seen whether a burst fills UDP's buffer. */
+static void gather(void)
+{
+    static const struct timespec half = {0, GATHER_NS / 2};
+
+    nanosleep(&half, NULL);
+    if (!udp_fills()) {
+        nanosleep(&half, NULL);
+    }
+}
+
 static void turn(void)
 {
-    static const struct timespec gather = {0, GATHER_NS};
     uint64_t before = taken();
     int is_held = held();
 
@@ -143,7 +153,7 @@ static void turn(void)
     notices_tell(loop_now());
     count(&state->beat, 1);
     if (taken() > before && taken() - before < FEW && !relp_waits()) {
-        nanosleep(&gather, NULL);
+        gather();
     }
 }
 

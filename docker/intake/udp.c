@@ -16,6 +16,7 @@
 #define LARGEST 65536             /* bytes of a datagram */
 #define BUFFER_WANTED (1 << 26)   /* bytes of the socket's buffer, of which the host gives what it allows */
 #define BUFFER_GOOD (4 << 20)
+#define FILLS 4                   /* that part of it, in half the time that lines are gathered: it is better emptied now */
 #define AT_THE_END 1000           /* batches that are taken at most when the server ends */
 
 static struct watch watch = {.fd = -1};
@@ -87,13 +88,26 @@ int udp_receive(int fd)
     return loop_add(&watch, EPOLLIN);
 }
 
+static int look(uint32_t numbers[SK_MEMINFO_VARS])
+{
+    socklen_t size = SK_MEMINFO_VARS * sizeof(numbers[0]);
+
+    return watch.fd >= 0 && getsockopt(watch.fd, SOL_SOCKET, SO_MEMINFO, numbers, &size) == 0 &&
+           size > SK_MEMINFO_DROPS * sizeof(numbers[0]);
+}
+
+int udp_fills(void)
+{
+    uint32_t numbers[SK_MEMINFO_VARS];
+
+    return look(numbers) && numbers[SK_MEMINFO_RMEM_ALLOC] > numbers[SK_MEMINFO_RCVBUF] / FILLS;
+}
+
 void udp_count_lost(void)
 {
     uint32_t numbers[SK_MEMINFO_VARS];
-    socklen_t size = sizeof(numbers);
 
-    if (watch.fd >= 0 && getsockopt(watch.fd, SOL_SOCKET, SO_MEMINFO, numbers, &size) == 0 &&
-        size > SK_MEMINFO_DROPS * sizeof(numbers[0])) {
+    if (look(numbers)) {
         uint32_t more = numbers[SK_MEMINFO_DROPS] - (uint32_t)state->lost_udp; /* which wraps round as the kernel's does */
 
         if (more > 0) {
