@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #define MAGIC "OLSDONE1"
 #define APART 4096 /* bytes from slot to slot: no two of them share a block of the disk */
@@ -14,7 +14,7 @@
 
 static uint64_t checksum(const struct done *done)
 {
-    return crc32(0, (const Bytef *)done, offsetof(struct done, checksum));
+    return libdeflate_crc32(0, done, offsetof(struct done, checksum));
 }
 
 int done_open(const char *folder)

@@ -3,19 +3,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "journal.h"
 
 uint32_t record_checksum(const struct record *head, const char *datagram)
 {
-    uLong sum = crc32(0, (const Bytef *)&head->position, sizeof(head->position));
+    uint32_t sum = libdeflate_crc32(0, &head->position, sizeof(head->position));
 
-    sum = crc32(sum, (const Bytef *)&head->length, sizeof(head->length));
-    return (uint32_t)crc32(sum, (const Bytef *)datagram, head->length);
+    sum = libdeflate_crc32(sum, &head->length, sizeof(head->length));
+    return libdeflate_crc32(sum, datagram, head->length);
 }
 
 int record_is_whole(const char *bytes, size_t size, uint64_t position)

@@ -44,7 +44,7 @@ def programs(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     wraps = _make(shim, "-s", "wraps", WITHOUT_WRAPS=without)
     flags = {
         "CFLAGS": "-O2 -Werror -Wl,--start-group",
-        "LDFLAGS": f"{wraps} {shim}/libshim.a -Wl,--end-group -lz",
+        "LDFLAGS": f"{wraps} {shim}/libshim.a -Wl,--end-group -lz -ldeflate",
     }
     _make(sources, "TARGET=server", "USE_MAGIC=no", "USE_SYSTEMD=no", "V=1", *PROGRAMS, **flags)
     return sources

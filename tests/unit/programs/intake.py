@@ -34,10 +34,10 @@ def compiled(folder: Path, *sources: Path, flags: tuple[str, ...] = ()) -> Path:
     program = folder / "program"
     command = ["gcc", "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", *SANITIZERS, *flags]
     command += [f"-I{DOCKER / 'intake'}", f"-I{DOCKER / 'journal'}"]
-    command += [*map(str, sources), "-lssl", "-lcrypto", "-lz", "-pthread", "-o", str(program)]
+    command += [*map(str, sources), "-lssl", "-lcrypto", "-lz", "-ldeflate", "-pthread", "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True)
-    if "fatal error: openssl/" in done.stderr or "fatal error: zlib.h" in done.stderr:
-        pytest.skip("the headers of OpenSSL and zlib are not installed (libssl-dev, zlib1g-dev)")
+    if re.search(r"fatal error: (openssl/|zlib\.h|libdeflate\.h)", done.stderr):
+        pytest.skip("headers are not installed (libdeflate-dev, libssl-dev, zlib1g-dev): the intake is NOT tested")
     assert done.returncode == 0, done.stderr
     return program
 
