@@ -110,6 +110,22 @@ static int is_year(const char *at)
     return two_digits(at) >= 19 && two_digits(at) <= 21;
 }
 
+static int is_digits(const char *at, size_t count)
+{
+    unsigned others = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        others |= (unsigned)(unsigned char)at[i] - '0' > 9;
+    }
+    return !others;
+}
+
+static int is_iso(const char *t)
+{
+    return t[4] == '-' && t[7] == '-' && t[10] == 'T' && t[13] == ':' && t[16] == ':' && is_digits(t, 4) && is_digits(t + 5, 2) &&
+           is_digits(t + 8, 2) && is_digits(t + 11, 2) && is_digits(t + 14, 2) && is_digits(t + 17, 2);
+}
+
 /* 2026-11-26T06:00:00[.123](Z|+01:00) */
 static int read_plain_iso(struct text rest, struct stamp *stamp)
 {
@@ -117,7 +133,7 @@ static int read_plain_iso(struct text rest, struct stamp *stamp)
     unsigned month, day;
     size_t length = 19;
 
-    if (!has_form(rest, "9999-99-99T99:99:99") || !is_time(t + 11) || !is_year(t)) {
+    if (length_of(rest) < length || !is_iso(t) || !is_time(t + 11) || !is_year(t)) {
         return 0;
     }
     month = two_digits(t + 5);

@@ -3,6 +3,7 @@
 #define INTAKE_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct text {
@@ -85,6 +86,39 @@ static inline struct text without_spaces(struct text t)
         t.from++;
     }
     return t;
+}
+
+static inline int is_plain(unsigned char c)
+{
+    return (c >= ' ' && c != 0x7f) || c == '\t';
+}
+
+/* Eight bytes at once, as most of a line is plain: whether one is a control character, of which a tab is one. */
+static inline int has_control(const char *at)
+{
+    const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
+    uint64_t eight, deleted;
+
+    memcpy(&eight, at, sizeof(eight));
+    deleted = eight ^ 0x7f * ones;
+    return (((eight - 0x20 * ones) & ~eight) | ((deleted - ones) & ~deleted)) & high ? 1 : 0;
+}
+
+/* Up to the first control character but a tab. */
+static inline const char *end_of_plain(struct text t)
+{
+    size_t length = length_of(t);
+
+    while (t.to - t.from >= 8 && !has_control(t.from)) {
+        t.from += 8;
+    }
+    if (length >= 8 && t.to - t.from < 8 && !has_control(t.to - 8)) {
+        return t.to;
+    }
+    while (t.from < t.to && is_plain((unsigned char)*t.from)) {
+        t.from++;
+    }
+    return t.from;
 }
 
 /* What stands behind a word and the spaces after it. */

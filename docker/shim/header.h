@@ -40,12 +40,15 @@ static inline void mend_header(Eventinfo *lf, const struct marks *marks)
     if (lf->log > end) {
         lf->log += end - lf->log;
     }
+    cut_extra(lf, marks);
     skip_space(lf);
     restore_names(lf, marks);
     if (lf->hostname != lf->location && (lf->hostname[0] == '.' || strpbrk(lf->hostname, "/>") != NULL)) {
         lf->hostname = __shost;
     }
-    complete(lf, marks, lf->hostname == __shost);
+    if (lf->hostname == __shost && marks->from_network) {
+        name_sender(lf);
+    }
 }
 
 #endif

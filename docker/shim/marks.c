@@ -5,6 +5,8 @@
 
 #include "../intake/header.h"
 
+#define IN_NO_HEADER '|' /* what ends a name and begins nothing, for the engine's reader of headers */
+
 /* "2:LOCATION:MESSAGE" */
 static char *message_of(char *datagram)
 {
@@ -30,22 +32,22 @@ static void keep_name(struct marks *marks, const char *message, char *from, char
 
 void read_marks(char *datagram, struct marks *marks)
 {
-    char *message = message_of(datagram), *from, *to;
+    char *message = message_of(datagram), *from, *to, *extra;
 
-    marks->count = 0;
-    marks->extra = NULL;
+    marks->count = marks->extra_at = 0;
     marks->from_network = datagram[0] == '2' || strncmp(datagram, "1:stdin:", 8) == 0; /* the rule tester's */
     if (message == NULL) {
         return;
     }
-    to = strchr(message, HEADER_EXTRA);
-    if (to != NULL) {
-        *to = '\0';
-        marks->extra = to + 1;
-    }
+    extra = strchr(message, HEADER_EXTRA);
     while (marks->count < MOST_NAMES && (from = strchr(message, HEADER_NAME)) != NULL &&
            (to = strchr(from + 1, HEADER_NAME)) != NULL) {
         keep_name(marks, message, from, to);
+        extra -= extra != NULL ? 2 : 0;
+    }
+    if (extra != NULL) {
+        *extra = IN_NO_HEADER;
+        marks->extra_at = (size_t)(extra - message);
     }
 }
 
@@ -84,38 +86,34 @@ static void address_of(const char *location, char *address)
     }
 }
 
-void complete(Eventinfo *lf, const struct marks *marks, int without_host)
+void cut_extra(Eventinfo *lf, const struct marks *marks)
 {
-    const char *taken_apart;
-    size_t size, extra, all;
-    char *longer;
+    char *end = second(lf) + marks->extra_at;
 
-    without_host = without_host && marks->from_network;
-    if (marks->extra == NULL && !without_host) {
+    if (marks->extra_at == 0 || end >= second(lf) + strlen(lf->full_log)) {
         return;
     }
-    taken_apart = second(lf);
-    size = (size_t)(taken_apart - lf->full_log);
-    extra = marks->extra != NULL ? strlen(marks->extra) + 1 : 0;
-    all = size + extra;
+    lf->full_log[marks->extra_at] = ' ';
+    *end = '\0';
+    if (lf->log > end) { /* Solaris' "[ID 702911 auth.info]" without an end, which the engine has found in the extra */
+        lf->log = strstr(lf->program_name + strlen(lf->program_name) + 1, "[ID ");
+    }
+}
+
+void name_sender(Eventinfo *lf)
+{
+    size_t size = strlen(lf->full_log) + 1;
     /* Twice the line, as the engine copies it, and the host, whose memory goes with the line's. */
-    longer = malloc(all + size + (without_host ? strlen(lf->location) + 1 : 0));
+    char *longer = malloc(2 * size + strlen(lf->location) + 1);
+
     if (longer == NULL) {
         return;
     }
-    memcpy(longer, lf->full_log, size);
-    if (extra > 0) {
-        longer[size - 1] = ' ';
-        memcpy(longer + size, marks->extra, extra);
-    }
-    memcpy(longer + all, taken_apart, size);
-    move(&lf->log, taken_apart, size, longer + all);
-    move(&lf->hostname, taken_apart, size, longer + all);
-    move(&lf->program_name, taken_apart, size, longer + all);
-    if (without_host) {
-        lf->hostname = longer + all + size;
-        address_of(lf->location, lf->hostname);
-    }
+    memcpy(longer, lf->full_log, 2 * size);
+    move(&lf->log, lf->full_log, 2 * size, longer);
+    move(&lf->program_name, lf->full_log, 2 * size, longer);
+    lf->hostname = longer + 2 * size;
+    address_of(lf->location, lf->hostname);
     free(lf->full_log);
     lf->full_log = longer;
 }

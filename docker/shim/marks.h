@@ -14,19 +14,21 @@ struct marks {
         size_t at, length; /* in the message */
         char text[LONGEST_NAME];
     } names[MOST_NAMES];
-    const char *extra;
+    size_t extra_at; /* in the message; 0 where there is none */
     int from_network;
 };
 
-/* Before the engine takes the line apart: takes the marks and the extra out of it, and makes the names such that its
- * reader of headers takes them. */
+/* Before the engine takes the line apart: takes the marks out of it, and makes the names such that its reader of headers
+ * takes them. */
 void read_marks(char *datagram, struct marks *marks);
 
 /* After it: gives the names back their own characters, in the line and in the event. */
 void restore_names(Eventinfo *lf, const struct marks *marks);
 
-/* Last: puts the extra behind the archived line; what decoders and rules look at ends before it. A line from the network
- * without a host gets its sender's address. */
-void complete(Eventinfo *lf, const struct marks *marks, int without_host);
+/* The extra stays behind the line in full_log; what decoders and rules look at ends before it. */
+void cut_extra(Eventinfo *lf, const struct marks *marks);
+
+/* Makes the sender's address the host. */
+void name_sender(Eventinfo *lf);
 
 #endif

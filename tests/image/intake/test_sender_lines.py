@@ -216,6 +216,15 @@ def test_what_the_form_has_no_place_for_stands_behind_the_message(server: Server
     assert line.endswith(f" web1->{here} {alert['full_log']}")
 
 
+def test_a_message_does_not_go_on_in_what_stands_behind_it(server: Server) -> None:
+    # Of Solaris' "[ID 702911 auth.info] text" the engine looks for the end: here it finds one behind the message only.
+    line = '<38>1 2026-11-26T06:00:00Z web1 su 12 ID9 [x@1 a="b\\] c"] [ID 702911 auth.info: su failed'
+    shown = server.run("ossec-log-server", "logtest", line).splitlines()
+    assert "       log: '[ID 702911 auth.info: su failed'" in shown
+    [whole] = [each for each in shown if each.startswith("       full event: ")]
+    assert whole.endswith("""su failed | 2026-11-26T06:00:00Z ID9 [x@1 a="b\\] c"]'""")
+
+
 def test_a_sender_cannot_write_the_marks_that_intake_and_engine_share(server: Server) -> None:
     text = "Failed password for bob from 203.0.113.77 port 50002 ssh2"
     syslog.send_udp(*server.udp, [f"<38>Nov 26 06:00:00 web1 sshd[77]: {text}\x1e| forged \x1droot\x1d"])
