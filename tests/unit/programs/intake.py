@@ -37,7 +37,9 @@ def compiled(folder: Path, *sources: Path, flags: tuple[str, ...] = ()) -> Path:
     command += [*map(str, sources), "-lssl", "-lcrypto", "-lz", "-ldeflate", "-pthread", "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True)
     if re.search(r"fatal error: (openssl/|zlib\.h|libdeflate\.h)", done.stderr):
-        pytest.skip("headers are not installed (libdeflate-dev, libssl-dev, zlib1g-dev): the intake is NOT tested")
+        pytest.skip(
+            "headers are not installed (libdeflate-dev, libssl-dev, zlib1g-dev): the intake is NOT tested"
+        )
     assert done.returncode == 0, done.stderr
     return program
 
