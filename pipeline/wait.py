@@ -25,6 +25,9 @@ def wait_until(
 ) -> T:
     """Call `predicate` every `interval` seconds until it returns something truthy, and return that.
 
+    After ten of these it is asked more and more rarely, each time when a tenth more has been waited, down to a tenth as
+    often: what takes its time mostly takes it from others who share the machine, and most questions cost a process.
+
     `what` completes the sentence "waited for ...". An exception of a type in `ignoring` counts as "not yet";
     any other leaves at once. The predicate is tried at least once, and once more when `timeout` seconds are
     over. Raises WaitTimeout, its cause the last exception that was ignored.
@@ -41,7 +44,8 @@ def wait_until(
             last_error = error
         if waited >= timeout:
             break
-        sleep(max(0.0, min(interval, started + timeout - monotonic())))
+        pause = min(max(interval, waited / 10), 10 * interval)
+        sleep(max(0.0, min(pause, started + timeout - monotonic())))
     message = f"waited {monotonic() - started:.1f} s for {what}"
     if last_error is not None:
         message += f"; last error: {type(last_error).__name__}: {last_error}"

@@ -53,6 +53,15 @@ def test_the_last_try_is_at_the_deadline_not_past_it(clock: Clock) -> None:
     assert tries == [0, 1, 2, 2.5]
 
 
+def test_who_waits_long_asks_ever_more_rarely(clock: Clock) -> None:
+    with pytest.raises(WaitTimeout):
+        wait_until(lambda: False, timeout=1000, interval=1)
+    assert clock.sleeps[:11] == [1] * 11
+    assert clock.sleeps[11:14] == pytest.approx([1.1, 1.21, 1.331])
+    assert clock.sleeps == sorted(clock.sleeps[:-1]) + clock.sleeps[-1:]
+    assert max(clock.sleeps) == 10
+
+
 def test_what_comes_true_at_the_deadline_is_in_time(clock: Clock) -> None:
     assert wait_until(lambda: clock.now == 1002.5, timeout=2.5, interval=1) is True
 
