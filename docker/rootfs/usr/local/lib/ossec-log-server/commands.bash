@@ -4,7 +4,7 @@
 # Whether a server runs in this container: its configuration must not be overwritten.
 server_runs() {
     local id
-    id=$(cat $run/pid 2>/dev/null) && [[ $id != "$$" ]] && grep -qa ossec-log-server "/proc/$id/cmdline" 2>/dev/null
+    { read -r id < $run/pid; } 2>/dev/null && [[ $id != "$$" ]] && grep -qa ossec-log-server "/proc/$id/cmdline" 2>/dev/null
 }
 
 # Writes nothing to the volume, which need not be there or writable.

@@ -195,7 +195,7 @@ ready_or_broken() { ready || one_has_ended; }
 least_processes=16
 check_processes() {
     local most
-    most=$(cat /sys/fs/cgroup/pids.max 2>/dev/null) || most=$(cat /sys/fs/cgroup/pids/pids.max 2>/dev/null) || return 0
+    { read -r most < /sys/fs/cgroup/pids.max || read -r most < /sys/fs/cgroup/pids/pids.max; } 2>/dev/null || return 0
     [[ ! $most =~ ^[0-9]+$ ]] || ((most >= least_processes)) ||
         fail 71 "the container may have $most processes, and the server needs $least_processes or more;" \
             "raise the limit: docker run --pids-limit 100"

@@ -80,7 +80,6 @@ without_carriage_returns() { sed 's/\r$//' "$1"; } # FILE: as an editor of Windo
 # The compiled lists lie beside their sources, in a folder that can be written.
 write_lists() {
     local problem file
-    must 73 "$made/lists: cannot be made" "give the container a tmpfs: --tmpfs /run" mkdir -p "$made/lists"
     [[ ${#lists[@]} != 0 ]] || return 0
     for file in "${lists[@]}"; do
         to_file "$made/lists/${file##*/}" without_carriage_returns "$file"
@@ -144,7 +143,9 @@ check_agreement() {
         "the recovery after a crash read the archive"
     [[ ${global[jsonout_output]-} == yes ]] || say "$place: it does not say <jsonout_output>yes</jsonout_output> in its <global>," \
         "so no alert comes on standard output"
-    problem=$($lib/configuration/ossec-files lists "$made/ossec.conf" ${local_rules:+"$local_rules"} "${rules[@]}" 2>&1) || fail 78 "$problem"
+    [[ -z $local_rules && ${#rules[@]} == 0 ]] ||
+        problem=$($lib/configuration/ossec-files lists "$made/ossec.conf" ${local_rules:+"$local_rules"} "${rules[@]}" 2>&1) ||
+        fail 78 "$problem"
     mail_daemon=${global[email_notification]-}
     if [[ $mail_daemon == yes ]]; then
         for name in email_to email_from smtp_server; do
@@ -173,16 +174,31 @@ check_engine() {
 # checksum FILE...: of what they hold; of none, nothing.
 checksum() { { cat "$@" 2>/dev/null || true; } | sha256sum || true; }
 
-# What each daemon reads at its start only, as a checksum, by which a reload knows whom to start again.
+# note DAEMON FILE...: that it reads these, by their sums.
+note() {
+    local file
+    reads[$1]=""
+    for file in "${@:2}"; do
+        reads[$1]+=${sum_of[$file]-none},
+    done
+}
+
+# What each daemon reads at its start only, as checksums, by which a reload knows whom to start again.
 note_what_is_read() {
-    local conf
-    conf=$(checksum "$made"/{ossec.conf,local_internal_options.conf})
-    reads[ossec-maild]=$conf
-    reads[ossec-analysisd]=$conf$(checksum "$made/local_rules.xml" "${rules[@]}")$(checksum "$made/local_decoder.xml")$(checksum "$made"/lists/*)
-    reads[ossec-monitord]=${reads[ossec-analysisd]} # whose queue it has open
-    reads[ossec-intake]=$(checksum "$made"/{networks,peers,proxies,relays} "$tls_folder"/{tls.crt,tls.key,ca.crt})
-    reads[ossec-forward]=$(checksum "$forward_folder"/{tls.crt,tls.key,ca.crt})
-    reads[nullmailer-send]=$(checksum "$made"/nullmailer/* "$made/mailname" "$own_authority")
+    local sum file conf=("$made"/{ossec.conf,local_internal_options.conf})
+    local engine=("${conf[@]}" "$made"/local_{rules,decoder}.xml "${rules[@]}" "$made"/lists/*)
+    local intake=("$made"/{networks,peers,proxies,relays} "$tls_folder"/{tls.crt,tls.key,ca.crt})
+    local target=("$forward_folder"/{tls.crt,tls.key,ca.crt}) queue=("$made"/nullmailer/* "$made/mailname" "$own_authority")
+    local -A sum_of=()
+    while read -r sum file; do
+        sum_of[$file]=$sum
+    done < <(sha256sum "${engine[@]}" "${intake[@]}" "${target[@]}" "${queue[@]}" 2>/dev/null || true)
+    note ossec-maild "${conf[@]}"
+    note ossec-analysisd "${engine[@]}"
+    note ossec-monitord "${engine[@]}" # as it has the engine's queue open
+    note ossec-intake "${intake[@]}"
+    note ossec-forward "${target[@]}"
+    note nullmailer-send "${queue[@]}"
 }
 
 # From the variables and the user's files to what the daemons read; ends with 78 before any of them has started.

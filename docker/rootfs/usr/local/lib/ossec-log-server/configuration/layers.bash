@@ -42,6 +42,7 @@ many_files() {
         done
     done
     found=()
+    ((${#by_name[@]} > 0)) || return 0
     while read -r name; do
         [[ -z $name ]] || found+=("${by_name[$name]}")
     done < <(printf '%s\n' "${!by_name[@]}" | LC_ALL=C sort)

@@ -46,7 +46,7 @@ quoted() { # TEXT
 # time, up to 5 minutes; a mail that nobody took for a week goes to failed/.
 write_mail_queue() {
     local words helo authorities=$debian_authorities queue=$made/nullmailer
-    to_file "$made/mailname" hostname
+    to_file "$made/mailname" cat /proc/sys/kernel/hostname
     [[ $email_notification == yes ]] || return 0
     ! there $own_authority || authorities=$own_authority
     words="$(quoted "$smtp_server_host") relay"
@@ -62,7 +62,7 @@ write_mail_queue() {
     [[ -z $smtp_user ]] || words+=" --user=$(quoted "$smtp_user") --pass=$(quoted "$smtp_password")"
     (umask 077 && to_file "$queue/remotes" echo "$words")
     # The name in HELO: relays may refuse one without a domain, which a container's usually is.
-    helo=$(hostname)
+    helo=$(< "$made/mailname") || helo=""
     [[ $helo == *.* ]] || helo=${email_from#*@}
     to_file "$queue/helohost" echo "$helo"
     to_file "$queue/pausetime" echo 10
@@ -74,10 +74,11 @@ write_mail_queue() {
 # Before ossec-maild starts: it continues at its position on the volume. While mail is off there is no position, so alerts
 # of that time are not mailed later.
 prepare_mail() {
+    local stale=("$data"/queue/mail/tmp/*)
     # A hard link to a queued mail, which the next mail of the same PID would overwrite.
-    on_volume "$data/queue/mail/tmp" rm -f "$data"/queue/mail/tmp/*
+    [[ ! -e ${stale[0]} ]] || on_volume "$data/queue/mail/tmp" rm -f "${stale[@]}"
     if [[ $email_notification == no || ${global[smtp_server]-} != "$lib/sendmail "* ]]; then
-        on_volume "$mail_position" rm -f "$mail_position"
+        [[ ! -e $mail_position ]] || on_volume "$mail_position" rm -f "$mail_position"
         return
     fi
     $lib/mail/mail-position "$mail_position" $alerts || exit $? # which has said why

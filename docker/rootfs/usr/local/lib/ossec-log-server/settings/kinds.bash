@@ -64,7 +64,7 @@ kind_duration() {
 # To one form with commas. There may be more of them than fit into an argument.
 kind_networks() {
     local problem raw=$value
-    value=$(sed -Ez 's/^\s+|\s+$//g; s/\s*,\s*/,/g; s/\s+/,/g' <<< "$raw") || value=$raw
+    [[ $raw != *[[:space:]]* ]] || value=$(sed -Ez 's/^\s+|\s+$//g; s/\s*,\s*/,/g; s/\s+/,/g' <<< "$raw") || value=$raw
     problem=$(printf '%s\n' "${value//,/$'\n'}" | ossec-intake --check-networks 2>&1) ||
         fail 78 "$1: ${problem#ossec-log-server: }"
 }

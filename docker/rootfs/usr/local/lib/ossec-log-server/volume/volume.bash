@@ -91,11 +91,19 @@ make_empty() { # FILE...: where it is not there
 }
 
 make_folders() { # FOLDER...
-    local folder
+    local folder missing=()
     for folder in "$@"; do
-        [[ -d $folder ]] || on_volume "$folder" mkdir -p "$folder"
+        [[ -d $folder ]] || missing+=("$folder")
+    done
+    ((${#missing[@]} > 0)) || return 0
+    # One by one only where that fails, for the message.
+    mkdir -p "${missing[@]}" 2>/dev/null || for folder in "${missing[@]}"; do
+        on_volume "$folder" mkdir -p "$folder"
     done
 }
+
+# can_use PATH: whether this user can use that file or folder. A folder must also be searchable.
+can_use() { [[ -r $1 && -w $1 && (! -d $1 || -x $1) ]]; }
 
 # check_usable PATH... [OPTION_OF_FIND...]: whether this user can use all files and folders there, but for mkfs's lost+found.
 check_usable() {
@@ -133,13 +141,13 @@ take_lock() {
 lock_volume() {
     local said status holder
     [[ -d $data ]] || fail 73 "$data: is not a folder; mount a volume there: -v ossec:$data"
-    check_usable "$data" -maxdepth 0
+    can_use "$data" || not_writable "$data"
     [[ ! /proc/self/fd/9 -ef $data && ! /proc/self/fd/9 -ef $lock_file ]] || return 0
     { exec 9< "$data"; } 2>/dev/null || not_writable "$data"
     take_lock
     if ((status != 0 && status != 75)); then
         (umask 0002 && make_empty "$lock_file")
-        check_usable "$lock_file"
+        can_use "$lock_file" || not_writable "$lock_file"
         { exec 9<> "$lock_file"; } 2>/dev/null || not_writable "$lock_file"
         take_lock
     fi
@@ -154,13 +162,14 @@ lock_volume() {
 
 # For the message of a second server. A full disk is reported elsewhere.
 tell_holder() {
-    { echo "container $(hostname)" > "$lock_file"; } 2>/dev/null || true
+    local host
+    { read -r host < /proc/sys/kernel/hostname && echo "container $host" > "$lock_file"; } 2>/dev/null || true
 }
 
 # OSSEC makes hard links to the day's files.
 check_file_system() {
     local probe=$data/logs/.probe said
-    rm -f "$probe" "$probe.link" 2>/dev/null || true
+    [[ ! -e $probe && ! -e $probe.link ]] || rm -f "$probe" "$probe.link" 2>/dev/null || true
     on_volume "$probe" append_nothing "$probe"
     said=$(ln "$probe" "$probe.link" 2>&1) || case $(reason_of "$said") in
         "No space left on device") ;;
@@ -170,9 +179,11 @@ check_file_system() {
     rm -f "$probe" "$probe.link" 2>/dev/null || true
 }
 
-# The bytes of the volume, and those of them that are free.
-room() {
-    df -B 1 --output=size,avail "$data" 2>/dev/null | tail -n 1 || true
+# Sets $size to the bytes of the volume, and $free to those of them that are free.
+measure_room() {
+    local block
+    read -r block size free < <(stat -f -c '%S %b %a' "$data" 2>/dev/null) || return 1
+    size=$((size * block)) free=$((free * block))
 }
 
 nearly_full=$((8 << 20)) # bytes, for `health` (docker/command/health.c), too; at 4 MiB ossec-intake takes nothing more
@@ -180,11 +191,11 @@ nearly_full=$((8 << 20)) # bytes, for `health` (docker/command/health.c), too; a
 # Too little room ends the container, unless the oldest days may be deleted. A small or nearly full volume gets a warning
 # only: it may be enough, and it can be tidied while the server runs.
 check_room_to_start() {
-    local size=0 free=0
-    read -r size free < <(room) || return 0
+    local size free
+    measure_room || return 0
     if ((free < nearly_full && retention_bytes > 0)); then
         $lib/volume/housekeeping "$retention_days" "$retention_bytes" once >&2 || true
-        read -r size free < <(room) || return 0
+        measure_room || return 0
     fi
     ((free >= least_room)) || fail 73 "$data: the volume is full ($(numfmt --to=iec "$free") are free); make room on it, or set" \
         "OSSEC_RETENTION_BYTES, with which the oldest days are deleted"
@@ -229,7 +240,7 @@ right_place() { # PATH
 
 # A volume for a folder of the data volume, such as one at /var/ossec/logs, which is a link into it, is out of sight where the
 # engine mounts the data volume later: what is written goes elsewhere than the user thinks.
-tell_hidden_mounts() {
+tell_hidden_mounts() { # LINE_OF_A_MOUNT...
     local id parent point of_data=""
     local -A place=() below=()
     while read -r id parent point; do
@@ -238,7 +249,7 @@ tell_hidden_mounts() {
             "$volume") of_data=$id ;;
             "$volume"/*) below[$id]=$parent ;;
         esac
-    done < <(mounts ID,PARENT,TARGET)
+    done < <((($# == 0)) || printf '%s\n' "$@")
     [[ -n $of_data ]] || return 0
     for id in "${!below[@]}"; do
         parent=${below[$id]}
@@ -250,33 +261,32 @@ tell_hidden_mounts() {
 
 # A mount at one of OSSEC's own places would hide files of the image, or lie where the server writes.
 check_mounts() {
-    local point
-    while read -r point; do
+    local point all
+    mapfile -t all < <(mounts ID,PARENT,TARGET) || true
+    for point in "${all[@]##* }"; do
         case $point in
             "$volume" | "$volume"/*) ;;
             "$run" | "$run"/* | /var/ossec | /var/ossec/*)
                 fail 78 "$point: a file or folder is mounted over the image's own; $(right_place "$point")"
                 ;;
         esac
-    done < <(mounts TARGET)
-    tell_hidden_mounts
+    done
+    tell_hidden_mounts "${all[@]}"
 }
 
 prepare_run() {
     check_mounts
-    local name remedy="give the container a tmpfs that everybody may write: --tmpfs /run:mode=1777"
+    local remedy="give the container a tmpfs that everybody may write: --tmpfs /run:mode=1777"
     must 73 "$run: cannot be emptied" "$remedy" rm -rf "${run:?}"
     must 73 "$run: cannot be made" "$remedy" \
-        mkdir -p $run/{queue,alerts,shared,tmp,spool} "$made/nullmailer"
+        mkdir -p $run/{queue,alerts,shared,tmp,spool,health} "$made"/{nullmailer,lists}
     use_configuration "$made"
-    for name in "${configuration_files[@]}"; do
-        must 73 "$run: cannot be filled" "$remedy" ln -s "configuration/$name" "$run/$name"
-    done
+    must 73 "$run: cannot be filled" "$remedy" ln -s "${configuration_files[@]/#/configuration/}" $run/
     must 73 "$run: cannot be filled" "$remedy" ln -s "$data"/queue/mail/{queue,tmp,failed} $run/spool/
     # Only the mail queue needs a FIFO.
     mkfifo -m 0660 $run/spool/trigger 2>/dev/null || [[ ${email_notification-no} == no ]] ||
         fail 73 "$run: no FIFO can be made there, and mail needs one; $remedy"
-    must 73 "$run: cannot be filled" "$remedy" touch $run/queue/queue # the engine removes it before it makes it
+    must 73 "$run: cannot be filled" "$remedy" append_nothing $run/queue/queue # the engine removes it before it makes it
 }
 
 # keep_newest FILE LINES
@@ -294,7 +304,7 @@ forget_oldest() {
 }
 
 prepare_folders() {
-    local month today
+    local today
     prepare_volume
     prepare_run
     forget_oldest "$data/queue/fts/fts-queue" 100000
@@ -303,9 +313,8 @@ prepare_folders() {
     # The engine removes these before it makes them, and logs an error if they are missing.
     make_empty "$data"/logs/{alerts/alerts.json,archives/archives.log,firewall/firewall.log}
     # ossec-maild looks for the day's file before the first alert has made it.
-    month=$data/logs/alerts/$(date +%Y/%b)
-    today=$month/ossec-alerts-$(date +%d).log
-    make_folders "$month"
+    printf -v today '%s/%(%Y/%b/ossec-alerts-%d)T.log' "$data/logs/alerts" -1
+    make_folders "${today%/*}"
     make_empty "$today"
     on_volume "$data/logs/alerts/alerts.log" ln -f "$today" "$data/logs/alerts/alerts.log"
 }
