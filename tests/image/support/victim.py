@@ -40,6 +40,12 @@ exit 1
 """
 # Bytes of alerts that it reads at once. Of more it reads on as their mails are queued, 90 every 5 seconds.
 AT_ONCE = 20_000
+# Whether a mark is among the alerts; their number of bytes then. It looks only behind those where the one before was:
+# there may be hundreds of megabytes of them; at midnight the file begins anew.
+FOUND = f"""
+size=$(stat -Lc %%s {ALERTS})
+tail -c +$((size < %d ? 1 : %d + 1)) {ALERTS} | grep -qaF '%s' && echo $size
+"""
 NO_DATAGRAM_WAITS = "! awk '$5 ~ /:/ && $5 !~ /:0+$/' /proc/net/udp* | grep -q ."
 Way = Literal["udp", "lf", "octet-counting"]
 WAYS: tuple[Way, ...] = ("udp", "lf", "octet-counting")
@@ -60,6 +66,7 @@ class Victim:
         self._context = server(self.client, self.image, self.environment)
         self.server = self._context.__enter__()
         self.server.wait_listening()
+        self.known = 0  # bytes of the alerts that no later mark is in
 
     def replace(self) -> None:
         """A new one, with nothing in it."""
@@ -85,7 +92,9 @@ class Victim:
         """Send them, and return once the server has read them: then they are in order with what comes after them."""
         send(self.server, way, lines)
         if way == "udp":
-            self._wait_for(lambda: self._true(NO_DATAGRAM_WAITS), PATIENCE, what="the datagrams to be read")
+            self._wait_for(
+                lambda: self._until(NO_DATAGRAM_WAITS)[0], PATIENCE, what="the datagrams to be read"
+            )
 
     def wait_analysed(self, timeout: float = PATIENCE) -> None:
         """Return once the alert of a line that is sent now is written: engine and writer work in order. Raises
@@ -94,11 +103,14 @@ class Victim:
         self.marks += 1
         mark = f"segfault at {self.marks} of {id(self)}"
         syslog.send_tcp(*self.server.tcp, [syslog.message(mark, tag="kernel")])
-        self._wait_for(
-            lambda: self._true(f"tail -n 100000 {ALERTS} | grep -qaF '{mark}'"),
-            timeout,
-            what="the next line's alert",
-        )
+        script = FOUND % (self.known, self.known, mark)
+
+        def found() -> bool:
+            seen, size = self._until(script)
+            self.known = int(size) if seen else self.known
+            return seen
+
+        self._wait_for(found, timeout, what="the next line's alert")
 
     def wait_mailed(self) -> None:
         """Return once ossec-maild has dealt with the alerts so far, or, behind a flood of them, has gone on reading."""
@@ -116,8 +128,14 @@ class Victim:
         position, size = self.server.run("timeout", "10", "bash", "-c", MAILD_POSITION).split()
         return int(position), int(size)
 
-    def _true(self, script: str) -> bool:
-        return self.server.answer("timeout", "10", "bash", "-c", script)[0] == 0
+    def _until(self, script: str) -> tuple[bool, str]:
+        """Whether the script ends with 0 within some seconds, and what it prints then. One process in the container
+        asks again and again: to start one for each question costs the machine more than the question.
+        """
+        code, output = self.server.answer(
+            "timeout", "5", "bash", "-c", f"until {{ {script}\n}}; do sleep 0.1; done"
+        )
+        return code == 0, output
 
     def _wait_for(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
         def over() -> bool:
