@@ -4,12 +4,8 @@
  *
  * Where our decoders are loaded (docker/rootfs/var/ossec/extra), a line is decoded again: one that nobody has taken, or
  * one that was taken by its program's name alone, as that of a container called web is, as if it had no program's name;
- * one that was taken, and in which no source was found, by our families alone. These are
- * the decoders without a program's name that are called any-SOMETHING: each takes the lines in which certain words
- * stand and has a child for each form that it knows. A child that finds no source leaves the line to the next one, and
- * a family without a child for it to the next family. */
-#include <pthread.h>
-
+ * one that was taken, and in which no source was found, by our families alone (families.c). A child that finds no source
+ * leaves the line to the next one, and a family without a child for it to the next family. */
 #include "shared.h"
 #include "eventinfo.h"
 #include "decoder.h"
@@ -17,12 +13,11 @@
 #include "config.h"
 #include "address.h"
 #include "extra.h"
+#include "families.h"
 #include "fields.h"
 #include "literals.h"
 #include "programs.h"
 #include "rule_lists.h"
-
-#define FAMILY "any-"
 
 /* Before 4.2.0 it has no second parameter; what is passed there is in a register that nobody reads. */
 void __real_DecodeEvent(Eventinfo *lf, void *match);
@@ -34,40 +29,7 @@ extern int alert_only __attribute__((weak));
 static __thread OSDecoderNode *first; /* where the next search begins, if not at the head of the list */
 static __thread const char *decoding; /* the line; the lists are complete then */
 
-static int is_family(const OSDecoderInfo *decoder)
-{
-    return decoder->name != NULL && strncmp(decoder->name, FAMILY, sizeof(FAMILY) - 1) == 0;
-}
-
-static OSDecoderNode *families;
-
-/* Takes the families out of the list of decoders without a program's name, where a line would come upon them: behind
- * the release's decoders, and so that the user's own come first. */
-static void take_families_out(void)
-{
-    OSDecoderNode *node = __real_OS_GetFirstOSDecoder(NULL), **end = &families;
-
-    while (node != NULL && node->next != NULL) {
-        if (is_family(node->next->osdecoder)) {
-            *end = node->next;
-            node->next = (*end)->next;
-            end = &(*end)->next;
-            *end = NULL;
-        } else {
-            node = node->next;
-        }
-    }
-}
-
-static OSDecoderNode *first_family(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-    pthread_once(&once, take_families_out);
-    return families;
-}
-
-int extra_rules(void) { return first_family() != NULL; }
+int extra_rules(void) { return families_loaded(); }
 
 OSDecoderNode *__wrap_OS_GetFirstOSDecoder(const char *program)
 {
@@ -96,27 +58,6 @@ static void decode_from(OSDecoderNode *node, Eventinfo *lf, void *match)
     lf->program_name = program;
 }
 
-/* The family that has taken the line; NULL if none has. */
-static OSDecoderNode *taker(const Eventinfo *lf)
-{
-    OSDecoderNode *node, *child;
-
-    if (lf->decoder_info == NULL_Decoder || !is_family(lf->decoder_info)) {
-        return NULL;
-    }
-    for (node = families; node != NULL; node = node->next) {
-        if (node->osdecoder == lf->decoder_info) {
-            return node;
-        }
-        for (child = node->child; child != NULL; child = child->next) {
-            if (child->osdecoder == lf->decoder_info) {
-                return node;
-            }
-        }
-    }
-    return NULL;
-}
-
 /* The child behind the one that has the line, which may be several regular expressions under one name. */
 static OSDecoderNode *behind(OSDecoderNode *child, const OSDecoderInfo *decoder)
 {
@@ -129,40 +70,24 @@ static OSDecoderNode *behind(OSDecoderNode *child, const OSDecoderInfo *decoder)
     return child->next;
 }
 
-/* A family and, for as long as its first ones are left out, its children. */
-struct shortened {
-    OSDecoderNode *family, *children;
-};
-
-static void restore(struct shortened *all)
-{
-    if (all->family != NULL) {
-        all->family->child = all->children;
-        all->family = NULL;
-    }
-}
-
 /* The family from which on the search finds one that keeps the line, by a child that finds a source, or an action where
- * there is no source to find and no decoder has found one before; NULL if there is none. */
-static OSDecoderNode *search(Eventinfo *lf, void *match, struct shortened *all)
+ * there is no source to find and no decoder has found one before; NULL if there is none. What its first children left is no longer
+ * linked to it. */
+static OSDecoderNode *search(Eventinfo *lf, void *match)
 {
-    OSDecoderNode *node = families, *family;
+    OSDecoderNode *node = families_of(lf->log), *family;
     int has_action = lf->action != NULL;
 
     while (node != NULL) {
         decode_from(node, lf, match);
-        if ((family = taker(lf)) == NULL) {
+        if ((family = families_taker(lf)) == NULL) {
             return NULL;
         }
         if (lf->decoder_info == family->osdecoder) {
-            restore(all);
             node = family->next;
         } else if (lf->srcip != NULL || (lf->action != NULL && !has_action)) {
             return node;
         } else {
-            if (all->family == NULL) {
-                *all = (struct shortened){family, family->child};
-            }
             family->child = behind(family->child, lf->decoder_info);
             node = family;
         }
@@ -193,11 +118,10 @@ static void speak(int loud)
  * it finds. */
 static void decode_by_family(Eventinfo *lf, void *match)
 {
-    struct shortened all = {NULL, NULL};
     OSDecoderInfo *taken = lf->decoder_info;
     int knows_the_kind = lf->id != NULL;
     int loud = hush();
-    OSDecoderNode *found = search(lf, match, &all);
+    OSDecoderNode *found = search(lf, match);
 
     speak(loud);
     if (found != NULL && loud) {
@@ -206,7 +130,6 @@ static void decode_by_family(Eventinfo *lf, void *match)
     if (found == NULL || knows_the_kind) {
         lf->decoder_info = taken;
     }
-    restore(&all);
 }
 
 /* Whether the decoder that took the line has found nothing in it. Its own rules may ask for the decoder alone. */
@@ -254,14 +177,14 @@ static int lacks_source(const Eventinfo *lf)
 
 void __wrap_DecodeEvent(Eventinfo *lf, void *match)
 {
-    int families_loaded = extra_rules();
+    int with_families = extra_rules();
 
     decoding = lf->log;
     literals_of(lf->log);
     rules_are_for(lf);
     forget_own_fields();
     __real_DecodeEvent(lf, match);
-    if (!families_loaded) {
+    if (!with_families) {
         return;
     }
     if (lf->program_name != NULL &&

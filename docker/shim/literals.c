@@ -1,8 +1,8 @@
 /* The engine tries some seventy regular expressions on each line, few of which match. Nearly all look for words, and a line
- * that does not hold the word cannot match. For each pattern, the groups of three bytes of one such word of each of its
- * alternatives, or of those of one of its groups, are remembered as bits (words.c). The line's own are found once, and a pattern
- * whose bits are not among them is not tried. Letters count in either case, as most patterns do. Nor is one tried that is tied to
- * the beginning of the text, where the text begins otherwise. */
+ * that does not hold the word cannot match. For each pattern, the places are remembered of the groups of three bytes of such words:
+ * one of each of its alternatives, or of those of its groups; a group that a word begins with has a place of its own (words.c).
+ * The line's own are found once, and a pattern whose places are not among them is not tried. Letters count in either case, as most
+ * patterns do. Nor is one tried that is tied to the beginning of the text, where the text begins otherwise. */
 #include "literals.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static struct beginning firsts[FIRSTS];
 static unsigned first_count = 1;
 
 static const char *line, *line_end;
-static uint64_t in_line[WORD_BITS / 64];
+static uint8_t in_line[1 << WORD_BITS], turn; /* the turn in which a group was seen there last */
 
 static struct known *slot(const void *code)
 {
@@ -72,11 +72,45 @@ static int begins_so(const struct beginning *beginning, const char *text)
     return 1;
 }
 
+/* Behind the first word, all others of all sets; NULL where there are none, or no memory for them. */
+static uint16_t (*all_others(const struct word_sets *words))[WORD_PLACES]
+{
+    uint16_t(*all)[WORD_PLACES], (*end)[WORD_PLACES];
+    size_t count = 0;
+
+    for (unsigned n = 0; n < words->count; n++) {
+        count += words->sets[n].count;
+    }
+    if (count < 2 || (all = malloc((count - 1) * sizeof(*all))) == NULL) {
+        return NULL;
+    }
+    end = all;
+    for (unsigned n = 0; n < words->count; n++) {
+        unsigned first = n == 0;
+
+        memcpy(end, words->sets[n].places[first], (words->sets[n].count - first) * sizeof(*end));
+        end += words->sets[n].count - first;
+    }
+    return all;
+}
+
+static void keep(struct literal *one, const struct word_sets *words)
+{
+    one->others = all_others(words);
+    if (words->count == 0 || (one->others == NULL && (words->count > 1 || words->sets[0].count > 1))) {
+        return;
+    }
+    one->count = (uint16_t)words->sets[0].count;
+    memcpy(one->places, words->sets[0].places[0], sizeof(one->places));
+    for (unsigned n = 1; n < words->count; n++) {
+        one->more[n - 1] = (uint8_t)words->sets[n].count;
+    }
+}
+
 void literals_learn(const void *code, const char *pattern, uint32_t options)
 {
-    struct words words = {.count = 0};
+    struct word_sets words = {.count = 0};
     struct known *one = slot(code);
-    size_t size = 0;
     uint16_t first = 0;
 
     if (one->code != NULL) { /* it is gone, and another lies in its place now */
@@ -86,68 +120,110 @@ void literals_learn(const void *code, const char *pattern, uint32_t options)
     if (!(options & (EXTENDED | LITERAL))) {
         words_of(pattern, &words);
         first = options & MULTILINE ? 0 : first_of(pattern);
-        size = words.count > 1 ? (words.count - 1) * sizeof(words.places[0]) : 0;
     }
-    if ((words.count == 0 && first == 0) || (one->code == NULL && patterns > TABLE / 2) ||
-        (size > 0 && (one->is.others = malloc(size)) == NULL)) {
+    if ((words.count == 0 && first == 0) || (one->code == NULL && patterns > TABLE / 2)) {
         return;
     }
     patterns += one->code == NULL;
     one->code = code;
-    one->is.count = (uint16_t)words.count;
     one->is.first = first;
-    memcpy(one->is.places, words.places[0], sizeof(one->is.places));
-    if (size > 0) {
-        memcpy(one->is.others, words.places[1], size);
+    keep(&one->is, &words);
+}
+
+#define FOLDED 16                /* in a byte's kind: where it stands in a group, if it is the last of one */
+#define OF_WORD (1ull << 56)
+#define LAST_MARK (1ull << 24)   /* three bytes later it is of no use, and would come upon the group */
+
+static uint64_t kinds[256];
+
+static void make_kinds(void)
+{
+    for (int c = 0; c < 256; c++) {
+        kinds[c] = (uint64_t)folded((char)c) << FOLDED | (of_word((char)c) ? OF_WORD : 0);
+    }
+}
+
+static void next_turn(void)
+{
+    if (++turn == 0) {
+        memset(in_line, 0, sizeof(in_line));
+        turn = 1;
     }
 }
 
 void literals_of(const char *text)
 {
-    unsigned group = 0;
+    uint64_t last = 0; /* bytes, in a group's place; their marks are 32 and 40 bits higher for the one before and the group's first */
 
     line = text;
     if (text == NULL) {
         return;
     }
-    memset(in_line, 0, sizeof(in_line));
+    if (kinds['a'] == 0) {
+        make_kinds();
+    }
+    next_turn();
     for (line_end = text; *line_end != '\0'; line_end++) {
-        unsigned bit;
+        unsigned place, starts;
 
-        group = group >> 8 | (unsigned)folded(*line_end) << 16;
-        bit = group_place(group);
-        in_line[bit / 64] |= 1ull << bit % 64; /* two more than there are, which hold a zero */
+        last = (last >> 8 & ~LAST_MARK) | kinds[(unsigned char)*line_end];
+        place = group_place(last & 0xffffff);
+        starts = (unsigned)(last >> 40 & ~(last >> 32) & 1);
+        in_line[place] = turn; /* two more than there are, which hold a zero */
+        in_line[(place + starts * start_place(0)) % (1 << WORD_BITS)] = turn; /* as start_place() has it */
     }
 }
 
 static int holds(const uint16_t places[WORD_PLACES])
 {
     for (int n = 0; n < WORD_PLACES; n++) {
-        if (!(in_line[places[n] / 64] >> places[n] % 64 & 1)) {
+        if (in_line[places[n]] != turn) {
             return 0;
         }
     }
     return 1;
 }
 
-static int has_word(const struct literal *one)
+static int holds_one(const uint16_t (*words)[WORD_PLACES], unsigned count)
 {
-    if (one->count == 0 || holds(one->places)) {
-        return 1;
-    }
-    for (unsigned n = 1; n < one->count; n++) {
-        if (holds(one->others[n - 1])) {
+    for (unsigned n = 0; n < count; n++) {
+        if (holds(words[n])) {
             return 1;
         }
     }
     return 0;
 }
 
+static int has_words(const struct literal *one)
+{
+    const uint16_t(*next)[WORD_PLACES] = (const uint16_t(*)[WORD_PLACES])one->others;
+
+    if (one->count == 0) {
+        return 1;
+    }
+    if (!holds(one->places) && !holds_one(next, one->count - 1u)) {
+        return 0;
+    }
+    for (int n = 0; n < WORD_SETS - 1 && one->more[n] > 0; n++) {
+        next += n == 0 ? one->count - 1 : one->more[n - 1];
+        if (!holds_one(next, one->more[n])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Of an end of the line that begins within a word, it is not known where words begin. */
+static int is_known(const char *text)
+{
+    return line != NULL && text >= line && text <= line_end && (text == line || !of_word(text[-1]) || !of_word(*text));
+}
+
 int literals_may_match(const void *code, const char *text)
 {
     const struct literal *one = &slot(code)->is;
 
-    if (line != NULL && text >= line && text <= line_end && !has_word(one)) {
+    if (is_known(text) && !has_words(one)) {
         return 0;
     }
     return one->first == 0 || begins_so(&firsts[one->first], text);
@@ -166,5 +242,5 @@ int literals_are_of(const char *text) { return line != NULL && line == text; }
 
 int literals_fit(const struct literal *one)
 {
-    return has_word(one) && (one->first == 0 || begins_so(&firsts[one->first], line));
+    return has_words(one) && (one->first == 0 || begins_so(&firsts[one->first], line));
 }

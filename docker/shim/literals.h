@@ -9,9 +9,10 @@
 
 /* What is known of a pattern. */
 struct literal {
-    uint16_t count, first;           /* its words, and which beginning; 0: nothing is known of them */
+    uint16_t count, first;           /* words of its first set, and which beginning; 0: nothing is known of them */
     uint16_t places[WORD_PLACES];    /* of the first word */
-    uint16_t (*others)[WORD_PLACES]; /* of those behind it */
+    uint8_t more[WORD_SETS - 1];     /* words of the other sets; 0: there is none */
+    uint16_t (*others)[WORD_PLACES]; /* of all words behind the first */
 };
 
 /* The pattern has been compiled to that. */

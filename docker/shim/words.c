@@ -15,35 +15,56 @@ struct reading {
     const char *at;
     char word[64];
     size_t length;
-    struct words *best;
+    int boundary, starts; /* whether what is read next, and the word, stand where a word begins */
+    struct word_sets *best;
 };
 
-static void choose(uint16_t places[WORD_PLACES], const char *word, size_t length)
+static void choose(uint16_t places[WORD_PLACES], const char *word, size_t length, int starts)
 {
     size_t groups = length - SIZE + 1;
 
     for (size_t n = 0; n < WORD_PLACES; n++) {
-        places[n] = (uint16_t)word_place(word + n * (groups - 1) / (WORD_PLACES - 1));
+        places[n] = (uint16_t)group_place(group_at(word + n * (groups - 1) / (WORD_PLACES - 1)));
+    }
+    if (starts) {
+        places[0] = (uint16_t)start_place(group_at(word));
     }
 }
 
-/* A long word is rare; of several, each costs a look. */
-static size_t worth(const struct words *set) { return set->count == 0 ? 0 : 2 * set->shortest + (set->count == 1); }
+/* Keeps the best ones. */
+static void offer(struct word_sets *best, const struct words *set)
+{
+    unsigned n = best->count;
+
+    if (n < WORD_SETS) {
+        best->count++;
+    } else if (best->sets[--n].worth >= set->worth) {
+        return;
+    }
+    for (; n > 0 && best->sets[n - 1].worth < set->worth; n--) {
+        best->sets[n] = best->sets[n - 1];
+    }
+    best->sets[n] = *set;
+}
 
 static void end_word(struct reading *r)
 {
-    if (r->length >= SIZE && 2 * r->length + 1 > worth(r->best)) {
-        r->best->count = 1;
-        r->best->shortest = r->length;
-        choose(r->best->places[0], r->word, r->length);
+    if (r->length >= SIZE) { /* a long word is rare; of several, each costs a look */
+        struct words one = {.count = 1, .worth = 2 * r->length + 1 + (unsigned)r->starts};
+
+        choose(one.places[0], r->word, r->length, r->starts);
+        offer(r->best, &one);
     }
     r->length = 0;
 }
 
-static void add_byte(struct reading *r, char c)
+static void add_byte(struct reading *r, char c, int boundary)
 {
     if (r->length == sizeof(r->word)) {
         end_word(r);
+    }
+    if (r->length == 0) {
+        r->starts = boundary && of_word(c);
     }
     r->word[r->length++] = c;
 }
@@ -67,27 +88,31 @@ static unsigned long at_least(const char *quantifier)
 }
 
 /* A byte of a word, as often as it must come; the word ends before a byte that need not come. */
-static void take_byte(struct reading *r, char c)
+static void take_byte(struct reading *r, char c, int boundary)
 {
     for (unsigned long n = at_least(r->at); n > 0 && n <= sizeof(r->word); n--) {
-        add_byte(r, c);
+        add_byte(r, c, boundary);
+        boundary = 0;
     }
     if (is_quantifier(*r->at)) {
         end_word(r);
     }
 }
 
-static const char *read_alternatives(const char *at, struct words *set, int depth);
+static const char *read_alternatives(const char *at, struct word_sets *found, int depth, int boundary);
 
-/* A group, from behind its bracket; 0 where it is not understood. */
-static int take_group(struct reading *r, int depth)
+/* A group, or what is looked for ahead, from behind its bracket; 0 where it is not understood. */
+static int take_group(struct reading *r, int depth, int boundary)
 {
-    const char *within = depth > 0 ? inside_group(r->at) : NULL, *end = skip_group(r->at);
-    struct words set;
+    const char *within = depth == 0 ? NULL : r->at[0] == '?' && r->at[1] == '=' ? r->at + 2 : inside_group(r->at);
+    const char *end = skip_group(r->at);
+    struct word_sets found;
 
     if (end != NULL && within != NULL && (!is_quantifier(*end) || *end == '+') &&
-        read_alternatives(within, &set, depth - 1) != NULL && worth(&set) > worth(r->best)) {
-        *r->best = set;
+        read_alternatives(within, &found, depth - 1, boundary) != NULL) {
+        for (unsigned n = 0; n < found.count; n++) {
+            offer(r->best, &found.sets[n]);
+        }
     }
     return (r->at = end) != NULL;
 }
@@ -95,19 +120,22 @@ static int take_group(struct reading *r, int depth)
 /* The next of the pattern, within an alternative; 0 where it is not understood. */
 static int take(struct reading *r, int depth)
 {
+    int boundary = r->boundary;
     char c = *r->at++;
 
+    r->boundary = 0;
     switch (c) {
         case '\\':
             c = *r->at++;
             if (ispunct((unsigned char)c) || c == ' ') {
-                take_byte(r, c);
+                take_byte(r, c, boundary);
                 return 1;
             }
             end_word(r);
+            r->boundary = c == 'b';
             return c != '\0' && strchr("dDwWsSbBAZztnrfhHvV", c) != NULL;
         case '[': end_word(r); return (r->at = skip_class(r->at)) != NULL;
-        case '(': end_word(r); return take_group(r, depth);
+        case '(': end_word(r); return take_group(r, depth, boundary);
         case '{':
             end_word(r);
             r->at += strspn(r->at, "0123456789,");
@@ -118,52 +146,59 @@ static int take(struct reading *r, int depth)
         case '$':
         case '*':
         case '?':
-        case '+': end_word(r); return 1;
-        default: take_byte(r, c); return 1;
+        case '+':
+            end_word(r);
+            r->boundary = c == '^';
+            return 1;
+        default: take_byte(r, c, boundary); return 1;
     }
 }
 
 static int add(struct words *set, const struct words *other)
 {
-    if (other->count == 0 || set->count + other->count > WORD_ALTERNATIVES) {
+    if (set->count + other->count > WORD_ALTERNATIVES) {
         return 0;
     }
     memcpy(set->places[set->count], other->places, other->count * sizeof(other->places[0]));
-    set->shortest = set->count == 0 || other->shortest < set->shortest ? other->shortest : set->shortest;
+    set->worth = set->count == 0 || other->worth < set->worth ? other->worth : set->worth;
+    set->worth &= ~(size_t)1; /* no single word */
     set->count += other->count;
     return 1;
 }
 
-/* The words of all alternatives up to the end of the pattern or of the group; NULL where one has none or is not understood. */
-static const char *read_alternatives(const char *at, struct words *set, int depth)
+/* The words of all alternatives up to the end of the pattern or of the group: of several, the best of each; none where one has none.
+ * NULL where one is not understood. `boundary` says whether they stand where a word begins. */
+static const char *read_alternatives(const char *at, struct word_sets *found, int depth, int boundary)
 {
-    struct words best;
-    struct reading r = {.at = at, .best = &best};
+    struct words all = {.count = 0};
+    struct reading r = {.at = at, .best = found};
 
-    set->count = 0;
-    for (;;) {
-        r.length = best.count = 0;
+    for (int several = 0, unknown = 0;; several = 1, r.at++) {
+        found->count = 0;
+        r.boundary = boundary;
         while (*r.at != '\0' && *r.at != '|' && *r.at != ')') {
             if (!take(&r, depth)) {
                 return NULL;
             }
         }
         end_word(&r);
-        if (!add(set, &best)) {
-            return NULL;
-        }
-        if (*r.at != '|') {
+        if (*r.at != '|' && !several) {
             return r.at;
         }
-        r.at++;
+        unknown |= found->count == 0 || !add(&all, &found->sets[0]);
+        if (*r.at != '|') {
+            found->count = !unknown;
+            found->sets[0] = all;
+            return r.at;
+        }
     }
 }
 
-void words_of(const char *pattern, struct words *words)
+void words_of(const char *pattern, struct word_sets *found)
 {
-    const char *end = read_alternatives(pattern, words, DEPTH);
+    const char *end = read_alternatives(pattern, found, DEPTH, 0);
 
     if (end == NULL || *end != '\0') {
-        words->count = 0;
+        found->count = 0;
     }
 }

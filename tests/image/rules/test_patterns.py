@@ -29,7 +29,11 @@ AWKWARD = [
     "abc\\x64ef", "abc\\|def", "ab\\.cd+e", "(?i)ABCDE", "abc{def", "abc{2}def", "(?!abc)defg",
     "(?<=abc)def", "^abc$", "abc\\", "(?=abcx)abc|abcde", "abc(*ACCEPT)def", "ab(?(1)c|d)ef",
     "(?s:a.c)def", "abc\\p{L}ef", "(?|abc|def)xyz", "abcdefghij" * 20, "|abc", "abc|", "a|b|c",
-    "x(?-i)ABC", "é+abc", "abcé?d",
+    "x(?-i)ABC", "é+abc", "abcé?d", "\\babcd", "\\b(?:abcd|efgh)", "\\babc|xyz", "\\b.abcd", "\\b\\[abc", "\\ba?bcd",
+    "\\ba+bcd", "\\ba{2}bcd", "\\b(?:abc)?def", "\\b(?:ab|\\d)+cdef", "\\B(?:abcd|x)", "(?:\\b|_)abcd",
+    "(?:\\babc|x)def", "\\b(?=abc)abcd", "(?=.*abc).*def", "^(?=.*?(?:abc|xyz)).*?(?:def|ghi)", "(?=abc)*def",
+    "(?=.*abc|.*def)x?ghi",    "abcd.*efgh.*ijkl.*mnop", "(?:abc|def).*(?:ghi|xyz).*jkl",
+    "[[:<:]]abcd", "\\b_abc", "\\b\\d{3}abc", "\\b123a",
 ]
 # fmt: on
 
@@ -102,6 +106,25 @@ def test_no_pattern_is_left_out_that_would_match(request: pytest.FixtureRequest,
         b"abxc",
         b"abcghimno",
         b"defgh",
+    ]
+    # Words, and what only ends as one does.
+    texts += [
+        before + word + after
+        for before in (b"", b" ", b"x", b"_", b"-", b"\xc3\xa9", b"[", b"7", b"x abcd")
+        for word in (
+            b"abcd",
+            b"abc",
+            b"bcd",
+            b"def",
+            b"efgh",
+            b"_abc",
+            b"123a",
+            b"123abc",
+            b"aabcd",
+            b"[abc",
+            b"abcabcd",
+        )
+        for after in (b"", b" def", b"ghi", b" ghi jkl", b"cdef", b"xyz ghi", b" efgh ijkl mnop")
     ]
     # What begins with each byte, for those that are tied to the beginning.
     texts += [bytes([byte]) + end for byte in range(1, 256) for end in (b"bcd", b"abc")]

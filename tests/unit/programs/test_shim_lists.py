@@ -175,8 +175,74 @@ int main(void)
 """
 
 
+# Two families behind another decoder. One has a child of two parts, one that looks behind what its family matched, and
+# one that can find nothing without a word; the other, a child of each line with its words.
+FAMILIES = r"""
+#include <assert.h>
+#include "decoder.h"
+#include "families.h"
+#include "literals.h"
+
+static OSPcre2 failed = {.regex = "f"}, door = {.regex = "d"}, key = {.regex = "k"}, number = {.regex = "n"};
+static OSDecoderInfo other = {.name = "other"}, all = {.name = "any-b"};
+static OSDecoderInfo fails = {.name = "any-a", .prematch_pcre2 = &failed};
+static OSDecoderInfo two = {.name = "any-a", .prematch_pcre2 = &door, .pcre2 = &number, .get_next = 1};
+static OSDecoderInfo second = {.name = "any-a", .pcre2 = &number};
+static OSDecoderInfo behind = {.name = "any-a", .prematch_pcre2 = &door, .prematch_offset = 1};
+static OSDecoderInfo finds = {.name = "any-a", .prematch_pcre2 = &key, .pcre2 = &number};
+static OSDecoderInfo keyed = {.name = "any-b", .prematch_pcre2 = &key};
+#define NODE(name, of, behind, below) name = {.osdecoder = &of, .next = behind, .child = below}
+static OSDecoderNode NODE(c4, finds, NULL, NULL), NODE(c3, behind, &c4, NULL), NODE(c2, second, &c3, NULL),
+    NODE(c1, two, &c2, NULL), NODE(d1, keyed, NULL, NULL), NODE(last, other, NULL, NULL), NODE(b, all, &last, &d1),
+    NODE(a, fails, &b, &c1), NODE(top, other, &a, NULL);
+
+OSDecoderNode *__real_OS_GetFirstOSDecoder(const char *program) { return program ? NULL : &top; }
+void tell(const char *format, ...) { (void)format; }
+
+static void expect(const char *text, int known, OSDecoderInfo *const *children)
+{
+    literals_of(known ? text : NULL);
+    for (OSDecoderNode *family = families_of(text); family != NULL; family = family->next) {
+        assert(family->osdecoder == *children++ && family->child != NULL);
+        for (OSDecoderNode *child = family->child; child != NULL; child = child->next) {
+            Eventinfo lf = {.decoder_info = *children};
+
+            assert(child->osdecoder == *children++);
+            assert(families_taker(&lf) == family);
+        }
+    }
+    assert(*children == NULL);
+}
+#define EXPECT(text, known, ...) expect(text, known, (OSDecoderInfo *const[]){__VA_ARGS__, NULL})
+
+int main(void)
+{
+    Eventinfo lf = {.decoder_info = &other};
+
+    literals_learn(failed.regex, "failed", 0);
+    literals_learn(door.regex, "door", 0);
+    literals_learn(key.regex, "^(?=.*\\bkey)", 0);
+    literals_learn(number.regex, "number \\d", 0);
+    assert(families_loaded() && families_loaded());
+    assert(top.next == &last && last.next == NULL);
+    EXPECT("a line", 1, NULL);
+    EXPECT("failed", 1, &fails, &behind);
+    EXPECT("failed at the door", 1, &fails, &two, &second, &behind);
+    EXPECT("failed with a key", 1, &fails, &behind, &all, &keyed);
+    EXPECT("the key of number 7 failed", 1, &fails, &behind, &finds, &all, &keyed);
+    EXPECT("a key of the door", 1, &all, &keyed);
+    EXPECT("number 7 of a monkey", 1, NULL); /* no word begins so */
+    EXPECT("a line", 0, &fails, &two, &second, &behind, &finds, &all, &keyed);
+    assert(families_taker(&lf) == NULL);
+    return 0;
+}
+"""
+
+
 @pytest.mark.parametrize(
-    ("play", "files"), [(ORDER, ["order"]), (LISTS, ["rule_lists", *LITERALS])], ids=["order", "lists"]
+    ("play", "files"),
+    [(ORDER, ["order"]), (LISTS, ["rule_lists", *LITERALS]), (FAMILIES, ["families", *LITERALS])],
+    ids=["order", "lists", "families"],
 )
 def test_what_is_gone_through_is_short_and_leaves_nothing_out(
     tmp_path: Path, play: str, files: list[str]

@@ -23,6 +23,9 @@ typedef struct OSDecoderInfo {
     OSPcre2 *program_name_pcre2;
     OSRegex *prematch; /* what they must hold, likewise */
     OSPcre2 *prematch_pcre2;
+    OSRegex *regex; /* and by which it finds something in them */
+    OSPcre2 *pcre2;
+    int prematch_offset, regex_offset; /* whether each looks only behind what another has matched */
 } OSDecoderInfo;
 
 typedef struct Rule Rule;
