@@ -31,6 +31,9 @@ void plain_address(char *text)
     while (length > 0 && (from[length - 1] == '.' || (from[length - 1] == ':' && length > 1 && from[length - 2] != ':'))) {
         length--;
     }
+    if (length > 0 && from == text && text[length] == '\0') {
+        return; /* it is plain, if it is one */
+    }
     /* Letters behind it make it a name. */
     if (length == 0 || length >= sizeof(own) || strspn(from + length, "]:.,;)'\"0123456789") != strlen(from + length)) {
         return;

@@ -175,9 +175,18 @@ static int lacks_source(const Eventinfo *lf)
     return lf->srcip == NULL && (type == SYSLOG || type == SQUID || type == IDS || type == FIREWALL) && !has_own_fields();
 }
 
+/* Whether the line has an address, which is looked for once. */
+static int has(int *address, const Eventinfo *lf)
+{
+    if (*address < 0) {
+        *address = has_address(lf->log);
+    }
+    return *address;
+}
+
 void __wrap_DecodeEvent(Eventinfo *lf, void *match)
 {
-    int with_families = extra_rules();
+    int with_families = extra_rules(), address = -1;
 
     decoding = lf->log;
     literals_of(lf->log);
@@ -187,11 +196,10 @@ void __wrap_DecodeEvent(Eventinfo *lf, void *match)
     if (!with_families) {
         return;
     }
-    if (lf->program_name != NULL &&
-        (lf->decoder_info == NULL_Decoder || (found_nothing(lf) && has_address(lf->log)))) {
+    if (lf->program_name != NULL && (lf->decoder_info == NULL_Decoder || (found_nothing(lf) && has(&address, lf)))) {
         decode_as_file(lf, match);
     }
-    if (lacks_source(lf) && has_address(lf->log)) {
+    if (lacks_source(lf) && has(&address, lf)) {
         decode_by_family(lf, match);
     }
 }

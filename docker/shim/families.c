@@ -24,6 +24,7 @@ static struct family {
     OSDecoderNode node;
     struct literal words;
     struct child *children;
+    uint16_t *keys; /* what the line must have for each, beside each other */
     size_t count;
 } *families;
 static size_t family_count;
@@ -95,13 +96,18 @@ static void *room(size_t count, size_t size)
 
 static void add(struct family *family, const OSDecoderNode *node)
 {
+    size_t count = length(node->child) + 1;
     const OSDecoderNode *child;
     int goes_on = 0;
 
-    *family = (struct family){.node = *node, .words = form_of(node->osdecoder), .children = room(length(node->child) + 1, sizeof(struct child))};
+    *family = (struct family){.node = *node, .words = form_of(node->osdecoder)};
+    family->children = room(count, sizeof(*family->children) + sizeof(*family->keys));
+    family->keys = (uint16_t *)(family->children + count);
     for (child = node->child; child != NULL; child = child->next) {
-        family->children[family->count++] =
-            (struct child){*child, form_of(child->osdecoder), pattern_of(child->osdecoder), goes_on};
+        struct literal form = form_of(child->osdecoder), pattern = pattern_of(child->osdecoder);
+
+        family->keys[family->count] = goes_on ? 0 : form.key ? form.key : pattern.key;
+        family->children[family->count++] = (struct child){*child, form, pattern, goes_on};
         goes_on = child->osdecoder->get_next;
     }
 }
@@ -129,7 +135,14 @@ static OSDecoderNode *link_children(struct family *family, int known)
     OSDecoderNode *first = NULL, **end = &first;
     int comes = 0;
 
-    for (struct child *child = family->children; child < family->children + family->count; child++) {
+    for (size_t n = 0; n < family->count; n++) {
+        struct child *child;
+
+        if (known && !literals_have(family->keys[n])) {
+            comes = 0;
+            continue;
+        }
+        child = &family->children[n];
         comes = child->goes_on ? comes : !known || (literals_fit(&child->form) && literals_fit(&child->pattern));
         if (comes) {
             *end = &child->node;

@@ -11,6 +11,7 @@
 #include "words.h"
 
 #define TABLE 16384            /* patterns, of which OSSEC and our rules have 3000 */
+#define CHUNK 4096            /* words, of which they have some 6000 */
 #define FIRSTS 1024            /* different beginnings, of which they have 600 */
 #define EXTENDED 0x00000080u   /* PCRE2_EXTENDED, with which blanks mean nothing. The stand-in is built where there is no pcre2.h */
 #define LITERAL 0x02000000u    /* PCRE2_LITERAL */
@@ -27,7 +28,7 @@ static struct beginning firsts[FIRSTS];
 static unsigned first_count = 1;
 
 static const char *line, *line_end;
-static uint8_t in_line[1 << WORD_BITS], turn; /* the turn in which a group was seen there last */
+uint8_t literals_seen[1 << WORD_BITS], literals_turn;
 
 static struct known *slot(const void *code)
 {
@@ -72,6 +73,24 @@ static int begins_so(const struct beginning *beginning, const char *text)
     return 1;
 }
 
+/* Room for so many words, behind those of the patterns before, as they are looked at one after the other; NULL without memory. */
+static uint16_t (*room(size_t count))[WORD_PLACES]
+{
+    static uint16_t(*next)[WORD_PLACES];
+    static size_t left;
+
+    if (count > left) {
+        left = count > CHUNK ? count : CHUNK;
+        if ((next = malloc(left * sizeof(*next))) == NULL) {
+            left = 0;
+            return NULL;
+        }
+    }
+    left -= count;
+    next += count;
+    return next - count;
+}
+
 /* Behind the first word, all others of all sets; NULL where there are none, or no memory for them. */
 static uint16_t (*all_others(const struct word_sets *words))[WORD_PLACES]
 {
@@ -81,7 +100,7 @@ static uint16_t (*all_others(const struct word_sets *words))[WORD_PLACES]
     for (unsigned n = 0; n < words->count; n++) {
         count += words->sets[n].count;
     }
-    if (count < 2 || (all = malloc((count - 1) * sizeof(*all))) == NULL) {
+    if (count < 2 || (all = room(count - 1)) == NULL) {
         return NULL;
     }
     end = all;
@@ -101,6 +120,7 @@ static void keep(struct literal *one, const struct word_sets *words)
         return;
     }
     one->count = (uint16_t)words->sets[0].count;
+    one->key = one->count == 1 ? words->sets[0].places[0][0] : 0;
     memcpy(one->places, words->sets[0].places[0], sizeof(one->places));
     for (unsigned n = 1; n < words->count; n++) {
         one->more[n - 1] = (uint8_t)words->sets[n].count;
@@ -113,10 +133,7 @@ void literals_learn(const void *code, const char *pattern, uint32_t options)
     struct known *one = slot(code);
     uint16_t first = 0;
 
-    if (one->code != NULL) { /* it is gone, and another lies in its place now */
-        free(one->is.others);
-        one->is = (struct literal){.count = 0};
-    }
+    one->is = (struct literal){.count = 0}; /* another may have lain in its place, which is gone */
     if (!(options & (EXTENDED | LITERAL))) {
         words_of(pattern, &words);
         first = options & MULTILINE ? 0 : first_of(pattern);
@@ -145,9 +162,9 @@ static void make_kinds(void)
 
 static void next_turn(void)
 {
-    if (++turn == 0) {
-        memset(in_line, 0, sizeof(in_line));
-        turn = 1;
+    if (++literals_turn == 0) {
+        memset(literals_seen, 0, sizeof(literals_seen));
+        literals_turn = 1;
     }
 }
 
@@ -163,21 +180,22 @@ void literals_of(const char *text)
         make_kinds();
     }
     next_turn();
+    literals_seen[0] = literals_turn;
     for (line_end = text; *line_end != '\0'; line_end++) {
         unsigned place, starts;
 
         last = (last >> 8 & ~LAST_MARK) | kinds[(unsigned char)*line_end];
         place = group_place(last & 0xffffff);
         starts = (unsigned)(last >> 40 & ~(last >> 32) & 1);
-        in_line[place] = turn; /* two more than there are, which hold a zero */
-        in_line[(place + starts * start_place(0)) % (1 << WORD_BITS)] = turn; /* as start_place() has it */
+        literals_seen[place] = literals_turn; /* two more than there are, which hold a zero */
+        literals_seen[(place + starts * start_place(0)) % (1 << WORD_BITS)] = literals_turn; /* as start_place() has it */
     }
 }
 
 static int holds(const uint16_t places[WORD_PLACES])
 {
     for (int n = 0; n < WORD_PLACES; n++) {
-        if (in_line[places[n]] != turn) {
+        if (literals_seen[places[n]] != literals_turn) {
             return 0;
         }
     }

@@ -12,6 +12,7 @@ struct literal {
     uint16_t count, first;           /* words of its first set, and which beginning; 0: nothing is known of them */
     uint16_t places[WORD_PLACES];    /* of the first word */
     uint8_t more[WORD_SETS - 1];     /* words of the other sets; 0: there is none */
+    uint16_t key;                    /* a place without which a line does not fit; 0, which each line has, where none is known */
     uint16_t (*others)[WORD_PLACES]; /* of all words behind the first */
 };
 
@@ -32,5 +33,9 @@ int literals_may_begin(const void *code, unsigned char first);
 struct literal literals_known(const void *code);
 int literals_are_of(const char *text);
 int literals_fit(const struct literal *one);
+
+/* Whether the line has what is at that place: a few instructions, for lists of keys that lie beside each other. */
+extern uint8_t literals_seen[1 << WORD_BITS], literals_turn; /* the turn in which a group was seen there last, and the line's own */
+static inline int literals_have(uint16_t key) { return literals_seen[key] == literals_turn; }
 
 #endif

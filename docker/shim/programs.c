@@ -24,6 +24,7 @@ struct taker {
 struct list {
     const OSDecoderNode *from;
     struct taker *takers;
+    uint16_t *keys; /* what the line must have for each, beside each other */
     size_t count;
 };
 
@@ -90,15 +91,18 @@ static void fill(struct list *list, OSDecoderNode *from, const struct kind *kind
     for (node = first_taker(from, kind); node != NULL; node = next_taker(node, kind)) {
         list->count++;
     }
-    if (list->count == 0 || (list->takers = calloc(list->count, sizeof(*list->takers))) == NULL) {
+    if (list->count == 0 || (list->takers = calloc(list->count, sizeof(*list->takers) + sizeof(*list->keys))) == NULL) {
         list->count = 0;
         return;
     }
+    list->keys = (uint16_t *)(list->takers + list->count);
     for (node = first_taker(from, kind), list->count = 0; node != NULL; node = next_taker(node, kind)) {
         const OSDecoderInfo *decoder = node->osdecoder;
 
         goes_on |= decoder->get_next;
-        list->takers[list->count++] = (struct taker){*node, pattern_of(decoder), goes_on};
+        list->takers[list->count] = (struct taker){*node, pattern_of(decoder), goes_on};
+        list->keys[list->count] = goes_on ? 0 : list->takers[list->count].pattern.key;
+        list->count++;
         goes_on = decoder->get_next;
     }
 }
@@ -107,8 +111,10 @@ static OSDecoderNode *link_takers(const struct list *list, int to_line)
 {
     OSDecoderNode *first = NULL, **end = &first;
 
-    for (struct taker *taker = list->takers; taker < list->takers + list->count; taker++) {
-        if (!to_line || taker->goes_on || literals_fit(&taker->pattern)) {
+    for (size_t n = 0; n < list->count; n++) {
+        struct taker *taker = &list->takers[n];
+
+        if (!to_line || (literals_have(list->keys[n]) && (taker->goes_on || literals_fit(&taker->pattern)))) {
             *end = &taker->node;
             end = &taker->node.next;
         }

@@ -5,8 +5,8 @@
  * PCRE2 may read on behind a line that ends within a character: they look at bytes here.
  *
  * A pattern may name what every decoder looks for: (?&ip) is a group that takes an address, in brackets or not,
- * (?&host) one that takes an address or a name, and (?&from) one that takes the address behind a word that says where
- * something comes from. Stock OSSEC refuses these, as PCRE2 knows no such groups. */
+ * (?&host) one that takes an address or a name, (?&by) a word that says where something comes from, up to the address
+ * behind it, and (?&from) a group that takes that address. Stock OSSEC refuses these, as PCRE2 knows no such groups. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +43,7 @@ static const struct {
 } known[] = {
     {"(?&ip)", BEGINS WRITTEN(ADDRESS)},
     {"(?&host)", WRITTEN(ADDRESS "|" NAME)},
+    {"(?&by)", SOURCE},
     {"(?&from)", SOURCE WRITTEN(ADDRESS)},
 };
 #define KNOWN (sizeof(known) / sizeof(*known))

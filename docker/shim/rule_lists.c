@@ -32,14 +32,20 @@ enum { ID = 1, ACTION = 2, URL = 4, PROGRAM = 8 }; /* without which a rule canno
 struct rule {
     RuleNode node;          /* as it is linked for a line */
     struct literal pattern; /* one of the rule's, on the line */
-    unsigned needs, count;
+    unsigned count;
     struct rule *below; /* so many, behind each other */
+};
+
+/* What a line must have for a rule to be looked at: most are left out by that alone. */
+struct key {
+    uint16_t place, needs;
 };
 
 static struct known {
     int decoder, type;
     char program[LONGEST];
     struct rule *tree; /* NULL until they have come twice, so that programs that come once cost little */
+    struct key *keys;  /* of all its rules, in their order */
     unsigned count;    /* of its top */
 } known[KNOWN];
 
@@ -85,10 +91,10 @@ static struct literal pattern_of(const RuleInfo *rule)
     return one;
 }
 
-static unsigned needs_of(const RuleInfo *rule)
+static uint16_t needs_of(const RuleInfo *rule)
 {
-    return (rule->id || rule->id_pcre2 ? ID : 0) | (rule->action ? ACTION : 0) | (rule->url || rule->url_pcre2 ? URL : 0) |
-           (rule->program_name || rule->program_name_pcre2 ? PROGRAM : 0);
+    return (uint16_t)((rule->id || rule->id_pcre2 ? ID : 0) | (rule->action ? ACTION : 0) | (rule->url || rule->url_pcre2 ? URL : 0) |
+           (rule->program_name || rule->program_name_pcre2 ? PROGRAM : 0));
 }
 
 static size_t count_all(RuleNode *from, const struct lines *lines, int top)
@@ -107,7 +113,7 @@ static struct rule *copy(RuleNode *from, struct rule *to, unsigned *count, const
     struct rule *end = to;
 
     for (RuleNode *node = next_for(from, lines, top); node != NULL; node = next_for(node->next, lines, top)) {
-        *end = (struct rule){.node = *node, .pattern = pattern_of(node->ruleinfo), .needs = needs_of(node->ruleinfo)};
+        *end = (struct rule){.node = *node, .pattern = pattern_of(node->ruleinfo)};
         end->node.next = NULL;
         if (end > to) {
             end[-1].node.next = &end->node;
@@ -127,8 +133,13 @@ static void make_tree(struct known *one, const struct lines *lines)
 {
     size_t count = count_all(__real_OS_GetFirstRule(), lines, 1);
 
-    if (count > 0 && (one->tree = calloc(count, sizeof(*one->tree))) != NULL) {
-        copy(__real_OS_GetFirstRule(), one->tree, &one->count, lines, 1);
+    if (count == 0 || (one->tree = calloc(count, sizeof(*one->tree) + sizeof(*one->keys))) == NULL) {
+        return;
+    }
+    copy(__real_OS_GetFirstRule(), one->tree, &one->count, lines, 1);
+    one->keys = (struct key *)(one->tree + count);
+    for (size_t n = 0; n < count; n++) {
+        one->keys[n] = (struct key){one->tree[n].pattern.key, needs_of(one->tree[n].node.ruleinfo)};
     }
 }
 
@@ -162,14 +173,17 @@ static const struct known *tree_of(const struct lines *lines)
 }
 
 /* The first of the rules that can fire, each of which is linked to the next, and to those below it. */
-static RuleNode *link_rules(struct rule *rules, unsigned count, unsigned lacks, int depth)
+static RuleNode *link_rules(const struct known *in, struct rule *rules, unsigned count, unsigned lacks, int depth)
 {
+    const struct key *keys = in->keys + (rules - in->tree);
     RuleNode *first = NULL, **end = &first;
 
-    for (struct rule *rule = rules; rule < rules + count; rule++) {
-        if (!(rule->needs & lacks) && literals_fit(&rule->pattern)) {
+    for (unsigned n = 0; n < count; n++) {
+        struct rule *rule = &rules[n];
+
+        if (literals_have(keys[n].place) && !(keys[n].needs & lacks) && literals_fit(&rule->pattern)) {
             if (depth > 1) {
-                rule->node.child = link_rules(rule->below, rule->count, lacks, depth - 1);
+                rule->node.child = link_rules(in, rule->below, rule->count, lacks, depth - 1);
             }
             *end = &rule->node;
             end = &rule->node.next;
@@ -205,7 +219,7 @@ RuleNode *__wrap_OS_GetFirstRule(void)
         found = tree_of(&lines);
     }
     if (found != NULL) {
-        list = link_rules(found->tree, found->count,
+        list = link_rules(found, found->tree, found->count,
                           (event->id ? 0 : ID) | (event->action ? 0 : ACTION) | (event->url ? 0 : URL) | (event->program_name ? 0 : PROGRAM), DEPTH);
     }
     return list != NULL ? list : __real_OS_GetFirstRule(); /* it takes none for an error */

@@ -9,6 +9,7 @@
 
 #define SIZE WORD_GROUP
 #define DEPTH 6 /* of groups in which words are looked for */
+#define FEW 8   /* words that are as good as the one that all of them begin with */
 
 /* One alternative that is being read: the word that it is in, and the best of its words and of its groups' so far. */
 struct reading {
@@ -31,6 +32,9 @@ static void choose(uint16_t places[WORD_PLACES], const char *word, size_t length
     }
 }
 
+/* A long word is rare; of several, each costs a look. */
+static int worth(const struct words *set) { return set->weight - (int)set->count / 2; }
+
 /* Keeps the best ones. */
 static void offer(struct word_sets *best, const struct words *set)
 {
@@ -38,10 +42,10 @@ static void offer(struct word_sets *best, const struct words *set)
 
     if (n < WORD_SETS) {
         best->count++;
-    } else if (best->sets[--n].worth >= set->worth) {
+    } else if (worth(&best->sets[--n]) >= worth(set)) {
         return;
     }
-    for (; n > 0 && best->sets[n - 1].worth < set->worth; n--) {
+    for (; n > 0 && worth(&best->sets[n - 1]) < worth(set); n--) {
         best->sets[n] = best->sets[n - 1];
     }
     best->sets[n] = *set;
@@ -49,8 +53,8 @@ static void offer(struct word_sets *best, const struct words *set)
 
 static void end_word(struct reading *r)
 {
-    if (r->length >= SIZE) { /* a long word is rare; of several, each costs a look */
-        struct words one = {.count = 1, .worth = 2 * r->length + 1 + (unsigned)r->starts};
+    if (r->length >= SIZE) {
+        struct words one = {.count = 1, .weight = 2 * (int)r->length + r->starts};
 
         choose(one.places[0], r->word, r->length, r->starts);
         offer(r->best, &one);
@@ -99,21 +103,30 @@ static void take_byte(struct reading *r, char c, int boundary)
     }
 }
 
-static const char *read_alternatives(const char *at, struct word_sets *found, int depth, int boundary);
+static const char *read_alternatives(struct reading before, struct word_sets *found, int depth);
 
-/* A group, or what is looked for ahead, from behind its bracket; 0 where it is not understood. */
+/* A group, or what is looked for ahead, from behind its bracket; 0 where it is not understood. A word before it goes on in each of
+ * its alternatives. */
 static int take_group(struct reading *r, int depth, int boundary)
 {
+    struct reading before = *r;
     const char *within = depth == 0 ? NULL : r->at[0] == '?' && r->at[1] == '=' ? r->at + 2 : inside_group(r->at);
     const char *end = skip_group(r->at);
-    struct word_sets found;
+    struct word_sets found = {.count = 0};
 
-    if (end != NULL && within != NULL && (!is_quantifier(*end) || *end == '+') &&
-        read_alternatives(within, &found, depth - 1, boundary) != NULL) {
-        for (unsigned n = 0; n < found.count; n++) {
-            offer(r->best, &found.sets[n]);
-        }
+    before.at = within;
+    before.boundary = boundary;
+    if (end == NULL || within == NULL || (is_quantifier(*end) && *end != '+') ||
+        read_alternatives(before, &found, depth - 1) == NULL) {
+        found.count = 0;
     }
+    for (unsigned n = 0; n < found.count; n++) {
+        offer(r->best, &found.sets[n]);
+    }
+    if (found.count == 0 || found.sets[0].count > FEW) {
+        end_word(r);
+    }
+    r->length = 0;
     return (r->at = end) != NULL;
 }
 
@@ -135,7 +148,7 @@ static int take(struct reading *r, int depth)
             r->boundary = c == 'b';
             return c != '\0' && strchr("dDwWsSbBAZztnrfhHvV", c) != NULL;
         case '[': end_word(r); return (r->at = skip_class(r->at)) != NULL;
-        case '(': end_word(r); return take_group(r, depth, boundary);
+        case '(': return take_group(r, depth, boundary);
         case '{':
             end_word(r);
             r->at += strspn(r->at, "0123456789,");
@@ -154,28 +167,43 @@ static int take(struct reading *r, int depth)
     }
 }
 
+static int is_in(const struct words *set, const uint16_t word[WORD_PLACES])
+{
+    unsigned n = 0;
+
+    while (n < set->count && memcmp(set->places[n], word, sizeof(set->places[n])) != 0) {
+        n++;
+    }
+    return n < set->count;
+}
+
+/* Those that are not in it yet; 0 where there is no room for them. */
 static int add(struct words *set, const struct words *other)
 {
-    if (set->count + other->count > WORD_ALTERNATIVES) {
-        return 0;
+    set->weight = set->count == 0 || other->weight < set->weight ? other->weight : set->weight;
+    for (unsigned n = 0; n < other->count; n++) {
+        if (is_in(set, other->places[n])) {
+            continue;
+        }
+        if (set->count == WORD_ALTERNATIVES) {
+            return 0;
+        }
+        memcpy(set->places[set->count++], other->places[n], sizeof(other->places[n]));
     }
-    memcpy(set->places[set->count], other->places, other->count * sizeof(other->places[0]));
-    set->worth = set->count == 0 || other->worth < set->worth ? other->worth : set->worth;
-    set->worth &= ~(size_t)1; /* no single word */
-    set->count += other->count;
     return 1;
 }
 
 /* The words of all alternatives up to the end of the pattern or of the group: of several, the best of each; none where one has none.
- * NULL where one is not understood. `boundary` says whether they stand where a word begins. */
-static const char *read_alternatives(const char *at, struct word_sets *found, int depth, int boundary)
+ * NULL where one is not understood. Each begins as what was read before them ends. */
+static const char *read_alternatives(struct reading before, struct word_sets *found, int depth)
 {
     struct words all = {.count = 0};
-    struct reading r = {.at = at, .best = found};
+    struct reading r = before;
 
-    for (int several = 0, unknown = 0;; several = 1, r.at++) {
+    for (int several = 0, unknown = 0;; several = 1, before.at = r.at + 1) {
+        r = before;
+        r.best = found;
         found->count = 0;
-        r.boundary = boundary;
         while (*r.at != '\0' && *r.at != '|' && *r.at != ')') {
             if (!take(&r, depth)) {
                 return NULL;
@@ -196,7 +224,8 @@ static const char *read_alternatives(const char *at, struct word_sets *found, in
 
 void words_of(const char *pattern, struct word_sets *found)
 {
-    const char *end = read_alternatives(pattern, found, DEPTH, 0);
+    struct reading none = {.at = pattern};
+    const char *end = read_alternatives(none, found, DEPTH);
 
     if (end == NULL || *end != '\0') {
         found->count = 0;

@@ -14,7 +14,7 @@
 /* Words of which a text that matches holds one at least. */
 struct words {
     unsigned count;
-    size_t worth; /* how rare they are, and cheap to look for */
+    int weight; /* of the one of least: twice its length, and one more if it stands where a word begins */
     uint16_t places[WORD_ALTERNATIVES][WORD_PLACES];
 };
 

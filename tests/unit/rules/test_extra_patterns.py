@@ -12,7 +12,12 @@ import pytest
 EXTRA = Path(__file__).parents[3] / "docker/rootfs/var/ossec/extra"
 PATTERN = re.compile(r"<(?:url_|prematch_|program_name_)?pcre2(?: [^>]*)?>(.*?)</", re.DOTALL)
 # What the shim puts in their place (docker/shim/regex.c) begins and ends with a fixed character.
-NAMED = {"(?&ip)": "(x[0-9a-f.:]{1,39})", "(?&host)": r"(x[\w.-]{1,64}y)", "(?&from)": r"(=x[\w.:]{1,39})"}
+NAMED = {
+    "(?&ip)": "(x[0-9a-f.:]{1,39})",
+    "(?&host)": r"(x[\w.-]{1,64}y)",
+    "(?&by)": "=x",
+    "(?&from)": r"(=x[\w.:]{1,39})",
+}
 REPEATS = {code.MAX_REPEAT, code.MIN_REPEAT}
 MANY = 200  # from here on a repetition counts as one without end
 PATTERNS = [
