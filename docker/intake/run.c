@@ -33,7 +33,8 @@
 #define TIDY_TICKS 10
 #define DAY_TICKS 86400
 #define FEW 64                 /* lines: a turn with less waits for more, so that a line does not cost a turn each */
-#define GATHER_NS 8000000
+#define GATHER_NS 10000000
+#define NAPS 3
 
 struct settings settings;
 struct journal *journal;
@@ -130,14 +131,13 @@ static uint64_t taken(void)
     return state->received[INPUT_UDP] + state->received[INPUT_TCP] + state->received[INPUT_TLS];
 }
 
-/* Each turn wakes the engine and what comes behind it. In the middle it is seen whether a burst fills UDP's buffer. */
+/* Each turn wakes the engine and what comes behind it. In between it is seen whether a burst fills UDP's buffer. */
 static void gather(void)
 {
-    static const struct timespec half = {0, GATHER_NS / 2};
+    static const struct timespec nap = {0, GATHER_NS / NAPS};
 
-    nanosleep(&half, NULL);
-    if (!udp_fills()) {
-        nanosleep(&half, NULL);
+    for (int naps = 0; naps < NAPS && (naps == 0 || !udp_fills()); naps++) {
+        nanosleep(&nap, NULL);
     }
 }
 

@@ -16,7 +16,7 @@
 #define LARGEST 65536             /* bytes of a datagram */
 #define BUFFER_WANTED (1 << 26)   /* bytes of the socket's buffer, of which the host gives what it allows */
 #define BUFFER_GOOD (4 << 20)
-#define FILLS 4                   /* that part of it, in half the time that lines are gathered: it is better emptied now */
+#define FILLS 4                   /* with that part of it full, it is better emptied now */
 #define AT_THE_END 1000           /* batches that are taken at most when the server ends */
 
 static struct watch watch = {.fd = -1};
