@@ -68,7 +68,7 @@ static size_t length(const OSDecoderNode *node)
 static struct literal form_of(const OSDecoderInfo *decoder)
 {
     if (decoder->prematch_offset) {
-        return (struct literal){.count = 0};
+        return (struct literal){.key = 0};
     }
     return literals_known(decoder->prematch ? (void *)decoder->prematch->regex
                                             : decoder->prematch_pcre2 ? (void *)decoder->prematch_pcre2->regex : NULL);
@@ -78,7 +78,7 @@ static struct literal form_of(const OSDecoderInfo *decoder)
 static struct literal pattern_of(const OSDecoderInfo *decoder)
 {
     if (decoder->get_next || decoder->regex_offset) {
-        return (struct literal){.count = 0};
+        return (struct literal){.key = 0};
     }
     return literals_known(decoder->regex ? (void *)decoder->regex->regex : decoder->pcre2 ? (void *)decoder->pcre2->regex : NULL);
 }

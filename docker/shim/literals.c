@@ -11,7 +11,7 @@
 #include "words.h"
 
 #define TABLE 16384            /* patterns, of which OSSEC and our rules have 3000 */
-#define CHUNK 4096            /* words, of which they have some 6000 */
+#define CHUNK 16384           /* places of words, of which they have some 25000 */
 #define FIRSTS 1024            /* different beginnings, of which they have 600 */
 #define EXTENDED 0x00000080u   /* PCRE2_EXTENDED, with which blanks mean nothing. The stand-in is built where there is no pcre2.h */
 #define LITERAL 0x02000000u    /* PCRE2_LITERAL */
@@ -73,10 +73,10 @@ static int begins_so(const struct beginning *beginning, const char *text)
     return 1;
 }
 
-/* Room for so many words, behind those of the patterns before, as they are looked at one after the other; NULL without memory. */
-static uint16_t (*room(size_t count))[WORD_PLACES]
+/* Room for so many places, behind those of the patterns before, as they are looked at one after the other; NULL without memory. */
+static uint16_t *room(size_t count)
 {
-    static uint16_t(*next)[WORD_PLACES];
+    static uint16_t *next;
     static size_t left;
 
     if (count > left) {
@@ -91,39 +91,39 @@ static uint16_t (*room(size_t count))[WORD_PLACES]
     return next - count;
 }
 
-/* Behind the first word, all others of all sets; NULL where there are none, or no memory for them. */
-static uint16_t (*all_others(const struct word_sets *words))[WORD_PLACES]
+static uint16_t *put(uint16_t *to, const struct words *set)
 {
-    uint16_t(*all)[WORD_PLACES], (*end)[WORD_PLACES];
-    size_t count = 0;
-
-    for (unsigned n = 0; n < words->count; n++) {
-        count += words->sets[n].count;
+    for (unsigned n = 0; n < set->count; n++) {
+        *to++ = set->places[n][0];
     }
-    if (count < 2 || (all = room(count - 1)) == NULL) {
-        return NULL;
+    for (unsigned n = 0; n < set->count; n++) {
+        memcpy(to, &set->places[n][1], (WORD_PLACES - 1) * sizeof(*to));
+        to += WORD_PLACES - 1;
     }
-    end = all;
-    for (unsigned n = 0; n < words->count; n++) {
-        unsigned first = n == 0;
-
-        memcpy(end, words->sets[n].places[first], (words->sets[n].count - first) * sizeof(*end));
-        end += words->sets[n].count - first;
-    }
-    return all;
+    return to;
 }
 
 static void keep(struct literal *one, const struct word_sets *words)
 {
-    one->others = all_others(words);
-    if (words->count == 0 || (one->others == NULL && (words->count > 1 || words->sets[0].count > 1))) {
+    unsigned first = words->count > 0 && words->sets[0].count == 1, n;
+    size_t count = 0;
+    uint16_t *to = NULL;
+
+    for (n = first; n < words->count; n++) {
+        count += words->sets[n].count;
+    }
+    if (words->count == 0 || (count > 0 && (one->sets = to = room(count * WORD_PLACES)) == NULL)) {
         return;
     }
-    one->count = (uint16_t)words->sets[0].count;
-    one->key = one->count == 1 ? words->sets[0].places[0][0] : 0;
-    memcpy(one->places, words->sets[0].places[0], sizeof(one->places));
-    for (unsigned n = 1; n < words->count; n++) {
-        one->more[n - 1] = (uint8_t)words->sets[n].count;
+    for (n = first; n < words->count; n++) {
+        to = put(to, &words->sets[n]);
+    }
+    for (n = 0; n < words->count; n++) {
+        one->counts[n] = (uint8_t)words->sets[n].count;
+    }
+    if (first) {
+        memcpy(one->places, words->sets[0].places[0], sizeof(one->places));
+        one->key = one->places[0];
     }
 }
 
@@ -133,7 +133,7 @@ void literals_learn(const void *code, const char *pattern, uint32_t options)
     struct known *one = slot(code);
     uint16_t first = 0;
 
-    one->is = (struct literal){.count = 0}; /* another may have lain in its place, which is gone */
+    one->is = (struct literal){.key = 0}; /* another may have lain in its place, which is gone */
     if (!(options & (EXTENDED | LITERAL))) {
         words_of(pattern, &words);
         first = options & MULTILINE ? 0 : first_of(pattern);
@@ -192,41 +192,38 @@ void literals_of(const char *text)
     }
 }
 
-static int holds(const uint16_t places[WORD_PLACES])
+/* Whether a word is there, the first place of which is. */
+static inline int have_rest(const uint16_t places[WORD_PLACES - 1])
 {
-    for (int n = 0; n < WORD_PLACES; n++) {
-        if (literals_seen[places[n]] != literals_turn) {
-            return 0;
-        }
-    }
-    return 1;
+    return literals_have(places[0]) && literals_have(places[1]) && literals_have(places[2]);
 }
 
-static int holds_one(const uint16_t (*words)[WORD_PLACES], unsigned count)
+/* Whether one of a set's words is there. */
+static inline int have_one(const uint16_t *set, unsigned count)
 {
-    for (unsigned n = 0; n < count; n++) {
-        if (holds(words[n])) {
+    const uint16_t *rest = set + count;
+
+    for (unsigned n = 0; n < count; n++, rest += WORD_PLACES - 1) {
+        if (literals_have(set[n]) && have_rest(rest)) {
             return 1;
         }
     }
     return 0;
 }
 
-static int has_words(const struct literal *one)
+static inline int has_words(const struct literal *one)
 {
-    const uint16_t(*next)[WORD_PLACES] = (const uint16_t(*)[WORD_PLACES])one->others;
+    const uint16_t *set = one->sets;
+    int n = one->counts[0] == 1;
 
-    if (one->count == 0) {
-        return 1;
-    }
-    if (!holds(one->places) && !holds_one(next, one->count - 1u)) {
+    if (n && !(literals_have(one->places[0]) && have_rest(one->places + 1))) {
         return 0;
     }
-    for (int n = 0; n < WORD_SETS - 1 && one->more[n] > 0; n++) {
-        next += n == 0 ? one->count - 1 : one->more[n - 1];
-        if (!holds_one(next, one->more[n])) {
+    for (; n < WORD_SETS && one->counts[n] > 0; n++) {
+        if (!have_one(set, one->counts[n])) {
             return 0;
         }
+        set += one->counts[n] * WORD_PLACES;
     }
     return 1;
 }
@@ -254,11 +251,11 @@ int literals_may_begin(const void *code, unsigned char first)
     return code == NULL || one->first == 0 || may_stand(firsts[one->first].bytes[0], first);
 }
 
-struct literal literals_known(const void *code) { return code == NULL ? (struct literal){.count = 0} : slot(code)->is; }
+struct literal literals_known(const void *code) { return code == NULL ? (struct literal){.key = 0} : slot(code)->is; }
 
 int literals_are_of(const char *text) { return line != NULL && line == text; }
 
-int literals_fit(const struct literal *one)
+int literals_fit_known(const struct literal *one)
 {
     return has_words(one) && (one->first == 0 || begins_so(&firsts[one->first], line));
 }

@@ -9,11 +9,11 @@
 
 /* What is known of a pattern. */
 struct literal {
-    uint16_t count, first;           /* words of its first set, and which beginning; 0: nothing is known of them */
-    uint16_t places[WORD_PLACES];    /* of the first word */
-    uint8_t more[WORD_SETS - 1];     /* words of the other sets; 0: there is none */
-    uint16_t key;                    /* a place without which a line does not fit; 0, which each line has, where none is known */
-    uint16_t (*others)[WORD_PLACES]; /* of all words behind the first */
+    uint16_t first;               /* which beginning; 0: nothing is known of it */
+    uint8_t counts[WORD_SETS];    /* words of each set; 0: there is none, nor one behind it */
+    uint16_t key;                 /* a place without which a line does not fit; 0, which each line has, where none is known */
+    uint16_t places[WORD_PLACES]; /* of the only word of the first set */
+    const uint16_t *sets;         /* of those that have several: the first place of each, then the others of each */
 };
 
 /* The pattern has been compiled to that. */
@@ -32,7 +32,11 @@ int literals_may_begin(const void *code, unsigned char first);
  * a pattern of which that is known can match the line. */
 struct literal literals_known(const void *code);
 int literals_are_of(const char *text);
-int literals_fit(const struct literal *one);
+int literals_fit_known(const struct literal *one);
+static inline int literals_fit(const struct literal *one)
+{
+    return (one->counts[0] == 0 && one->first == 0) || literals_fit_known(one);
+}
 
 /* Whether the line has what is at that place: a few instructions, for lists of keys that lie beside each other. */
 extern uint8_t literals_seen[1 << WORD_BITS], literals_turn; /* the turn in which a group was seen there last, and the line's own */

@@ -80,12 +80,12 @@ static RuleNode *next_for(RuleNode *node, const struct lines *lines, int top)
 
 static struct literal pattern_of(const RuleInfo *rule)
 {
-    struct literal one = {.count = 0};
+    struct literal one = {.key = 0};
 
     if (rule->match || rule->match_pcre2) {
         one = literals_known(rule->match ? rule->match->regex : rule->match_pcre2->regex);
     }
-    if (one.count == 0 && one.first == 0 && (rule->regex || rule->pcre2)) {
+    if (one.counts[0] == 0 && one.first == 0 && (rule->regex || rule->pcre2)) {
         one = literals_known(rule->regex ? rule->regex->regex : rule->pcre2->regex);
     }
     return one;
