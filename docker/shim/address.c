@@ -45,28 +45,46 @@ void plain_address(char *text)
     }
 }
 
+/* Whether the colon is one of an IPv6 address, and how far what it is in goes. */
+static int in_ipv6(const char *colon, size_t *length)
+{
+    size_t colons = 0, i;
+
+    for (i = 0; colon[i] == ':' || isxdigit((unsigned char)colon[i]); i++) {
+        colons += colon[i] == ':';
+        if (colons == 7 || (colon[i] == ':' && colon[i + 1] == ':')) {
+            return 1;
+        }
+    }
+    *length = i;
+    return 0;
+}
+
+static int is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Whether the point is the first of two that have up to three digits between them. */
+static int in_ipv4(const char *point, const char *text)
+{
+    size_t digits = 0;
+
+    if (point == text || !is_digit(point[-1])) {
+        return 0;
+    }
+    while (is_digit(point[1 + digits])) {
+        digits++;
+    }
+    return digits > 0 && digits <= 3 && point[1 + digits] == '.' && is_digit(point[2 + digits]);
+}
+
 int has_address(const char *text)
 {
-    const unsigned char *at;
+    for (const char *at = text + strcspn(text, ".:"); *at != '\0'; at += strcspn(at, ".:")) {
+        size_t length = 1;
 
-    for (at = (const unsigned char *)text; *at != '\0'; at++) {
-        if (*at == '.' && at > (const unsigned char *)text && isdigit(at[-1]) && isdigit(at[1])) {
-            size_t digits = strspn((const char *)at + 1, "0123456789");
-
-            if (digits <= 3 && at[1 + digits] == '.' && isdigit(at[2 + digits])) {
-                return 1;
-            }
-        } else if (*at == ':') {
-            size_t colons = 0, i;
-
-            for (i = 0; at[i] == ':' || isxdigit(at[i]); i++) {
-                colons += at[i] == ':';
-                if (colons == 7 || (at[i] == ':' && at[i + 1] == ':')) {
-                    return 1;
-                }
-            }
-            at += i - 1;
+        if (*at == '.' ? in_ipv4(at, text) : in_ipv6(at, &length)) {
+            return 1;
         }
+        at += length;
     }
     return 0;
 }
