@@ -90,17 +90,36 @@ def real_python() -> str:
     return os.path.realpath(sys.executable)
 
 
+RUN_PYTHON = f'exec "{real_python()}" "$@"'
+
+
+@pytest.fixture(scope="module")
+def ready_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment as Python makes it, which takes seconds, to be copied."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([real_python(), "-m", "venv", folder], check=True)
+    return folder
+
+
 @pytest.fixture
-def tools(tmp_path: Path) -> Path:
-    """A PATH with TOOLS and python3; the space in its name is on purpose."""
+def tools(tmp_path: Path, ready_made: Path) -> Path:
+    """A PATH with TOOLS and python3, whose environments are copies; the space in its name is on purpose."""
     folder = tmp_path / "the tools"
     folder.mkdir()
     for tool in TOOLS:
         found = shutil.which(tool)
         assert found, f"this machine has no {tool}"
         (folder / tool).symlink_to(found)
-    script(folder / "python3", f'exec "{real_python()}" "$@"')
+    cp, rm = shutil.which("cp"), shutil.which("rm")
+    copy = f'"{rm}" -rf "$4" && exec "{cp}" -R "{ready_made}" "$4"'
+    script(folder / "python3", f'case "$*" in "-m venv --clear "*) {copy};; esac; {RUN_PYTHON}')
     return folder
+
+
+@pytest.fixture
+def makes_environments(tools: Path) -> None:
+    """Python makes them itself."""
+    script(tools / "python3", RUN_PYTHON)
 
 
 @pytest.fixture
@@ -116,6 +135,7 @@ def said(errors: str) -> list[str]:
 INSTALLING = "dev: installing the locked Python packages into .venv"
 
 
+@pytest.mark.usefixtures("makes_environments")
 def test_a_fresh_machine_gets_an_environment_once(repository: Repository) -> None:
     code, output, errors = repository.dev("demo", "--yes", "two words")
     root = repository.root
@@ -151,6 +171,7 @@ def test_an_environment_does_not_outlive_its_python_or_its_place(repository: Rep
     assert f"{repository.root}/.venv/bin" in output
 
 
+@pytest.mark.usefixtures("makes_environments")
 def test_an_interrupted_install_is_redone(repository: Repository) -> None:
     process = repository.start()
     wait_until(lambda: (repository.root / ".venv" / "bin").is_dir(), timeout=30)
@@ -168,14 +189,15 @@ def test_a_failed_renewal_does_not_leave_the_old_stamp(repository: Repository) -
     locked = (repository.root / "requirements.txt").read_text()
     repository.lock("2.0")
     python = repository.tools / "python3"
-    script(python, f'case "$*" in *--clear*) exit 1;; esac; exec "{real_python()}" "$@"')
+    as_it_was = python.read_text()
+    script(python, f'case "$*" in *--clear*) exit 1;; esac; {RUN_PYTHON}')
     code, _, errors = repository.dev()
     assert (code, said(errors)) == (
         1,
         [INSTALLING, "dev: python3 could not make .venv: see its message above"],
     )
 
-    script(python, f'exec "{real_python()}" "$@"')
+    python.write_text(as_it_was)
     (repository.root / "requirements.txt").write_text(locked)
     code, _, errors = repository.dev()
     assert (code, said(errors)) == (0, [INSTALLING])
@@ -223,11 +245,9 @@ def test_a_newer_python_beside_an_old_python3_is_taken(repository: Repository) -
 @pytest.fixture
 def bare(repository: Repository) -> Repository:
     """A machine with Debian's python3 alone: it has no ensurepip until a file called `ensurepip` is there."""
-    script(
-        repository.tools / "python3",
-        f'case "$*" in *ensurepip*) [ -e "{repository.tools}/ensurepip" ] || exit 1;; esac\n'
-        f'exec "{real_python()}" "$@"',
-    )
+    python = repository.tools / "python3"
+    lacks = f'case "$*" in *ensurepip*) [ -e "{repository.tools}/ensurepip" ] || exit 1;; esac'
+    script(python, f"{lacks}\n{python.read_text()}")
     return repository
 
 
