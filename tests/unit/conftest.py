@@ -1,11 +1,13 @@
 """What several of these tests use: programs of the image, compiled with sanitizers, and a web server."""
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from tests.unit.http_server import Server, serving
@@ -27,18 +29,35 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
+def _once(tmp_path_factory: pytest.TempPathFactory, name: str, compiled: Callable[[Path], Path]) -> Path:
+    """The program that is compiled into a folder of that name, by the first worker of pytest-xdist that needs it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which all share
+    folder = folder / f"{name}-once"
+    with FileLock(f"{folder}.lock"):
+        if folder.is_dir():
+            return next(folder.iterdir())
+        folder.mkdir()
+        try:
+            return compiled(folder)
+        except BaseException:
+            folder.rmdir()
+            raise
+
+
 @pytest.fixture(scope="session")
 def intake_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ossec-intake with the sanitizers; it keeps its counters and senders in the folder that it runs in."""
     flags = ('-DSTATE_PATH="intake.state"', '-DSENDERS_PATH="senders.state"')
-    return compiled(tmp_path_factory.mktemp("intake"), *intake_sources(), flags=flags)
+    return _once(tmp_path_factory, "intake", lambda folder: compiled(folder, *intake_sources(), flags=flags))
 
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """ossec-output with the sanitizers."""
     flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    return output_program.compiled(tmp_path_factory.mktemp("output"), *flags)
+    return _once(tmp_path_factory, "output", lambda folder: output_program.compiled(folder, *flags))
 
 
 @pytest.fixture

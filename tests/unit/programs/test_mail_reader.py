@@ -19,21 +19,13 @@ SECONDS = 30
 class Mail:
     """OSSEC's folder of alerts as text, the position, and a reader that can be started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, program: Path, folder: Path) -> None:
+        self.program, self.folder = program, folder
         self.alerts, self.position = folder / "alerts", folder / "position"
         self.alerts.mkdir()
         self.live = self.alerts / "alerts.log"
         self.number = 0
         self.errors = folder / "errors"
-        self.program = folder / "maild"
-        shim = ROOT / "docker" / "shim"
-        sources = [shim / "mail.c", shim / "mail_files.c", Path(__file__).with_name("maild") / "maild.c"]
-        flags = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
-        paths = [f'-DFOLDER="{self.alerts}"', f'-DPOSITION="{self.position}"']
-        include = [f"-I{shim}", f"-I{sources[-1].parent}"]
-        subprocess.run(
-            ["gcc", *flags, *paths, *include, *map(str, sources), "-o", str(self.program)], check=True
-        )
         self._process: subprocess.Popen[str] | None = None
 
     def file(self, day: date) -> Path:
@@ -75,10 +67,19 @@ class Mail:
 
     def start(self) -> str:
         said = self.prepare()
-        errors = self.errors.open("a")
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
-        self._process = subprocess.Popen([self.program], text=True, **pipes)  # type: ignore[call-overload]
+        self.start_program()
         return said
+
+    def start_program(self) -> None:
+        with self.errors.open("a") as errors:
+            self._process = subprocess.Popen(
+                [self.program],
+                cwd=self.folder,
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
 
     def read(self, keep: bool = True, word: str = "read") -> list[int]:
         """The numbers of the alerts that are there now; `keep` where their mail is in the queue."""
@@ -111,10 +112,22 @@ class Mail:
         return self.start()
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reader, of the folder that it runs in."""
+    made = tmp_path_factory.mktemp("maild") / "maild"
+    shim = ROOT / "docker" / "shim"
+    sources = [shim / "mail.c", shim / "mail_files.c", Path(__file__).with_name("maild") / "maild.c"]
+    flags = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
+    paths = ['-DFOLDER="alerts"', '-DPOSITION="position"', f"-I{shim}", f"-I{sources[-1].parent}"]
+    subprocess.run(["gcc", *flags, *paths, *map(str, sources), "-o", str(made)], check=True)
+    return made
+
+
 @pytest.fixture
-def mail(tmp_path: Path) -> Iterator[Mail]:
+def mail(program: Path, tmp_path: Path) -> Iterator[Mail]:
     """One that has been started on an empty file of today, and has ended."""
-    made = Mail(tmp_path)
+    made = Mail(program, tmp_path)
     made.file(TODAY).touch()
     made.live.hardlink_to(made.file(TODAY))
     made.prepare()
@@ -182,9 +195,7 @@ def test_a_position_that_is_damaged_under_way_switches_nothing_off(mail: Mail) -
     mail.stop()
     mail.prepare()
     mail.position.write_text("\0")
-    errors = mail.errors.open("a")
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
-    mail._process = subprocess.Popen([mail.program], text=True, **pipes)  # type: ignore[call-overload]
+    mail.start_program()
     assert mail.read() == list(range(5))
     assert "so the alerts of today are mailed again" in mail.errors.read_text()
 
