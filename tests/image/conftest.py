@@ -164,8 +164,10 @@ def project(client: docker.DockerClient) -> Iterator[str]:
     name = f"ossec-log-server-{uuid.uuid4().hex[:12]}"
     yield name
     compose(command=["--project-name", name, "down", "--volumes", "--remove-orphans", "--timeout", "1"])
-    for built in client.images.list(filters={"label": f"com.docker.compose.project={name}"}):
-        client.images.remove(str(built.id), force=True)
+    # By the name, too: some were found that stayed behind when only those with the label were removed.
+    built = client.images.list(filters={"label": f"com.docker.compose.project={name}"})
+    for one in {str(found.id) for found in [*built, *client.images.list(name=f"{name}-*")]}:
+        client.images.remove(one, force=True)
 
 
 @contextmanager
