@@ -111,8 +111,7 @@ FILE *mail_files_open(struct mail_files *f)
              months + 3 * (place->date / 100 % 100 - 1), place->date % 100);
     file = fopen(path, "r");
     if (file == NULL) {
-        place->inode = 0;
-        place->offset = 0;
+        *place = (struct mail_place){.date = place->date};
         return NULL;
     }
     inode = inode_of(path);
