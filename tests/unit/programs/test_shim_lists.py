@@ -239,10 +239,56 @@ int main(void)
 """
 
 
+# Which lines are worth a search for a source, and one spelling of each.
+ADDRESS = r"""
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+#include "address.h"
+
+static void expect(const char *text, const char *plain)
+{
+    char copy[64];
+
+    plain_address(strcpy(copy, text));
+    assert(strcmp(copy, plain) == 0);
+}
+
+int main(void)
+{
+    const char *with[] = {"from 192.0.2.1", "192.0.2.1", "x.192.0.2.1:22", "1.2.3", "::1", "a ::ffff:1", "fe80::1%eth0",
+                          "at 10:11:12 of 2001:db8::7", "1:2:3:4:5:6:7:8", "v. 1. 2.3.4", "[::]", "a:: b"};
+    const char *without[] = {"", ".", ":", "1.2", "no. 1.", ".1.2", "1.2345.6", "1..2", "10:11:12", "a:b:c", "x: y",
+                             "1.2:3.4", "12:34:56:78:9a:bc", "1.", "1.2.", "a.b.c.d"};
+
+    for (size_t n = 0; n < sizeof(with) / sizeof(*with); n++) {
+        assert(has_address(with[n]));
+    }
+    for (size_t n = 0; n < sizeof(without) / sizeof(*without); n++) {
+        assert(!has_address(without[n]));
+    }
+    expect("192.0.2.1", "192.0.2.1");
+    expect("192.0.2.1:22", "192.0.2.1");
+    expect("192.0.2.1.", "192.0.2.1");
+    expect("::ffff:192.0.2.1", "192.0.2.1");
+    expect("[2001:db8::1]:22", "2001:db8::1");
+    expect("2001:db8::1", "2001:db8::1");
+    expect("cafe", "cafe");
+    expect("192.0.2.1.example", "192.0.2.1.example");
+    return 0;
+}
+"""
+
+
 @pytest.mark.parametrize(
     ("play", "files"),
-    [(ORDER, ["order"]), (LISTS, ["rule_lists", *LITERALS]), (FAMILIES, ["families", *LITERALS])],
-    ids=["order", "lists", "families"],
+    [
+        (ORDER, ["order"]),
+        (LISTS, ["rule_lists", *LITERALS]),
+        (FAMILIES, ["families", *LITERALS]),
+        (ADDRESS, ["address"]),
+    ],
+    ids=["order", "lists", "families", "address"],
 )
 def test_what_is_gone_through_is_short_and_leaves_nothing_out(
     tmp_path: Path, play: str, files: list[str]
