@@ -12,7 +12,6 @@ import pytest
 from pipeline.project import ROOT
 
 LIBRARY = ROOT / "docker" / "rootfs" / "usr" / "local" / "lib" / "ossec-log-server"
-TODAY = date.today()
 SECONDS = 30
 
 
@@ -21,6 +20,7 @@ class Mail:
 
     def __init__(self, program: Path, folder: Path) -> None:
         self.program, self.folder = program, folder
+        self.today = date.today()
         self.alerts, self.position = folder / "alerts", folder / "position"
         self.alerts.mkdir()
         self.live = self.alerts / "alerts.log"
@@ -43,8 +43,9 @@ class Mail:
             self.number += 1
         return found
 
-    def write(self, count: int = 1, day: date = TODAY, raw: bytes = b"") -> Path:
-        path = self.file(day)
+    def write(self, count: int = 1, days: int = 0, raw: bytes = b"") -> Path:
+        """Alerts of the day so many days from today."""
+        path = self.file(self.today + timedelta(days))
         with path.open("ab") as file:
             if not self.live.exists() or not self.live.samefile(path):
                 self.live.unlink(missing_ok=True)
@@ -128,8 +129,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mail(program: Path, tmp_path: Path) -> Iterator[Mail]:
     """One that has been started on an empty file of today, and has ended."""
     made = Mail(program, tmp_path)
-    made.file(TODAY).touch()
-    made.live.hardlink_to(made.file(TODAY))
+    made.file(made.today).touch()
+    made.live.hardlink_to(made.file(made.today))
     made.prepare()
     yield made
     made.stop()
@@ -172,7 +173,7 @@ def test_only_what_is_to_be_mailed_is_read(mail: Mail) -> None:
 )
 def test_a_position_that_is_damaged_repeats_today_and_says_so(mail: Mail, content: str) -> None:
     mail.start()
-    mail.write(5, TODAY - timedelta(1))
+    mail.write(5, -1)
     assert mail.read() == list(range(5))
     mail.write(5)
     assert mail.read() == list(range(5, 10))
@@ -202,9 +203,9 @@ def test_a_position_that_is_damaged_under_way_switches_nothing_off(mail: Mail) -
 
 def test_the_position_of_a_release_before_goes_on(mail: Mail) -> None:
     mail.write(2)
-    offset = mail.file(TODAY).stat().st_size
+    offset = mail.file(mail.today).stat().st_size
     mail.write(2)
-    mail.position.write_text(f"{TODAY} {offset}\n")
+    mail.position.write_text(f"{mail.today} {offset}\n")
     mail.start()
     assert mail.read() == [2, 3]
 
@@ -276,7 +277,7 @@ def test_days_that_passed_meanwhile_are_read_to_their_ends(mail: Mail) -> None:
     assert mail.read() == [0, 1, 2]
     mail.write(3)
     for n in (1, 3, 4):
-        mail.write(3, TODAY + timedelta(n))
+        mail.write(3, n)
     mail.restart()
     assert mail.read() == list(range(3, 15))
 
@@ -285,7 +286,7 @@ def test_the_clock_jumps_both_ways(mail: Mail) -> None:
     mail.start()
     jumps = [0, 1, 0, 2, 1, 0, 2, 0, -3, 0, 300, 0, -3]
     for n, days in enumerate(jumps):
-        mail.write(3, TODAY + timedelta(days))
+        mail.write(3, days)
         assert mail.read() == list(range(n * 3, n * 3 + 3)), days
         if n % 2:
             mail.restart()
@@ -296,7 +297,7 @@ def test_another_file_of_the_same_day_is_read_from_its_beginning(mail: Mail) -> 
     path = mail.write(10)
     mail.start()
     mail.read()
-    mail.write(1, TODAY + timedelta(1))
+    mail.write(1, 1)
     mail.read()
     path.rename(path.with_name("kept"))  # compressed, by OSSEC
     mail.write(3)
