@@ -190,9 +190,9 @@ note_what_is_read() {
     local intake=("$made"/{networks,peers,proxies,relays} "$tls_folder"/{tls.crt,tls.key,ca.crt})
     local target=("$forward_folder"/{tls.crt,tls.key,ca.crt}) queue=("$made"/nullmailer/* "$made/mailname" "$own_authority")
     local -A sum_of=()
-    while read -r sum file; do
+    while read -r -d "" sum file; do
         sum_of[$file]=$sum
-    done < <(sha256sum "${engine[@]}" "${intake[@]}" "${target[@]}" "${queue[@]}" 2>/dev/null || true)
+    done < <(sha256sum --zero "${engine[@]}" "${intake[@]}" "${target[@]}" "${queue[@]}" 2>/dev/null || true)
     note ossec-maild "${conf[@]}"
     note ossec-analysisd "${engine[@]}"
     note ossec-monitord "${engine[@]}" # as it has the engine's queue open
