@@ -26,10 +26,6 @@ DOCKERFILES = [
 
 
 SLOWEST = ("--durations=15", "--durations-min=5")
-# A worker takes a file at a time, the long ones first (tests/image/conftest.py). Most tests wait for a container most
-# of the time, so there are more workers than processors.
-TOGETHER = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder", *SLOWEST)
-OF_THE_IMAGE = ("tests/swarm", "tests/image")
 
 
 @nox.session
@@ -61,7 +57,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
-@nox.session(default=False)
+@nox.session
 def unit(session: nox.Session) -> None:
     """The pipeline's own tests: no Docker, no network but loopback."""
     session.run("pytest", "tests/unit", *(session.posargs or ("--numprocesses=4", *SLOWEST)))
@@ -74,26 +70,20 @@ def smoke(session: nox.Session) -> None:
 
 
 @nox.session
-def tests(session: nox.Session) -> None:
-    """What image, publish and unit run, all at once: what one waits for leaves the machine to the others."""
-    _together_and_alone(session, *OF_THE_IMAGE, "tests/publish", "tests/unit")
-
-
-def _together_and_alone(session: nox.Session, *what: str) -> None:
-    try:
-        session.run("pytest", *what, "-m", "not alone", *TOGETHER)
-    finally:  # those that load or count the whole machine
-        session.run("pytest", *what, "-m", "alone", *SLOWEST)
-
-
-@nox.session(default=False)
 def image(session: nox.Session) -> None:
     """The image, built and attacked in a Docker engine; and on three of them as a swarm."""
     version = session.posargs if session.posargs[:1] == ["--release"] and len(session.posargs) == 2 else []
     if session.posargs and not version:
         session.run("pytest", "tests/image", *session.posargs)
         return
-    _together_and_alone(session, *OF_THE_IMAGE, *version)
+    # Most tests wait for a container most of the time. Those that load or count the whole machine run after them;
+    # the longest, that of a swarm, begins first.
+    together = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+    folders = ("tests/swarm", "tests/image")
+    try:
+        session.run("pytest", *folders, "-m", "not alone", *together, *SLOWEST, *version)
+    finally:
+        session.run("pytest", "tests/image", "-m", "alone", *SLOWEST, *version)
 
 
 @nox.session(default=False)
@@ -102,7 +92,7 @@ def swarm(session: nox.Session) -> None:
     session.run("pytest", "tests/swarm", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session
 def publish(session: nox.Session) -> None:
     """Publishing and verifying, against a real registry on loopback and with real signatures."""
     session.run("pytest", "tests/publish", *(session.posargs or ("--numprocesses=4", *SLOWEST)))

@@ -35,24 +35,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lines", type=int, default=20_000, help="how many lines each round sends there")
 
 
-# Files that take more than a minute begin first: one that begins last keeps a worker busy when the others have ended.
-LONG = (
-    "test_swarm",
-    "test_no_loss",
-    "test_fuzz",
-    "test_shim",
-    "test_mail_relay",
-    "test_awkward",
-    "test_mail",
-    "test_podman",
-    "test_retention",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem not in LONG)
-
-
 @pytest.fixture(scope="session")
 def client() -> Iterator[docker.DockerClient]:
     """The Docker engine, installed and started if this machine has none."""
