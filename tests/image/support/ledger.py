@@ -20,6 +20,7 @@ from pipeline.wait import WaitTimeout, wait_until
 
 DATA = "/var/ossec/data"
 ARCHIVE = "/var/ossec/logs/archives/archives.log"
+DAYS = "/var/ossec/logs/archives/*/*/ossec-archive-*.log"  # of which that one is today's
 CHUNK = 50  # lines a write
 LONG = 900  # seconds that a sender may be held back before its connection counts as broken
 
@@ -61,14 +62,14 @@ def numbered(mark: str, numbers: Iterable[int], length: int = 0) -> list[bytes]:
 
 
 def archived(server: Server, mark: str) -> Counter[int]:
-    """How often each number is in the archive."""
-    found = server.run("bash", "-c", f"grep -oaE '{mark} [0-9]{{7}}$' {ARCHIVE} || test $? = 1")
+    """How often each number is in the archive, on whatever day."""
+    found = server.run("bash", "-c", f"cat {DAYS} | grep -oaE '{mark} [0-9]{{7}}$' || test $? = 1")
     return Counter(int(line[-7:]) for line in found.splitlines())
 
 
 def archived_count(server: Server, mark: str) -> int:
     """The same in short: how many there are, each as often as it is there."""
-    return int(server.run("bash", "-c", f"grep -caE '{mark} [0-9]{{7}}$' {ARCHIVE} || test $? = 1"))
+    return int(server.run("bash", "-c", f"cat {DAYS} | grep -caE '{mark} [0-9]{{7}}$' || test $? = 1"))
 
 
 def wait_all(server: Server, mark: str, count: int, seconds: float = 60) -> None:
