@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "marks.h"
 
 #include <stdlib.h>
@@ -88,15 +89,20 @@ static void address_of(const char *location, char *address)
 
 void cut_extra(Eventinfo *lf, const struct marks *marks)
 {
-    char *end = second(lf) + marks->extra_at;
+    char *line = second(lf), *end = line + marks->extra_at;
 
-    if (marks->extra_at == 0 || end >= second(lf) + strlen(lf->full_log)) {
+    if (marks->extra_at == 0 || end >= line + strlen(lf->full_log)) {
         return;
     }
     lf->full_log[marks->extra_at] = ' ';
     *end = '\0';
     if (lf->log > end) { /* Solaris' "[ID 702911 auth.info]" without an end, which the engine has found in the extra */
-        lf->log = strstr(lf->program_name + strlen(lf->program_name) + 1, "[ID ");
+        char *from = memmem(line, marks->extra_at, "[ID ", 4);
+
+        lf->log = from != NULL ? from : end;
+    }
+    if (lf->program_name != NULL) { /* AIX' has no end, where no colon is behind it */
+        lf->p_name_size = strlen(lf->program_name);
     }
 }
 

@@ -216,13 +216,31 @@ def test_what_the_form_has_no_place_for_stands_behind_the_message(server: Server
     assert line.endswith(f" web1->{here} {alert['full_log']}")
 
 
-def test_a_message_does_not_go_on_in_what_stands_behind_it(server: Server) -> None:
-    # Of Solaris' "[ID 702911 auth.info] text" the engine looks for the end: here it finds one behind the message only.
-    line = '<38>1 2026-11-26T06:00:00Z web1 su 12 ID9 [x@1 a="b\\] c"] [ID 702911 auth.info: su failed'
+# Of Solaris' "[ID 702911 auth.info] text" the engine looks for the end, and of AIX' program for a colon: here both
+# stand behind the message only.
+@pytest.mark.parametrize(
+    ("app", "message", "log"),
+    [
+        ("su 12", "[ID 702911 auth.info: su failed", "[ID 702911 auth.info: su failed"),
+        ("su -", "[ID 702911 auth.info: su failed", "[ID 702911 auth.info: su failed"),
+        ("- -", "|auth:info su[ID 702911 auth.info: su failed", "[ID 702911 auth.info: su failed"),
+        ("- -", "|auth|security:info su failed", None),
+        ("- -", "|auth:info su", None),
+        ("- -", "|auth:info su[", None),
+        ("- -", "su[12", None),
+        ("- -", "[ID ", None),
+    ],
+)
+def test_a_message_does_not_go_on_in_what_stands_behind_it(
+    server: Server, app: str, message: str, log: str | None
+) -> None:
+    line = f'<38>1 2026-11-26T06:00:00Z web1 {app} ID9 [x@1 a="b\\] c: "] {message}'
     shown = server.run("ossec-log-server", "logtest", line).splitlines()
-    assert "       log: '[ID 702911 auth.info: su failed'" in shown
+    [said] = [each.split("'", 1)[1] for each in shown if each.startswith("       log: ")]
+    assert log is None or said == f"{log}'"
+    assert "ID9" not in said
     [whole] = [each for each in shown if each.startswith("       full event: ")]
-    assert whole.endswith("""su failed | 2026-11-26T06:00:00Z ID9 [x@1 a="b\\] c"]'""")
+    assert whole.endswith(f"""{message} | 2026-11-26T06:00:00Z ID9 [x@1 a="b\\] c: "]'""")
 
 
 def test_a_sender_cannot_write_the_marks_that_intake_and_engine_share(server: Server) -> None:

@@ -32,6 +32,8 @@ LENGTHS = (
     6143,
     7000,
 )
+# What has no place in the engine's form, and stands behind the message there, with what ends a name, a pid and an id.
+EXTRAS = (b'ID9 [x@1 a="b\\] c: "] ', b"ID9 - ", b'- [x@1 a="]: [1]: | "][ID 1] ')
 BODIES = (
     b"Failed password for bob from 10.9.8.7 port 22 ssh2",
     b"error: PAM: authentication failure for root from 10.9.8.7",
@@ -62,6 +64,7 @@ HOSTS = (
 )  # fmt: skip
 TAGS = (
     b"sshd[1234]: ", b"sshd[12", b"sshd[99999999999999999999]: ", b"sshd: ", b"auth|security:info sshd: ",
+    b"|auth:info su[ID 1 auth.info ",
     b"slapd[1]: conn=1 op=1 BIND dn=\"uid=a,o=b\" ", b"pf: ", b"kernel: [ID 1 kern.info] ", b"[ID ", b"su: ",
     b"snort[1]: [1:2:3] ", b"%ASA-6-106015: ", b"ossec: Alert Level: 7; Rule: 5716 - x; Location: a->b; ",
     b"ossec: Alert Level: 1; Rule: 510 - x; Location: (a) 10.9.8.7->rootcheck; srcip: 1; user: a;  ",
@@ -164,6 +167,11 @@ class Mutator:
             date = date[: int(dice.random() * (len(date) + 1))]
         return date + (line[16:] if line[15:16] == b" " else line) if dice.random() < 0.8 else date
 
+    def _extend(self, dice: random.Random, line: bytes) -> bytes:
+        """The header of RFC 5424, which leaves the program to the message."""
+        host, _, rest = line[16:].partition(b" ")
+        return b"1 2026-11-23T04:50:00.123Z " + (host or b"-") + b" - - " + dice.choice(EXTRAS) + rest
+
     def _rehost(self, dice: random.Random, line: bytes) -> bytes:
         rest = line[16:].partition(b" ")[2]
         return line[:16] + dice.choice(HOSTS) + b" " + rest
@@ -182,5 +190,5 @@ class Mutator:
 
     _CHANGES = (
         _insert, _insert, _overwrite, _overwrite, _flip, _delete, _delete, _cut, _splice, _splice, _lengthen, _redate,
-        _rehost, _retag, _renumber,
+        _rehost, _retag, _renumber, _extend,
     )  # fmt: skip

@@ -34,6 +34,7 @@ typedef struct Eventinfo {
     time_t time;
     char *hostname, *location;
     char *program_name; /* NULL where unknown */
+    size_t p_name_size; /* its length */
     char *full_log;     /* the line, and behind its end once more, for the names to point into */
     char *log;          /* what follows its syslog header */
     OSDecoderInfo *decoder_info;
