@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "address.h"
+#include "../intake/text.h"
 
 #define MAPPED "::ffff:"
 
@@ -59,8 +60,6 @@ static int in_ipv6(const char *colon, size_t *length)
     *length = i;
     return 0;
 }
-
-static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /* Whether the point is the first of two that have up to three digits between them. */
 static int in_ipv4(const char *point, const char *text)
