@@ -61,29 +61,41 @@ static int in_ipv6(const char *colon, size_t *length)
     return 0;
 }
 
-/* Whether the point is the first of two that have up to three digits between them. */
+/* Whether the point is the first of three behind each of which up to three digits stand. */
 static int in_ipv4(const char *point, const char *text)
 {
-    size_t digits = 0;
-
     if (point == text || !is_digit(point[-1])) {
         return 0;
     }
-    while (is_digit(point[1 + digits])) {
-        digits++;
+    for (int points = 1; points <= 3; points++) {
+        size_t digits = 0;
+
+        while (is_digit(point[1 + digits])) {
+            digits++;
+        }
+        if (digits == 0 || digits > 3 || (points < 3 && point[1 + digits] != '.')) {
+            return 0;
+        }
+        point += 1 + digits;
     }
-    return digits > 0 && digits <= 3 && point[1 + digits] == '.' && is_digit(point[2 + digits]);
+    return 1;
 }
 
-int has_address(const char *text)
+enum addresses addresses_in(const char *text)
 {
+    enum addresses found = ADDRESS_NONE;
+
     for (const char *at = text + strcspn(text, ".:"); *at != '\0'; at += strcspn(at, ".:")) {
         size_t length = 1;
 
         if (*at == '.' ? in_ipv4(at, text) : in_ipv6(at, &length)) {
-            return 1;
+            if (found != ADDRESS_NONE || *at == ':') {
+                return ADDRESS_SOME;
+            }
+            found = ADDRESS_IPV4;
+            length = strspn(at, "0123456789.");
         }
         at += length;
     }
-    return 0;
+    return found;
 }

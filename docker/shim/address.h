@@ -6,8 +6,8 @@
  * address without them stays as it is. */
 void plain_address(char *text);
 
-
-/* Whether there is what may be an address. Most lines have none, and then no family finds a source in them. */
-int has_address(const char *text);
+/* What may be an address, as (?&ip) takes it (regex.c): most lines have none, and then no family finds a source in them. */
+enum addresses { ADDRESS_NONE, ADDRESS_IPV4, ADDRESS_SOME };
+enum addresses addresses_in(const char *text);
 
 #endif

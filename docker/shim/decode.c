@@ -11,7 +11,6 @@
 #include "decoder.h"
 #include "analysisd.h"
 #include "config.h"
-#include "address.h"
 #include "extra.h"
 #include "families.h"
 #include "fields.h"
@@ -175,18 +174,9 @@ static int lacks_source(const Eventinfo *lf)
     return lf->srcip == NULL && (type == SYSLOG || type == SQUID || type == IDS || type == FIREWALL) && !has_own_fields();
 }
 
-/* Whether the line has an address, which is looked for once. */
-static int has(int *address, const Eventinfo *lf)
-{
-    if (*address < 0) {
-        *address = has_address(lf->log);
-    }
-    return *address;
-}
-
 void __wrap_DecodeEvent(Eventinfo *lf, void *match)
 {
-    int with_families = extra_rules(), address = -1;
+    int with_families = extra_rules();
 
     decoding = lf->log;
     literals_of(lf->log);
@@ -196,10 +186,10 @@ void __wrap_DecodeEvent(Eventinfo *lf, void *match)
     if (!with_families) {
         return;
     }
-    if (lf->program_name != NULL && (lf->decoder_info == NULL_Decoder || (found_nothing(lf) && has(&address, lf)))) {
+    if (lf->program_name != NULL && (lf->decoder_info == NULL_Decoder || (found_nothing(lf) && literals_addresses() != ADDRESS_NONE))) {
         decode_as_file(lf, match);
     }
-    if (lacks_source(lf) && has(&address, lf)) {
+    if (lacks_source(lf) && literals_addresses() != ADDRESS_NONE) {
         decode_by_family(lf, match);
     }
 }

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "forms.h"
+#include "syntax.h"
 #include "words.h"
 
 #define TABLE 16384            /* patterns, of which OSSEC and our rules have 3000 */
 #define CHUNK 16384           /* places of words, of which they have some 25000 */
 #define FIRSTS 1024            /* different beginnings, of which they have 600 */
-#define EXTENDED 0x00000080u   /* PCRE2_EXTENDED, with which blanks mean nothing. The stand-in is built where there is no pcre2.h */
-#define LITERAL 0x02000000u    /* PCRE2_LITERAL */
 #define MULTILINE 0x00000400u  /* PCRE2_MULTILINE, with which there are several beginnings */
 
 /* Half a cache line. */
@@ -28,6 +28,7 @@ static struct beginning firsts[FIRSTS];
 static unsigned first_count = 1;
 
 static const char *line, *line_end;
+static int addresses; /* in it; -1 until they are asked for */
 uint8_t literals_seen[1 << WORD_BITS], literals_turn;
 
 static struct known *slot(const void *code)
@@ -103,48 +104,57 @@ static uint16_t *put(uint16_t *to, const struct words *set)
     return to;
 }
 
-static void keep(struct literal *one, const struct word_sets *words)
+static void keep_words(struct literal *one, const char *pattern)
 {
-    unsigned first = words->count > 0 && words->sets[0].count == 1, n;
+    struct word_sets words = {.count = 0};
+    unsigned first, n;
     size_t count = 0;
     uint16_t *to = NULL;
 
-    for (n = first; n < words->count; n++) {
-        count += words->sets[n].count;
+    words_of(pattern, &words);
+    first = words.count > 0 && words.sets[0].count == 1;
+    for (n = first; n < words.count; n++) {
+        count += words.sets[n].count;
     }
-    if (words->count == 0 || (count > 0 && (one->sets = to = room(count * WORD_PLACES)) == NULL)) {
+    if (words.count == 0 || (count > 0 && (one->sets = to = room(count * WORD_PLACES)) == NULL)) {
         return;
     }
-    for (n = first; n < words->count; n++) {
-        to = put(to, &words->sets[n]);
+    for (n = first; n < words.count; n++) {
+        to = put(to, &words.sets[n]);
     }
-    for (n = 0; n < words->count; n++) {
-        one->counts[n] = (uint8_t)words->sets[n].count;
+    for (n = 0; n < words.count; n++) {
+        one->counts[n] = (uint8_t)words.sets[n].count;
     }
     if (first) {
-        memcpy(one->places, words->sets[0].places[0], sizeof(one->places));
+        memcpy(one->places, words.sets[0].places[0], sizeof(one->places));
         one->key = one->places[0];
     }
 }
 
-void literals_learn(const void *code, const char *pattern, uint32_t options)
+void literals_learn(const void *code, const char *pattern, uint32_t options, uint8_t forms)
 {
-    struct word_sets words = {.count = 0};
     struct known *one = slot(code);
-    uint16_t first = 0;
+    struct literal is = {.forms = forms};
 
     one->is = (struct literal){.key = 0}; /* another may have lain in its place, which is gone */
-    if (!(options & (EXTENDED | LITERAL))) {
-        words_of(pattern, &words);
-        first = options & MULTILINE ? 0 : first_of(pattern);
+    if (!(options & UNREADABLE)) {
+        keep_words(&is, pattern);
+        is.first = options & MULTILINE ? 0 : first_of(pattern);
     }
-    if ((words.count == 0 && first == 0) || (one->code == NULL && patterns > TABLE / 2)) {
+    if ((is.counts[0] == 0 && is.first == 0 && forms == 0) || (one->code == NULL && patterns > TABLE / 2)) {
         return;
     }
     patterns += one->code == NULL;
     one->code = code;
-    one->is.first = first;
-    keep(&one->is, &words);
+    one->is = is;
+}
+
+struct literal literals_read(const char *pattern)
+{
+    struct literal one = {.key = 0};
+
+    keep_words(&one, pattern);
+    return one;
 }
 
 #define FOLDED 16                /* in a byte's kind: where it stands in a group, if it is the last of one */
@@ -173,6 +183,7 @@ void literals_of(const char *text)
     uint64_t last = 0; /* bytes, in a group's place; their marks are 32 and 40 bits higher for the one before and the group's first */
 
     line = text;
+    addresses = -1;
     if (text == NULL) {
         return;
     }
@@ -234,14 +245,14 @@ static int is_known(const char *text)
     return line != NULL && text >= line && text <= line_end && (text == line || !of_word(text[-1]) || !of_word(*text));
 }
 
-int literals_may_match(const void *code, const char *text)
+const void *literals_form(const void *code, const char *text)
 {
     const struct literal *one = &slot(code)->is;
 
-    if (is_known(text) && !has_words(one)) {
-        return 0;
+    if ((is_known(text) && !has_words(one)) || (one->first != 0 && !begins_so(&firsts[one->first], text))) {
+        return NULL;
     }
-    return one->first == 0 || begins_so(&firsts[one->first], text);
+    return one->forms != 0 && text == line ? form_for_line(one->forms, code) : code;
 }
 
 int literals_may_begin(const void *code, unsigned char first)
@@ -254,6 +265,14 @@ int literals_may_begin(const void *code, unsigned char first)
 struct literal literals_known(const void *code) { return code == NULL ? (struct literal){.key = 0} : slot(code)->is; }
 
 int literals_are_of(const char *text) { return line != NULL && line == text; }
+
+enum addresses literals_addresses(void)
+{
+    if (addresses < 0) {
+        addresses = (int)addresses_in(line);
+    }
+    return (enum addresses)addresses;
+}
 
 int literals_fit_known(const struct literal *one)
 {

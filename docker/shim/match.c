@@ -9,7 +9,7 @@ const char *__real_OSPcre2_Execute(const char *text, OSPcre2 *pattern);
 /* What is no more than a word has no code: it is compared. */
 static int hopeless(const void *code, const char *text)
 {
-    return code != NULL && text != NULL && !literals_may_match(code, text);
+    return code != NULL && text != NULL && literals_form(code, text) == NULL;
 }
 
 int __wrap_OSMatch_Execute(const char *text, size_t length, OSMatch *pattern)
@@ -24,5 +24,17 @@ const char *__wrap_OSRegex_Execute(const char *text, OSRegex *pattern)
 
 const char *__wrap_OSPcre2_Execute(const char *text, OSPcre2 *pattern)
 {
-    return hopeless(pattern->regex, text) ? NULL : __real_OSPcre2_Execute(text, pattern);
+    void *code = pattern->regex;
+    const char *end;
+
+    if (code == NULL || text == NULL) {
+        return __real_OSPcre2_Execute(text, pattern);
+    }
+    if ((pattern->regex = (void *)literals_form(code, text)) == NULL) {
+        pattern->regex = code;
+        return NULL;
+    }
+    end = __real_OSPcre2_Execute(text, pattern);
+    pattern->regex = code;
+    return end;
 }

@@ -6,18 +6,26 @@
  *
  * A pattern may name what every decoder looks for: (?&ip) is a group that takes an address, in brackets or not,
  * (?&host) one that takes an address or a name, (?&by) a word that says where something comes from, up to the address
- * behind it, and (?&from) a group that takes that address. Stock OSSEC refuses these, as PCRE2 knows no such groups. */
+ * behind it, (?&from) a group that takes that address, and (?&source), at the end of a pattern that begins with ^, one that takes
+ * the address that is the source, of all those in a text. Stock OSSEC refuses these, as PCRE2 knows no such groups.
+ *
+ * Most lines have one address alone, of which none is to be chosen, and hold no word of what a pattern denies at its beginning,
+ * (?!…): for these there are cheaper forms of such a pattern (forms.h). */
+#define _GNU_SOURCE /* mempcpy */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "forms.h"
 #include "groups.h"
 #include "literals.h"
+#include "syntax.h"
 
 #define LIMIT "(*LIMIT_MATCH=100000)"
 #define UTF 0x00080000u /* PCRE2_UTF */
 #define CAPTURE_COUNT 4u    /* PCRE2_INFO_CAPTURECOUNT */
+#define JIT_COMPLETE 1u     /* PCRE2_JIT_COMPLETE */
 #define ZERO_TERMINATED (~(size_t)0) /* PCRE2_ZERO_TERMINATED. The stand-in is built where there is no pcre2.h. */
 
 /* Neither the beginning nor the end of a longer word; not a time, a fingerprint or an Ethernet address either. An IPv4
@@ -26,7 +34,10 @@
 #define IPV6 \
     "(?:(?<![0-9A-Fa-f:]:)|(?<=IPv6:))(?=:*[0-9A-Fa-f])" \
     "(?=[0-9A-Fa-f:]*::|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f])[0-9A-Fa-f:]{1,38}(?:[0-9A-Fa-f]|(?<=:):)"
-#define ADDRESS "(?>" IPV4 "|" IPV6 ")(?!\\w|[.:-][0-9A-Za-z_]*[A-Za-z_.:-]\\w|\\.[0-9]+\\.)"
+#define ENDS "(?!\\w|[.:-][0-9A-Za-z_]*[A-Za-z_.:-]\\w|\\.[0-9]+\\.)"
+#define ADDRESS "(?>" IPV4 "|" IPV6 ")" ENDS
+/* The only one of a line, which is an IPv4 one. */
+#define ONE "(?=[0-9])(?<![\\w.-])((?>" IPV4 "))" ENDS
 #define NAME "[A-Za-z0-9][\\w-]*+(?:\\.[\\w-]++)*+"
 #define WRITTEN(group) "(?:\\[|(?<![\\w.-]))(?:(?:IPv6:)?::[Ff]{4}:(?=[0-9]+\\.)|IPv6:)?(" group ")\\]?"
 /* Looked at first, as it leaves most places of a line out. */
@@ -37,6 +48,8 @@
     "(?=[_acfhioprs])(?:\\b|_)(?:from|rhost|rip|ip|addr|(?:remote|client|source|src|peer|host|connecting)[ _-]?(?:ip|addr|host|network)|" \
     "remote|client|source|src|peer|attacker|origin|relay)(?:[ _-]?address)?(?:[ _-]?ip)?" \
     "[ =:\"'(<@-]{1,4}(?:ip |address |host |tcp:|udp:|ipv[46]:(?!:)|\\[AF_INET6?\\]|https?://)?(?:[\\w.-]+ ?(?=\\[))?"
+/* A word of what stands before that, for as long as it is not one behind which a client's own words stand: a name, or in quotes. */
+#define BEFORE "(?>(?!\\b(?:for|as) )(?:[^\\W_alnu]++|(?!user|login |account|name\\b)[alnu])++[^\\w\"'`]*+|[^\\w\"'`]++|_)"
 
 static const struct {
     const char *name, *pattern;
@@ -45,10 +58,15 @@ static const struct {
     {"(?&host)", WRITTEN(ADDRESS "|" NAME)},
     {"(?&by)", SOURCE},
     {"(?&from)", SOURCE WRITTEN(ADDRESS)},
+    {"(?&source)", "(?:(?:" BEFORE "*?|.*)" SOURCE "|[\\W\\dTZ]*?|.*)" BEGINS WRITTEN(ADDRESS)},
 };
+#define CHOSEN "(?&source)"
+#define DENIED "^(?!"
 #define KNOWN (sizeof(known) / sizeof(*known))
 
 int pcre2_pattern_info_8(const void *code, uint32_t what, void *where);
+int pcre2_jit_compile_8(void *code, uint32_t options);
+void pcre2_code_free_8(void *code);
 void *__real_pcre2_compile_8(const uint8_t *pattern, size_t length, uint32_t options, int *error, size_t *offset,
                              void *context);
 
@@ -63,27 +81,56 @@ static size_t name_at(const char *text)
     return i;
 }
 
-/* The pattern with the limit before it and what the names stand for in their place; NULL without memory for it. */
-static char *expanded(const char *pattern, size_t length)
+/* The end of what must not be in the text, where the pattern begins with that. */
+static const char *denied_end(const char *pattern)
 {
-    size_t size = sizeof(LIMIT), i, which;
+    return strncmp(pattern, DENIED, sizeof(DENIED) - 1) == 0 ? skip_group(pattern + sizeof("^(") - 1) : NULL;
+}
+
+/* Which forms there are of a pattern: it may choose an address at its end, and begin with what must not be in the text. */
+static unsigned forms_of(const char *pattern)
+{
+    size_t length = strlen(pattern), source = sizeof(CHOSEN) - 1;
+    int chooses = length >= source && strcmp(pattern + length - source, CHOSEN) == 0;
+
+    return (chooses ? ONE_ADDRESS : 0) | (denied_end(pattern) != NULL ? NOT_DENIED : 0);
+}
+
+/* What stands at that place of the pattern, in a form of it: how far it goes, and what it is to be; NULL for itself. */
+static size_t part_at(const char *at, const char *pattern, unsigned form, const char **is)
+{
+    size_t which = name_at(at);
+
+    if (at == pattern + 1 && form & NOT_DENIED) {
+        *is = "";
+        return (size_t)(denied_end(pattern) - at);
+    }
+    if (which == KNOWN) {
+        *is = NULL;
+        return 1;
+    }
+    *is = form & ONE_ADDRESS && strcmp(at, CHOSEN) == 0 ? ".*?" ONE : known[which].pattern;
+    return strlen(known[which].name);
+}
+
+/* The pattern with the limit before it and what the names stand for in their place; NULL without memory for it. */
+static char *expanded(const char *pattern, unsigned form)
+{
+    size_t size = sizeof(LIMIT), length;
+    const char *at, *is;
     char *text, *end;
 
-    for (i = 0; i < length; i++) {
-        which = name_at(pattern + i);
-        size += which < KNOWN ? strlen(known[which].pattern) : 1;
+    for (at = pattern; *at != '\0'; at += length) {
+        length = part_at(at, pattern, form, &is);
+        size += is != NULL ? strlen(is) : length;
     }
     if ((text = malloc(size)) == NULL) {
         return NULL;
     }
     end = stpcpy(text, LIMIT);
-    for (i = 0; i < length; i++) {
-        if ((which = name_at(pattern + i)) < KNOWN) {
-            end = stpcpy(end, known[which].pattern);
-            i += strlen(known[which].name) - 1;
-        } else {
-            *end++ = pattern[i];
-        }
+    for (at = pattern; *at != '\0'; at += length) {
+        length = part_at(at, pattern, form, &is);
+        end = is != NULL ? stpcpy(end, is) : mempcpy(end, at, length);
     }
     *end = '\0';
     return text;
@@ -93,39 +140,85 @@ static uint32_t most_groups;
 
 unsigned regex_most_groups(void) { return most_groups; }
 
-static void learn(const void *code, const char *pattern, uint32_t options)
+static uint32_t groups_of(const void *code)
 {
     uint32_t groups = 0;
 
-    literals_learn(code, pattern, options);
-    if (pcre2_pattern_info_8(code, CAPTURE_COUNT, &groups) == 0 && groups > most_groups) {
-        most_groups = groups;
+    return pcre2_pattern_info_8(code, CAPTURE_COUNT, &groups) == 0 ? groups : 0;
+}
+
+/* A form of a pattern that takes out as many groups; NULL if it cannot be compiled. */
+static void *compile_form(const char *pattern, unsigned form, uint32_t options, void *context, uint32_t groups)
+{
+    char *text = expanded(pattern, form);
+    int error;
+    size_t offset;
+    void *code;
+
+    if (text == NULL) {
+        return NULL;
     }
+    code = __real_pcre2_compile_8((const uint8_t *)text, strlen(text), options, &error, &offset, context);
+    free(text);
+    if (code != NULL && (groups_of(code) != groups || pcre2_jit_compile_8(code, JIT_COMPLETE) != 0)) {
+        pcre2_code_free_8(code);
+        code = NULL;
+    }
+    return code;
+}
+
+/* The number of the pattern's forms; 0 if there is none. */
+static uint8_t learn_forms(const char *pattern, uint32_t options, void *context, uint32_t groups)
+{
+    unsigned have = forms_of(pattern);
+    const char *end = denied_end(pattern);
+    void *codes[FORMS] = {NULL};
+    char *denied;
+    uint8_t number;
+
+    if (have == 0) {
+        return 0;
+    }
+    for (unsigned form = 1; form < FORMS; form++) {
+        codes[form] = (form & have) != form ? codes[form & have] : compile_form(pattern, form, options, context, groups);
+    }
+    denied = end == NULL ? NULL : strndup(pattern + sizeof(DENIED) - 1, (size_t)(end - pattern) - sizeof(DENIED));
+    number = forms_learn((const void *const *)codes, denied);
+    free(denied);
+    return number;
+}
+
+/* A pattern of our decoders' language, or of PCRE2's alone. */
+static void *compile(const char *pattern, uint32_t options, int *error, size_t *offset, void *context)
+{
+    char *text = expanded(pattern, 0);
+    const char *is = text != NULL ? text : pattern;
+    void *code = __real_pcre2_compile_8((const uint8_t *)is, strlen(is), options & ~UTF, error, offset, context);
+
+    if (code != NULL) {
+        uint32_t groups = groups_of(code);
+
+        most_groups = groups > most_groups ? groups : most_groups;
+        literals_learn(code, text != NULL ? text + sizeof(LIMIT) - 1 : "", options,
+                       options & UNREADABLE ? 0 : learn_forms(pattern, options & ~UTF, context, groups));
+    }
+    free(text);
+    return code;
 }
 
 void *__wrap_pcre2_compile_8(const uint8_t *pattern, size_t length, uint32_t options, int *error, size_t *offset,
                              void *context)
 {
-    char *copy, *text = NULL;
+    char *copy;
     void *code;
 
     if (length == ZERO_TERMINATED) {
-        text = expanded((const char *)pattern, strlen((const char *)pattern));
-    } else if ((copy = strndup((const char *)pattern, length)) != NULL) {
-        text = expanded(copy, strlen(copy));
-        free(copy);
+        return compile((const char *)pattern, options, error, offset, context);
     }
-    if (text == NULL) {
-        code = __real_pcre2_compile_8(pattern, length, options & ~UTF, error, offset, context);
-        if (code != NULL) {
-            learn(code, "", options);
-        }
-        return code;
+    if ((copy = strndup((const char *)pattern, length)) == NULL) {
+        return NULL;
     }
-    code = __real_pcre2_compile_8((const uint8_t *)text, strlen(text), options & ~UTF, error, offset, context);
-    if (code != NULL) {
-        learn(code, text + sizeof(LIMIT) - 1, options);
-    }
-    free(text);
+    code = compile(copy, options, error, offset, context);
+    free(copy);
     return code;
 }

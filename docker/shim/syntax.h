@@ -2,6 +2,9 @@
 #ifndef SHIM_SYNTAX_H
 #define SHIM_SYNTAX_H
 
+/* PCRE2_EXTENDED, with which blanks mean nothing, and PCRE2_LITERAL. The stand-in is built where there is no pcre2.h. */
+#define UNREADABLE (0x00000080u | 0x02000000u)
+
 /* Over a class, from behind its bracket; NULL where it does not end. */
 const char *skip_class(const char *at);
 
