@@ -61,41 +61,47 @@ static int in_ipv6(const char *colon, size_t *length)
     return 0;
 }
 
-/* Whether the point is the first of three behind each of which up to three digits stand. */
-static int in_ipv4(const char *point, const char *text)
+/* Whether the point is the first of three behind each of which up to three digits stand, and how far these go. */
+static int in_ipv4(const char *point, const char *text, size_t *length)
 {
+    const char *at = point;
+
     if (point == text || !is_digit(point[-1])) {
         return 0;
     }
     for (int points = 1; points <= 3; points++) {
         size_t digits = 0;
 
-        while (is_digit(point[1 + digits])) {
+        while (is_digit(at[1 + digits])) {
             digits++;
         }
-        if (digits == 0 || digits > 3 || (points < 3 && point[1 + digits] != '.')) {
+        if (digits == 0 || digits > 3 || (points < 3 && at[1 + digits] != '.')) {
             return 0;
         }
-        point += 1 + digits;
+        at += 1 + digits;
     }
+    *length = (size_t)(at - point) + strspn(at, "0123456789.");
     return 1;
 }
 
 enum addresses addresses_in(const char *text)
 {
     enum addresses found = ADDRESS_NONE;
+    size_t length;
 
-    for (const char *at = text + strcspn(text, ".:"); *at != '\0'; at += strcspn(at, ".:")) {
-        size_t length = 1;
-
-        if (*at == '.' ? in_ipv4(at, text) : in_ipv6(at, &length)) {
-            if (found != ADDRESS_NONE || *at == ':') {
+    for (const char *at = strchr(text, ':'); at != NULL; at = strchr(at + length, ':')) {
+        if (in_ipv6(at, &length)) {
+            return ADDRESS_SOME;
+        }
+    }
+    for (const char *at = strchr(text, '.'); at != NULL; at = strchr(at + length, '.')) {
+        length = 1;
+        if (in_ipv4(at, text, &length)) {
+            if (found != ADDRESS_NONE) {
                 return ADDRESS_SOME;
             }
             found = ADDRESS_IPV4;
-            length = strspn(at, "0123456789.");
         }
-        at += length;
     }
     return found;
 }
