@@ -37,7 +37,7 @@
 #define ENDS "(?!\\w|[.:-][0-9A-Za-z_]*[A-Za-z_.:-]\\w|\\.[0-9]+\\.)"
 #define ADDRESS "(?>" IPV4 "|" IPV6 ")" ENDS
 /* The only one of a line, which is an IPv4 one. */
-#define ONE "(?=[0-9])(?<![\\w.-])((?>" IPV4 "))" ENDS
+#define ONE "(?=[0-9])(?<![\\w.-])((?>" IPV4 "))" ENDS "\\]?"
 #define NAME "[A-Za-z0-9][\\w-]*+(?:\\.[\\w-]++)*+"
 #define WRITTEN(group) "(?:\\[|(?<![\\w.-]))(?:(?:IPv6:)?::[Ff]{4}:(?=[0-9]+\\.)|IPv6:)?(" group ")\\]?"
 /* Looked at first, as it leaves most places of a line out. */

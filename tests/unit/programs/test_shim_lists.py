@@ -10,7 +10,7 @@ from pipeline import standin
 from pipeline.project import ROOT
 
 SHIM = ROOT / "docker/shim"
-LITERALS = ("literals", "words", "first_bytes", "syntax")
+LITERALS = ("literals", "words", "first_bytes", "syntax", "forms", "address")
 pytestmark = pytest.mark.skipif(
     not shutil.which("cc"), reason="NO C COMPILER HERE: the shim's functions are not tried"
 )
@@ -130,14 +130,14 @@ int main(void)
     static const char text[] = "wxya{3 baab", other_text[] = "xy BAAAA";
     char name[16];
 
-    literals_learn(fail.regex, "fail", 0);
-    literals_learn(start.regex, "^start", 0);
-    literals_learn(&of_5, "ba{4}", 0);
-    literals_learn(&of_6, "wxya{3", 0); /* no quantifier */
+    literals_learn(fail.regex, "fail", 0, 0);
+    literals_learn(start.regex, "^start", 0, 0);
+    literals_learn(&of_5, "ba{4}", 0, 0);
+    literals_learn(&of_6, "wxya{3", 0, 0); /* no quantifier */
     literals_of(text);
-    assert(!literals_may_match(&of_5, text) && literals_may_match(&of_6, text));
+    assert(literals_form(&of_5, text) == NULL && literals_form(&of_6, text) == &of_6);
     literals_of(other_text);
-    assert(literals_may_match(&of_5, other_text) && !literals_may_match(&of_6, other_text));
+    assert(literals_form(&of_5, other_text) == &of_5 && literals_form(&of_6, other_text) == NULL);
     for (int turn = 0; turn < 3; turn++) {
         EXPECT(5, NULL, "x", &of_5, &any);
         EXPECT(5, NULL, "it FAILS", &of_5, &failing, &any);
@@ -219,10 +219,10 @@ int main(void)
 {
     Eventinfo lf = {.decoder_info = &other};
 
-    literals_learn(failed.regex, "failed", 0);
-    literals_learn(door.regex, "door", 0);
-    literals_learn(key.regex, "^(?=.*\\bkey)", 0);
-    literals_learn(number.regex, "number \\d", 0);
+    literals_learn(failed.regex, "failed", 0, 0);
+    literals_learn(door.regex, "door", 0, 0);
+    literals_learn(key.regex, "^(?=.*\\bkey)", 0, 0);
+    literals_learn(number.regex, "number \\d", 0, 0);
     assert(families_loaded() && families_loaded());
     assert(top.next == &last && last.next == NULL);
     EXPECT("a line", 1, NULL);
@@ -256,16 +256,21 @@ static void expect(const char *text, const char *plain)
 
 int main(void)
 {
-    const char *with[] = {"from 192.0.2.1", "192.0.2.1", "x.192.0.2.1:22", "1.2.3", "::1", "a ::ffff:1", "fe80::1%eth0",
-                          "at 10:11:12 of 2001:db8::7", "1:2:3:4:5:6:7:8", "v. 1. 2.3.4", "[::]", "a:: b"};
-    const char *without[] = {"", ".", ":", "1.2", "no. 1.", ".1.2", "1.2345.6", "1..2", "10:11:12", "a:b:c", "x: y",
-                             "1.2:3.4", "12:34:56:78:9a:bc", "1.", "1.2.", "a.b.c.d"};
+    const char *one[] = {"from 192.0.2.1", "192.0.2.1", "x.192.0.2.1:22", "1.2.3.4.5.6", "v. 1. 2.3.4.5", "[192.0.2.1]",
+                         "10:11:12 192.0.2.1 1.2.3"};
+    const char *some[] = {"::1", "a ::ffff:1", "fe80::1%eth0", "at 10:11:12 of 2001:db8::7", "1:2:3:4:5:6:7:8", "[::]",
+                          "a:: b", "192.0.2.1 192.0.2.2", "192.0.2.1-192.0.2.1", "192.0.2.1 ::1", "::ffff:192.0.2.1"};
+    const char *none[] = {"", ".", ":", "1.2", "1.2.3", "no. 1.", ".1.2", "1.2345.6", "1..2", "10:11:12", "a:b:c",
+                          "x: y", "1.2:3.4", "12:34:56:78:9a:bc", "1.", "1.2.", "1.2.3.", "a.b.c.d", "1.2.3.4000"};
 
-    for (size_t n = 0; n < sizeof(with) / sizeof(*with); n++) {
-        assert(has_address(with[n]));
+    for (size_t n = 0; n < sizeof(one) / sizeof(*one); n++) {
+        assert(addresses_in(one[n]) == ADDRESS_IPV4);
     }
-    for (size_t n = 0; n < sizeof(without) / sizeof(*without); n++) {
-        assert(!has_address(without[n]));
+    for (size_t n = 0; n < sizeof(some) / sizeof(*some); n++) {
+        assert(addresses_in(some[n]) == ADDRESS_SOME);
+    }
+    for (size_t n = 0; n < sizeof(none) / sizeof(*none); n++) {
+        assert(addresses_in(none[n]) == ADDRESS_NONE);
     }
     expect("192.0.2.1", "192.0.2.1");
     expect("192.0.2.1:22", "192.0.2.1");

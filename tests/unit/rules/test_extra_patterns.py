@@ -17,6 +17,7 @@ NAMED = {
     "(?&host)": r"(x[\w.-]{1,64}y)",
     "(?&by)": "=x",
     "(?&from)": r"(=x[\w.:]{1,39})",
+    "(?&source)": r"(=x[\w.:]{1,39})",
 }
 REPEATS = {code.MAX_REPEAT, code.MIN_REPEAT}
 MANY = 200  # from here on a repetition counts as one without end

@@ -16,6 +16,14 @@ int pcre2_pattern_info_8(const void *code, unsigned what, void *where)
     return -1;
 }
 
+int pcre2_jit_compile_8(void *code, unsigned options)
+{
+    (void)code, (void)options;
+    return -1;
+}
+
+void pcre2_code_free_8(void *code) { free(code); }
+
 int OSMatch_Execute(const char *text, size_t length, OSMatch *pattern)
 {
     (void)text, (void)length, (void)pattern;
