@@ -21,17 +21,17 @@ DIGITS = 16  # of the SHA-256: enough to tell a few hundred files apart
 
 
 def table(clone: Path) -> str:
-    """A line for each content that each file had from 2.8.0 to 4.2.0: its sum, and its path in /var/ossec.
+    """A line for each file: its path in /var/ossec, and the sums of what it held from 2.8.0 to 4.2.0.
 
     Every commit's, as packages are also made between two releases. Raises CalledProcessError if git fails.
     """
-    rows = set()
+    sums: dict[str, set[str]] = {}
     for blob, path in _blobs(clone):
         content = _git(clone, "cat-file", "blob", blob)
         name = path.removeprefix("etc/") if path.startswith("etc/rules/") else path
         for one in (content, _as_kalaksi(content)) if path == "etc/internal_options.conf" else (content,):
-            rows.add(f"{name} {hashlib.sha256(one).hexdigest()[:DIGITS]}")
-    return "".join(f"{digest} {name}\n" for name, digest in (row.split() for row in sorted(rows)))
+            sums.setdefault(name, set()).add(hashlib.sha256(one).hexdigest()[:DIGITS])
+    return "".join(f"{name} {' '.join(sorted(found))}\n" for name, found in sorted(sums.items()))
 
 
 def _blobs(clone: Path) -> Iterator[tuple[str, str]]:

@@ -35,27 +35,31 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def line(content: str, name: str) -> str:
-    return f"{hashlib.sha256(content.encode()).hexdigest()[:16]} {name}"
+def digest(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def test_the_table_has_every_content_between_the_releases(clone: Path) -> None:
-    lines = stock_files.table(clone).splitlines()
-    assert set(lines) == {
-        *(line(f"{number}\n", "rules/sshd_rules.xml") for number in range(4)),
-        line("maild.geoip=0\nmaild.geoip=1\n# EOF\n", "etc/internal_options.conf"),
-        # As kalaksi/ossec-log-server has it.
-        line("maild.geoip=0\nmaild.geoip=0\nanalysisd.geoip_jsonout=0\n#EOF\n", "etc/internal_options.conf"),
+    table = dict(line.split(" ", 1) for line in stock_files.table(clone).splitlines())
+    assert {name: set(sums.split(" ")) for name, sums in table.items()} == {
+        "rules/sshd_rules.xml": {digest(f"{number}\n") for number in range(4)},
+        "etc/internal_options.conf": {
+            digest("maild.geoip=0\nmaild.geoip=1\n# EOF\n"),
+            # As kalaksi/ossec-log-server has it.
+            digest("maild.geoip=0\nmaild.geoip=0\nanalysisd.geoip_jsonout=0\n#EOF\n"),
+        },
     }
 
 
 def test_what_is_committed_is_such_a_table() -> None:
-    lines = stock_files.TABLE.read_text().splitlines()
-    assert len(lines) == len(set(lines)) > 500
-    names = {one.split(" ")[1] for one in lines}
+    table = [line.split(" ") for line in stock_files.TABLE.read_text().splitlines()]
+    names = [name for name, *_ in table]
+    assert len(names) == len(set(names))
+    assert all(len(sums) == len(set(sums)) > 0 for _, *sums in table)
+    assert sum(len(sums) for _, *sums in table) > 500
     assert {
         "rules/sshd_rules.xml",
         "rules/local_rules.xml",
         "etc/decoder.xml",
         "etc/internal_options.conf",
-    } <= names
+    } <= set(names)

@@ -3,7 +3,8 @@
 # Both folders are set aside as they are, in a folder of the volume, and what is local in them is copied to where this
 # image reads it; everything else comes from the image.
 
-stock_files=$lib/volume/stock-files # sums of what OSSEC shipped, by pipeline/upkeep/stock_files.py
+# A line for each file that OSSEC shipped: its name, and the sums of what was in it (pipeline/upkeep/stock_files.py).
+stock_files=$lib/volume/stock-files
 
 # An upgrade that was interrupted left .upgrade, which says what its folder is called.
 to_upgrade() {
@@ -13,7 +14,7 @@ to_upgrade() {
 is_stock() { # NAME
     local sum
     sum=$(sha256sum < "$data/$aside/$1") || fail 73 "$data/$aside/$1: cannot be read; check the disk that the volume is on"
-    grep -qx "${sum:0:16} $1" "$stock_files"
+    grep -q "^$1 .*${sum:0:16}" "$stock_files"
 }
 
 # engine_takes: whether the engine takes the rules and decoders as they are now; if not, $problem says why.
@@ -85,7 +86,7 @@ judge() { # NAME, such as etc/ossec.conf
             etc/decoder.xml) changed "$1" "write what you changed in it into etc/local_decoder.xml" ;;
             etc/internal_options.conf) changed "$1" "write what you changed in it into etc/local_internal_options.conf" ;;
             rules/*.xml)
-                if grep -q " $1\$" "$stock_files"; then
+                if grep -q "^$1 " "$stock_files"; then
                     keep_if_taken "$1" "$1" "in place of the image's own, which may be newer. Better write what you changed in" \
                         "it into etc/local_rules.xml, with overwrite=\"yes\", and remove this file"
                 else
