@@ -50,8 +50,12 @@ class Setting:
 
 
 def read() -> list[Setting]:
-    """The settings in the order of the table."""
-    return [Setting(name, fields) for name, fields in _sections(TABLE)]
+    """The settings in the order of the table. One that names no group is of the group of the one before it."""
+    found, group = [], ""
+    for name, fields in _sections(TABLE):
+        group = fields.setdefault("group", group)
+        found.append(Setting(name, fields))
+    return found
 
 
 def ports() -> dict[str, dict[str, str]]:

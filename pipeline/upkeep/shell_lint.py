@@ -19,37 +19,11 @@ from tree_sitter import Language, Node, Parser
 
 # Builtins that do not fail for reasons outside of the script, and programs that read no file and write none. What the
 # shell itself ends for (`exec`, `.`), the trap of EXIT tells of.
-HARMLESS = frozenset(
-    [
-        ":",
-        ".",
-        "break",
-        "continue",
-        "declare",
-        "echo",
-        "exec",
-        "exit",
-        "export",
-        "local",
-        "printf",
-        "return",
-        "set",
-        "shift",
-        "shopt",
-        "trap",
-        "true",
-        "umask",
-        "unset",
-        "date",
-        "dirname",
-        "hostname",
-        "id",
-        "numfmt",
-        "paste",
-        "readlink",
-        "sort",
-    ]
-)
+HARMLESS = frozenset((
+    ":", ".", "break", "continue", "declare", "echo", "exec", "exit", "export", "local", "printf", "return", "set",
+    "shift", "shopt", "trap", "true", "umask", "unset",
+    "date", "dirname", "hostname", "id", "numfmt", "paste", "readlink", "sort",
+))  # fmt: skip
 CONDITIONS = frozenset({"if_statement", "elif_clause", "while_statement"})
 BODY = frozenset({"then", "do"})
 
@@ -106,7 +80,7 @@ def _call_guarded(node: Node, name: str, looked_at: set[str]) -> bool:
 
 
 # Functions that run the command behind them, look at its status and say what is wrong.
-GUARDS = frozenset({"attempt", "must", "on_volume", "to_file", "until_true"})
+GUARDS = frozenset({"attempt", "in_run", "must", "on_volume", "to_file", "until_true"})
 
 
 def _handed_on(node: Node) -> list[str]:

@@ -71,6 +71,9 @@ to_file() {
 
 write_to() { "${@:2}" > "$1"; }
 
+# in_run PATH COMMAND...: makes or changes PATH in /run.
+in_run() { must 73 "$1: cannot be made" "give the container a tmpfs: --tmpfs /run" "${@:2}"; }
+
 # The last resort: a command failed whose status nothing checks (`set -e` would end without a message). The lint session
 # searches for such commands (pipeline/upkeep/shell_lint.py).
 unexpected() { # STATUS PLACE COMMAND

@@ -63,7 +63,7 @@ with_first_environment() (
 reconfigure() {
     made=$1
     running_configuration=$2
-    must 73 "$made: cannot be made" "give the container a tmpfs: --tmpfs /run" mkdir -p "$made"/{nullmailer,lists}
+    in_run "$made" mkdir -p "$made"/{nullmailer,lists}
     configure
     (umask 077 && to_file "$made/state" write_state) || exit $?
 }

@@ -16,19 +16,14 @@ want() { # NAME COMMAND...
 
 start() { # NAME
     case $1 in
-        nullmailer-send)
-            on_volume $run/mail-ends rm -f $run/mail-ends
-            eval "exec ${command_of[$1]}" >&2 &
-            ;;
-        ossec-output)
-            settle_output "$1"
-            eval "exec ${command_of[$1]}" & # the only one whose standard output is the container's
-            ;;
-        *)
-            [[ $1 != @(ossec-forward|ossec-notify*) ]] || settle_output "$1"
-            eval "exec ${command_of[$1]}" >&2 &
-            ;;
+        nullmailer-send) in_run $run/mail-ends rm -f $run/mail-ends ;;
+        ossec-output | ossec-forward | ossec-notify*) settle_output "$1" ;;
     esac
+    if [[ $1 == ossec-output ]]; then
+        eval "exec ${command_of[$1]}" & # the only one whose standard output is the container's
+    else
+        eval "exec ${command_of[$1]}" >&2 &
+    fi
     daemon[$!]=$1
     pid[$1]=$!
 }

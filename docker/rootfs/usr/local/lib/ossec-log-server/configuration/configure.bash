@@ -8,9 +8,8 @@ configuration_files=(ossec.conf local_internal_options.conf local_rules.xml loca
 
 # use_configuration FOLDER: from now on the daemons that start read that one.
 use_configuration() {
-    local remedy="give the container a tmpfs: --tmpfs /run"
-    must 73 "$run/configuration: cannot be made" "$remedy" ln -sfn "$1" "$run/configuration.new"
-    must 73 "$run/configuration: cannot be made" "$remedy" mv -T "$run/configuration.new" "$run/configuration"
+    in_run $run/configuration ln -sfn "$1" $run/configuration.new
+    in_run $run/configuration mv -T $run/configuration.new $run/configuration
 }
 
 # write_extra KIND ELEMENT: the image's own files of that kind, in the order of their names.
@@ -88,10 +87,6 @@ write_lists() {
         fail 78 "$mounts/lists: OSSEC does not compile the lists (${problem//$'\n'/ }); look at their lines, key:value each"
 }
 
-link() { # FILE NAME
-    must 73 "$2: cannot be made" "give the container a tmpfs: --tmpfs /run" ln -sfn "$1" "$2"
-}
-
 # The first that says a value wins.
 write_options() {
     [[ -z $options ]] || without_carriage_returns "$options"
@@ -107,8 +102,8 @@ write_configuration() {
     else
         to_file "$made/ossec.conf" write_ossec_conf
     fi
-    link "${local_rules:-/var/ossec/etc/local_rules.xml.default}" "$made/local_rules.xml"
-    [[ -z $local_decoders ]] || link "$local_decoders" "$made/local_decoder.xml"
+    in_run "$made/local_rules.xml" ln -sfn "${local_rules:-/var/ossec/etc/local_rules.xml.default}" "$made/local_rules.xml"
+    [[ -z $local_decoders ]] || in_run "$made/local_decoder.xml" ln -sfn "$local_decoders" "$made/local_decoder.xml"
     to_file "$made/local_internal_options.conf" write_options
     write_mail_queue
 }
@@ -170,9 +165,6 @@ check_engine() {
     check_daemon ossec-analysisd
     [[ $mail_daemon != yes ]] || check_daemon ossec-maild
 }
-
-# checksum FILE...: of what they hold; of none, nothing.
-checksum() { { cat "$@" 2>/dev/null || true; } | sha256sum || true; }
 
 # note DAEMON FILE...: that it reads these, by their sums.
 note() {

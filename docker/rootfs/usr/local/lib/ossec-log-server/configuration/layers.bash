@@ -21,13 +21,19 @@ one_file() {
     found=
 }
 
+# searchable FOLDER: ends with 78 where it is there and cannot be listed: nothing would be found in it, and the server would run
+# without what was asked of it.
+searchable() {
+    [[ ! -e $1 || -r $1 && -x $1 ]] ||
+        fail 78 "$1: it cannot be read by UID $(id -u); make it readable and searchable for it"
+}
+
 # many_files FOLDER SUFFIX PLACE...: sets the array $found to their paths, in the order of their names.
 many_files() {
     local folder=$1 suffix=$2 place path name
     local -A by_name=()
     for place in "${@:3}"; do
-        [[ ! -e $place/$folder || -r $place/$folder && -x $place/$folder ]] ||
-            fail 78 "$place/$folder: it cannot be read by UID $(id -u); make it readable and searchable for it"
+        searchable "$place/$folder"
         for path in "$place/$folder"/*; do
             name=${path##*/}
             if [[ -n ${by_name[$name]-} ]]; then
@@ -61,13 +67,11 @@ warn_of_old_places() {
 find_files() {
     local path name
     local -a found
-    # Nothing would be found in it, and the server would run without what was asked of it.
     for path in "$mounts" "$kept" "$mounts"/{tls,smtp,forward,notify,conf.d,rules,lists}; do
         [[ -e $path || ! -L $path ]] ||
             fail 78 "$path: it is a link to '$(readlink "$path")', where nothing is; mount the folder itself"
         [[ ! -e $path || -d $path ]] || fail 78 "$path: it is a file and must be a folder; mount a folder there"
-        [[ ! -e $path || -r $path && -x $path ]] ||
-            fail 78 "$path: it cannot be read by UID $(id -u); make it readable and searchable for it"
+        searchable "$path"
     done
     one_file local_rules.xml && local_rules=$found
     one_file local_decoder.xml && local_decoders=$found

@@ -32,15 +32,10 @@ is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && ((10#$1 >= 1 && 10#$1 <= 65535)); }
 # From "500m" or "2g" to bytes.
 kind_size() {
     local most=$((1 << 50)) least=${about[$1.least]} for="write for example ${about[$1.example]}" shift number
+    local -A shift_of=([b]=0 [k]=10 [m]=20 [g]=30 [t]=40)
     [[ ${value,,} =~ ^([0-9]{1,16})([kmgt]?)(i?b)?$ ]] || wrong "$1" "is not a size; $for"
     number=$((10#${BASH_REMATCH[1]}))
-    case ${BASH_REMATCH[2]} in
-        k) shift=10 ;;
-        m) shift=20 ;;
-        g) shift=30 ;;
-        t) shift=40 ;;
-        *) shift=0 ;;
-    esac
+    shift=${shift_of[${BASH_REMATCH[2]:-b}]}
     ((number <= most >> shift)) || wrong "$1" "is more than 1024t; $for"
     value=$((number << shift))
     ((value >= least)) || wrong "$1" "is less than $(numfmt --to=iec "$least"); $for"
@@ -48,16 +43,10 @@ kind_size() {
 
 # From "30m" or "24h" to seconds.
 kind_duration() {
-    local unit
+    local -A unit=([s]=1 [m]=60 [h]=3600 [d]=86400)
     [[ ${value,,} =~ ^(0|[1-9][0-9]{0,6})([smhd]?)$ ]] && [[ -n ${BASH_REMATCH[2]} || ${BASH_REMATCH[1]} == 0 ]] ||
         wrong "$1" "is not a time; write for example 30m, 24h or 7d"
-    case ${BASH_REMATCH[2]} in
-        m) unit=60 ;;
-        h) unit=3600 ;;
-        d) unit=86400 ;;
-        *) unit=1 ;;
-    esac
-    value=$((BASH_REMATCH[1] * unit))
+    value=$((BASH_REMATCH[1] * ${unit[${BASH_REMATCH[2]:-s}]}))
     ((value == 0 || value >= 10 && value <= 31536000)) || wrong "$1" "is not from 10s to 365d; write for example 24h"
 }
 
