@@ -1,12 +1,10 @@
 """From a verified tarball to an image in the engine, and its archive: the bytes that are tested and published."""
 
-import json
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from rich.table import Table
 from pipeline import project
 from pipeline.console import err
 from pipeline.errors import UserError
-from pipeline.image import base, labels, platforms
+from pipeline.image import base, content, labels, platforms
 from pipeline.image.context import Context, context
 from pipeline.release import Release
 
@@ -159,13 +157,10 @@ def built(reference: str, words: Sequence[str], epoch: int, platform: str = plat
     finally:
         part.unlink(missing_ok=True)
     made = inspect(kept, reference)
-    client = docker.from_env()
-    try:
+    with closing(docker.from_env()) as client:
         if not _loaded(client, made):
             with kept.open("rb") as file:
                 client.images.load(file)
-    finally:
-        client.close()
     return made
 
 
@@ -185,28 +180,15 @@ def write(to: Path, reference: str, words: Sequence[str], epoch: int, **client: 
 
 def inspect(archive: Path, name: str) -> Image:
     """What an archive of `build` holds."""
-    with tarfile.open(archive) as tar:
-
-        def read(path: str) -> Any:
-            file = tar.extractfile(path)
-            assert file is not None
-            return json.load(file)
-
-        def blob(descriptor: dict[str, Any]) -> Any:
-            return read(f"blobs/{descriptor['digest'].replace(':', '/')}")
-
-        [entry] = read("index.json")["manifests"]
-        manifest = blob(entry)
-        config = blob(manifest["config"])
-    steps = [step.get("created_by", "") for step in config["history"] if not step.get("empty_layer")]
+    held = content.read(archive)
+    steps = held.steps
     # Our first layer is the one that installs packages; all under it came with the base.
     first = next((number for number, step in enumerate(steps) if "/mnt/apt-install" in step), len(steps))
     layers = tuple(
         Layer(_shortened(step), layer["size"], of_base=number < first)
-        for number, (step, layer) in enumerate(zip(steps, manifest["layers"], strict=True))
+        for number, (step, layer) in enumerate(zip(steps, held.manifest.data["layers"], strict=True))
     )
-    platform = f"{config['os']}/{config['architecture']}"
-    return Image(name, entry["digest"], archive, platform, config["config"].get("Labels") or {}, layers)
+    return Image(name, held.digest, archive, held.platform_name, dict(held.labels), layers)
 
 
 def sizes(image: Image) -> Table:
@@ -224,8 +206,7 @@ def sizes(image: Image) -> Table:
 
 def revision_of(release: Release) -> str:
     """The newest commit that changed what this image is made from, so that other commits leave it as it is."""
-    inputs = ["docker", f"versions/{release.version}.toml"]
-    return commit(*inputs)
+    return commit("docker", f"versions/{release.version}.toml")
 
 
 def commit(*paths: str) -> str:

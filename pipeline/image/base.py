@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +63,7 @@ def obtain(
             f"Debian's archive of {wanted.snapshot} does not answer at {snapshot.address()}, and a build of today's "
             f"packages could not be repeated: try again later, or name a mirror in {snapshot.VARIABLE}."
         )
-    client = docker.from_env()
-    try:
+    with closing(docker.from_env()) as client:
         official = _pulled(client, pinned, platform)
         if day != wanted.snapshot:
             err.print(
@@ -74,8 +74,6 @@ def obtain(
         if official:
             return BaseImage(pinned, wanted.digest, day, _sources(day, suite), stand_in=False)
         return _stand_in(client, wanted, day, suite, epoch, platform)
-    finally:
-        client.close()
 
 
 def _sources(day: str, suite: str) -> list[str]:

@@ -39,6 +39,17 @@ class Content:
         return {key: self.config[key] for key in ("os", "architecture", "variant") if self.config.get(key)}
 
     @property
+    def platform_name(self) -> str:
+        """As `--platform` takes it, such as linux/arm64."""
+        return f"{self.config['os']}/{self.config['architecture']}"
+
+    @property
+    def steps(self) -> list[str]:
+        """What made each layer, the lowest first."""
+        steps = self.config.get("history", [])
+        return [step.get("created_by", "") for step in steps if not step.get("empty_layer")]
+
+    @property
     def blobs(self) -> tuple[dict[str, Any], ...]:
         """The descriptors of the layers, the lowest first, and then of the configuration."""
         return (*self.manifest.data["layers"], self.manifest.data["config"])

@@ -1,21 +1,17 @@
-"""Two images compared: which file of which layer differs, and in what.
-
-An image is read through a function that opens a blob by its digest, so that it may lie in an archive or in a
-registry.
-"""
+"""Two images compared: which file of which layer differs, and in what."""
 
 import gzip
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import IO, Any
 
-Opener = Callable[[str], IO[bytes]]  # takes a blob's digest
+from pipeline.image.content import Content
+
 PACKED = "holds the same files, packed or compressed in another way"
 CHUNK = 1 << 16
 AROUND = 8  # bytes of a file that are shown where it differs
@@ -42,31 +38,15 @@ class Difference:
         return f"{self.where}: {self.what}"
 
 
-@contextmanager
-def archive(path: Path) -> Iterator[Opener]:
-    """The blobs of an archive of `image.build`, while it is open."""
-    with tarfile.open(path) as tar:
+def compare(one: Content, other: Content) -> list[Difference]:
+    """How two images differ: in nothing where their digests are equal, else in at least one thing.
 
-        def open_blob(digest: str) -> IO[bytes]:
-            file = tar.extractfile(f"blobs/{digest.replace(':', '/')}")
-            assert file is not None
-            return file
-
-        yield open_blob
-
-
-def compare(one: str, blobs: Opener, other: str, other_blobs: Opener) -> list[Difference]:
-    """How two images differ, by their manifests' digests: nothing where these are equal.
-
-    At least one difference where they are not. Raises what the openers raise.
+    Raises what opening their blobs raises.
     """
-    if one == other:
+    if one.digest == other.digest:
         return []
-    manifests = [json.load(blobs(one)), json.load(other_blobs(other))]
-    configs = [
-        json.load(opener(manifest["config"]["digest"]))
-        for opener, manifest in zip((blobs, other_blobs), manifests, strict=True)
-    ]
+    manifests = one.manifest.data, other.manifest.data
+    configs = dict(one.config), dict(other.config)
     found: list[Difference] = []
     pairs = zip_longest(*(manifest["layers"] for manifest in manifests))
     for number, (layer, other_layer) in enumerate(pairs, start=1):
@@ -75,8 +55,9 @@ def compare(one: str, blobs: Opener, other: str, other_blobs: Opener) -> list[Di
                 Difference(f"layer {number}", f"is only in the {'first' if layer else 'second'} image")
             )
         elif layer["digest"] != other_layer["digest"]:
-            left, right = blobs(layer["digest"]), other_blobs(other_layer["digest"])
-            found += _layer(f"layer {number} ({_made_by(configs[0], number)})", left, right)
+            made_by = " ".join(one.steps[number - 1].split())[:70] if number <= len(one.steps) else "unknown"
+            left, right = one.open(layer["digest"]), other.open(other_layer["digest"])
+            found += _layer(f"layer {number} ({made_by})", left, right)
     if any(each.what != PACKED for each in found):
         for config in configs:
             del config["rootfs"]  # the layers' digests: what is in the layers has been told
@@ -97,11 +78,6 @@ def _values(where: str, one: Any, other: Any) -> Iterator[Difference]:
 
 def _shown(value: Any) -> str:
     return "nothing" if value is None else json.dumps(value)
-
-
-def _made_by(config: Mapping[str, Any], number: int) -> str:
-    steps = [step.get("created_by", "") for step in config.get("history", []) if not step.get("empty_layer")]
-    return " ".join(steps[number - 1].split())[:70] if number <= len(steps) else "unknown"
 
 
 def _layer(where: str, one: IO[bytes], other: IO[bytes]) -> list[Difference]:

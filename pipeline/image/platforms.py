@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.registry import INDEX
 
 SUPPORTED = ("linux/amd64", "linux/arm64")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _MACHINE = platform.machine().lower()
 NATIVE = f"linux/{_ARCHITECTURES.get(_MACHINE, _MACHINE)}"  # what this machine runs without emulation
-
-INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
 
 def find(name: str = "") -> str:
@@ -43,7 +42,7 @@ def index(manifests: Iterable[dict[str, Any]], annotations: Mapping[str, str] | 
     known = [json.dumps(entry["platform"], sort_keys=True) for entry in entries]
     if len(set(known)) < len(known):
         raise ValueError(f"two manifests for one platform: {', '.join(known)}")
-    data: dict[str, Any] = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}
+    data: dict[str, Any] = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
     if annotations:
         data["annotations"] = dict(annotations)
     return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()

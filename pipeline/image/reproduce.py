@@ -14,7 +14,8 @@ from rich.text import Text
 from pipeline import image
 from pipeline.console import err, out
 from pipeline.errors import UserError
-from pipeline.image import labels, layers
+from pipeline.image import content, labels, layers
+from pipeline.image.content import Content
 from pipeline.image.layers import Difference
 from pipeline.machine import engine
 
@@ -67,21 +68,19 @@ def reproduce(made_from: image.Recipe, archive: Path | None = None) -> Outcome:
     when a build fails.
     """
     if archive is not None and archive.is_file():
-        held = image.inspect(archive, archive.stem)
+        held = content.read(archive)
         if made_from.labels.items() <= held.labels.items():
-            with layers.archive(archive) as blobs:
-                return rebuild(made_from, held.digest, blobs)
+            return rebuild(made_from, held)
         err.print(f"{archive} is of another commit or base, so two new builds are compared.")
     with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
         err.print("The first build …")
         first = _build(made_from, Path(folder), PLAIN, cache=False)
         err.print("The second build …")
-        with layers.archive(first.archive) as blobs:
-            return rebuild(made_from, first.digest, blobs)
+        return rebuild(made_from, first)
 
 
-def rebuild(made_from: image.Recipe, digest: str, blobs: layers.Opener, cache: bool = False) -> Outcome:
-    """Build in strange surroundings, and compare with the image that has this manifest's digest and these blobs.
+def rebuild(made_from: image.Recipe, first: Content, cache: bool = False) -> Outcome:
+    """Build in strange surroundings, and compare with the first image.
 
     The build does not get into the engine. Raises UserError when it fails.
     """
@@ -93,10 +92,9 @@ def rebuild(made_from: image.Recipe, digest: str, blobs: layers.Opener, cache: b
         place = Path(folder, "in", "another", "place")
         copy = replace(made_from, docker=checked_out(made_from.docker, place / "docker", strange.umask))
         second = _build(copy, place, strange, cache)
-        with layers.archive(second.archive) as other_blobs:
-            differences = layers.compare(digest, blobs, second.digest, other_blobs)
+        differences = layers.compare(first, second)
     subject = f"{made_from.labels[labels.VERSION]} for {made_from.platform}"
-    return Outcome(subject, digest, second.digest, tuple(differences), made_from.under.snapshot)
+    return Outcome(subject, first.digest, second.digest, tuple(differences), made_from.under.snapshot)
 
 
 def checked_out(docker: Path, to: Path, umask: int) -> Path:
@@ -129,7 +127,7 @@ def report(outcome: Outcome) -> None:
     raise UserError(f"{outcome.subject} is not reproducible{only}: {outcome.digest}, then {outcome.again}.")
 
 
-def _build(made_from: image.Recipe, place: Path, surroundings: Surroundings, cache: bool) -> image.Image:
+def _build(made_from: image.Recipe, place: Path, surroundings: Surroundings, cache: bool) -> Content:
     """Build into an archive in the folder `place`."""
     place.mkdir(parents=True, exist_ok=True)
     to = place / "image.tar"
@@ -154,7 +152,7 @@ def _build(made_from: image.Recipe, place: Path, surroundings: Surroundings, cac
             to, "ossec-log-server:again", words, made_from.release.source.commit_date,
             environment=environment, **process,
         )  # fmt: skip
-    return image.inspect(to, "ossec-log-server:again")
+    return content.read(to)
 
 
 def _engine_groups() -> list[int]:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -95,11 +96,8 @@ def look() -> Engine:
 def ping() -> Answer:
     """Ask the engine whether it is there, at the address that DOCKER_HOST or the docker context names."""
     try:
-        client = docker.from_env(timeout=10)
-        try:
+        with closing(docker.from_env(timeout=10)) as client:
             client.ping()
-        finally:
-            client.close()
     except (DockerException, requests.RequestException, OSError) as error:
         return Answer.DENIED if caused_by(error, PermissionError) else Answer.NO
     return Answer.YES

@@ -79,7 +79,7 @@ def provenance(image: Content, release: Release, passed: Passed | None) -> dict[
             "externalParameters": {
                 "version": str(release.version),
                 "revision": release.revision,
-                "platform": "/".join(image.platform.values()),
+                "platform": image.platform_name,
             },
             "internalParameters": {
                 # As it was, not as the version file would have it: that day's archive may not have answered.

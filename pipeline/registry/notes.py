@@ -43,7 +43,7 @@ def write(release: Release, name: str, folder: Path) -> None:
 def digests(reference: str, top: Manifest, images: Sequence[Content]) -> str:
     """A line for what the tag points at, and one for each platform's image."""
     lines = [f"{top.digest} {reference}"]
-    lines += [f"{one.digest} {one.platform['os']}/{one.platform['architecture']}" for one in images]
+    lines += [f"{one.digest} {one.platform_name}" for one in images]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -55,9 +55,7 @@ def notes(
     parts = [
         f"OSSEC {release.version} on {release.base.image}, revision {release.revision} of the image.",
         f"    docker pull {name}:{tag}@{top.digest}",
-        "\n".join(
-            f"- `{one.platform['os']}/{one.platform['architecture']}`: `{one.digest}`" for one in images
-        ),
+        "\n".join(f"- `{one.platform_name}`: `{one.digest}`" for one in images),
         f"Signed and attested. In a clone of this repository, `./dev verify {name}:{tag}` checks the signature, where "
         f"it comes from and what is in it; `./dev reproduce --against {name}:{tag}` builds it again and compares.",
     ]

@@ -158,7 +158,7 @@ def table(made: Plan) -> Table:
     for heading in ("step", "what", "now", "then"):
         shown.add_column(heading, overflow="fold")
     for one in made.images:
-        platform = "/".join(one.platform.values())
+        platform = one.platform_name
         missing = [blob for blob in one.blobs if not made.repository.has_blob(blob["digest"])]
         size = sum(blob["size"] for blob in missing) / 1_000_000
         there = f"{len(one.blobs) - len(missing)} of {len(one.blobs)} there"
@@ -171,7 +171,7 @@ def table(made: Plan) -> Table:
     for one in made.images:
         passed = tested.find(one.digest)
         when = f"tested {passed.time[:10]}" if passed else "untested"
-        shown.add_row("sign", "/".join(one.platform.values()), when, "signed, with provenance and SBOMs")
+        shown.add_row("sign", one.platform_name, when, "signed, with provenance and SBOMs")
     for number, tag in enumerate(made.tags):
         there_now = made.before[tag]
         now = short(there_now) if there_now else "—"
@@ -202,7 +202,7 @@ def require_publishable(candidate: Content, wanted: Release, revision: str) -> N
 
     `revision` is the commit that an image of this release is made from here and now.
     """
-    name = f"The image {wanted.immutable_tag} for {'/'.join(candidate.platform.values())}"
+    name = f"The image {wanted.immutable_tag} for {candidate.platform_name}"
     again = f"run `./dev build {wanted.version}` and `./dev smoke {wanted.version}` again"
     if parts := candidate.labels.get(labels.STAND_IN):
         raise UserError(

@@ -1,6 +1,5 @@
 """A published image and what its labels say: made again from that, and compared."""
 
-import io
 import re
 import subprocess
 import tempfile
@@ -8,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 from semver import Version
 
@@ -25,9 +23,9 @@ def find(reference: str, platform: str) -> Content:
     top = repository.manifest(name)
     found = content.published(repository, top) if top else ()
     for one in found:
-        if _platform(one) == platform:
+        if one.platform_name == platform:
             return one
-    there = ", ".join(_platform(one) for one in found)
+    there = ", ".join(one.platform_name for one in found)
     raise UserError(
         f"{reference} is there for {there}, but not for {platform}." if found else f"There is no {reference}."
     )
@@ -38,14 +36,10 @@ def against(published: Content, cache: bool = False) -> reproduce.Outcome:
 
     Raises UserError where that can't be had here: its commit, its base, or its day of Debian's archive.
     """
-
-    def blobs(digest: str) -> IO[bytes]:
-        return io.BytesIO(published.manifest.raw) if digest == published.digest else published.open(digest)
-
     engine.ensure()
-    emulation.ensure(_platform(published))
+    emulation.ensure(published.platform_name)
     with recipe(published) as made_from:
-        return reproduce.rebuild(made_from, published.digest, blobs, cache)
+        return reproduce.rebuild(made_from, published, cache)
 
 
 @contextmanager
@@ -72,10 +66,13 @@ def recipe(published: Content) -> Iterator[image.Recipe]:
         if said.get(labels.SNAPSHOT) == labels.NO_SNAPSHOT:
             made_of = replace(made_of, base=replace(made_of.base, snapshot=""))
         tarball = source.fetch(made_of)
-        platform, docker = _platform(published), Path(folder, "docker")
-        home = said.get(labels.SOURCE, "")
         made_from = image.recipe(
-            made_of, tarball, platform=platform, docker=docker, revision=commit, home=home
+            made_of,
+            tarball,
+            platform=published.platform_name,
+            docker=Path(folder, "docker"),
+            revision=commit,
+            home=said.get(labels.SOURCE, ""),
         )
         for label in (labels.BASE, labels.BASE_DIGEST, labels.SNAPSHOT):
             if said.get(label) != made_from.labels[label]:
@@ -100,7 +97,3 @@ def _check_out(commit: str, version: str, folder: Path) -> None:
         raise UserError(
             f"The commit {commit} cannot be unpacked into {folder}: look whether its disk is full."
         )
-
-
-def _platform(one: Content) -> str:
-    return f"{one.platform['os']}/{one.platform['architecture']}"

@@ -77,7 +77,7 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release], rebuild:
         raise NotKnown(
             f"{reference} could not be looked at, which says nothing about it: {problem}"
         ) from problem
-    platforms = ", ".join("/".join(one.platform.values()) for one in subject.images)
+    platforms = ", ".join(one.platform_name for one in subject.images)
     out.print(f"{reference} is {subject.top.digest}, for {platforms}.", highlight=False, soft_wrap=True)
     checks: tuple[tuple[str, Callable[[Subject, Trust], str]], ...] = (
         ("tag", is_what_it_is_called),
@@ -208,7 +208,7 @@ def lists_what_is_there(subject: Subject, trusted: Trust) -> str:
 
 def can_be_built_again(subject: Subject, trusted: Trust) -> str:
     """Build the image of this machine's platform again, from the commit that it names, and compare bit for bit."""
-    here = [one for one in subject.images if "/".join(one.platform.values()) == platforms.NATIVE]
+    here = [one for one in subject.images if one.platform_name == platforms.NATIVE]
     if not here:
         raise NotAsked(f"it has no image for {platforms.NATIVE}, which this machine builds.")
     outcome = published.against(here[0])

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.image import layers
+from pipeline.image.content import Content
+from pipeline.registry import Manifest
 
 FILES = {"etc/hosts": b"127.0.0.1 localhost\n", "usr/bin/tool": bytes(range(256)) * 1000}
 
@@ -46,8 +48,8 @@ def plain() -> dict[str, tuple[tarfile.TarInfo, bytes]]:
 
 def image(
     blobs: Blobs, entries: list[tuple[tarfile.TarInfo, bytes]], level: int = 6, label: str = "", more: int = 0
-) -> str:
-    """An image of two layers, the second with these entries; returns its digest."""
+) -> Content:
+    """An image of two layers, the second with these entries."""
     packed = []
     for files in [[entry("bin", type=tarfile.DIRTYPE)], entries, *[[entry("more")]] * more]:
         out = io.BytesIO()
@@ -65,14 +67,13 @@ def image(
         "config": blobs.add(json.dumps(config).encode()),
         "layers": [blobs.add(gzip.compress(data, level, mtime=0)) for data in packed],
     }
-    return str(blobs.add(json.dumps(manifest).encode())["digest"])
+    return Content(Manifest("", json.dumps(manifest).encode()), config, blobs.open)
 
 
 def differences(
     entries: list[tuple[tarfile.TarInfo, bytes]], other: list[tuple[tarfile.TarInfo, bytes]], **options: Any
 ) -> list[str]:
-    one, two = Blobs(), Blobs()
-    found = layers.compare(image(one, entries), one.open, image(two, other, **options), two.open)
+    found = layers.compare(image(Blobs(), entries), image(Blobs(), other, **options))
     return [str(each) for each in found]
 
 
