@@ -6,10 +6,10 @@ It takes about twelve minutes a version, and nobody else should use the machine 
 import os
 import platform
 import re
-import signal
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -20,42 +20,37 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pipeline import image, project, source
 from pipeline.bench import lines, report, results, stock, subject
-from pipeline.bench.profile import Profile, flame_graph
+from pipeline.bench.profile import flame_graph
 from pipeline.bench.results import Findings, Results
 from pipeline.bench.steps import STEPS, Bench, profile_engine
 from pipeline.bench.subject import Kind
 from pipeline.console import err, out
 from pipeline.errors import UserError
+from pipeline.machine import terminated_like_interrupted
 from pipeline.release import Release
 from pipeline.server.syslog import SendError
 from pipeline.wait import WaitTimeout
 
 DOCS = project.ROOT / "docs" / "use"
-CPUS = 2.0
 PROFILED = f"{image.REPOSITORY}-profile"
 
 
-def bench(release: Release, only: str = "", scale: float = 1.0, folder: Path | None = None) -> Results:
-    """Measure the release's image and stock OSSEC, print the table, and write bench.json and bench.svg.
+def bench(release: Release, only: str = "", scale: float = 1.0) -> None:
+    """Measure the release's image and stock OSSEC, and print the table; a full run renews pages, JSON and plot.
 
     `only` names steps with commas between them, and `scale` is the share of the full number of messages: both
-    are for working on the bench itself. The two files go into `folder`; without one into docs/, if all was
-    measured in full. Raises UserError as `measure` does.
+    are for working on the bench itself. Raises UserError as `measure` does.
     """
     steps = chosen(only)
     done = measure(release, steps, scale)
     out.print(report.table(done))
-    if folder is None and steps == tuple(STEPS) and scale == 1:
-        folder = DOCS
-    if folder is not None:
-        write(done, folder)
-    if folder == DOCS:
+    if steps == tuple(STEPS) and scale == 1:
+        write(done, DOCS)
         renew(project.ROOT / "README.md", "bench", report.markdown(done, report.SHORT))
         renew(DOCS / "performance.md", "bench", report.markdown(done))
-    return done
 
 
-def bench_each(releases: Sequence[Release], only: str = "", scale: float = 1.0) -> list[Results]:
+def bench_each(releases: Sequence[Release], only: str = "", scale: float = 1.0) -> None:
     """Measure each release's image and its stock OSSEC by the steps in report.EACH, and print a row for each.
 
     `only` and `scale` as `bench` has them. Raises UserError for another step, and as `measure` does.
@@ -73,10 +68,9 @@ def bench_each(releases: Sequence[Release], only: str = "", scale: float = 1.0) 
             out.print(report.by_version(done))
     if steps == tuple(report.EACH):
         renew(DOCS / "performance.md", "bench-each", report.markdown_by_version(done))
-    return done
 
 
-def bench_profile(release: Release, scale: float = 1.0) -> Profile:
+def bench_profile(release: Release, scale: float = 1.0) -> None:
     """See where the engine's time goes while it works off a full journal, and renew the page and the flame graph.
 
     Raises UserError where perf is not there or may not look, and as `measure` does.
@@ -86,22 +80,13 @@ def bench_profile(release: Release, scale: float = 1.0) -> Profile:
         # The same code; only its functions' names are left in.
         words = ["--build-arg=SYMBOLS=yes", *words]
         made = image.built(image.name(release, PROFILED), words, release.source.commit_date)
-    client = docker.from_env()
-    try:
-        with tempfile.TemporaryDirectory(prefix="ossec-log-server-bench-") as name:
-            tools = Path(name)
-            tools.chmod(0o755)
-            lines.write(tools / "mixed", lines.mixed_lines(tarball))
-            theirs = stock.build(release, tarball, tools)
-            bench = Bench(client, tools, theirs.name, min(CPUS, float(os.cpu_count() or 1)), scale)
-            found = profile_engine(bench, subject.ours(made.name))
-    finally:
-        client.close()
+    with _tools(tarball) as (client, tools):
+        theirs = stock.build(release, tarball, tools)
+        found = profile_engine(Bench(client, tools, theirs.name, _cpus(), scale), subject.ours(made.name))
     title = f"OSSEC {release.version}, {datetime.now(UTC):%Y-%m-%d}"
     out.print(report.stages(found))
     (DOCS / "engine.svg").write_text(flame_graph(found, f"ossec-analysisd, {title}"))
     renew(DOCS / "performance.md", "bench-profile", report.markdown_stages(found, title))
-    return found
 
 
 def renew(page: Path, mark: str, text: str) -> None:
@@ -129,45 +114,44 @@ def measure(release: Release, steps: Sequence[str], scale: float, keys: Sequence
             "The bench sends to containers' own addresses, which only Linux can reach: run it there."
         )
     tarball = source.fetch(release)
+    with terminated_like_interrupted(), _tools(tarball) as (client, tools):
+        lines.write(tools / "plain", [lines.PLAIN])
+        for header, line in lines.HEADERS.items():
+            lines.write(tools / f"header-{header}", [line])
+        with err.status("Building the two images …"):
+            ours, theirs = image.build(release, tarball), stock.build(release, tarball, tools)
+        kinds = [subject.ours(ours.name), *subject.stocks(theirs.name)]
+        compared = [kind for kind in kinds if kind.key in keys or not keys]
+        found = _measure(Bench(client, tools, theirs.name, _cpus(), scale), compared, steps)
+        for key, built in (("ours", ours), ("stock", theirs)):
+            found[key].values["image_bytes"] = sum(layer.size for layer in built.layers)
+        return Results(
+            ossec=str(release.version),
+            date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            scale=scale,
+            machine=machine(str(client.version()["Version"])),
+            limits={"cpus": f"{_cpus():g} CPUs", "memory": f"{subject.MEMORY >> 20} MiB"},
+            findings=found,
+        )
+
+
+@contextmanager
+def _tools(tarball: Path) -> Iterator[tuple[docker.DockerClient, Path]]:
+    """The engine, and a folder for the load generator that holds the release's sample lines."""
     mixed = lines.mixed_lines(tarball)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl-C does
-    client = docker.from_env()
-    try:
-        with tempfile.TemporaryDirectory(prefix="ossec-log-server-bench-") as name:
-            tools = Path(name)
-            tools.chmod(0o755)  # whoever runs in a container reads it
-            lines.write(tools / "mixed", mixed)
-            lines.write(tools / "plain", [lines.PLAIN])
-            for header, line in lines.HEADERS.items():
-                lines.write(tools / f"header-{header}", [line])
-            with err.status("Building the two images …"):
-                ours, theirs = image.build(release, tarball), stock.build(release, tarball, tools)
-            kinds = [
-                kind
-                for kind in (
-                    subject.ours(ours.name),
-                    subject.stock(theirs.name),
-                    subject.stock_one_thread(theirs.name),
-                    subject.stock_json(theirs.name),
-                )
-                if kind.key in keys or not keys
-            ]
-            cpus = min(CPUS, float(os.cpu_count() or 1))
-            found = _measure(Bench(client, tools, theirs.name, cpus, scale), kinds, steps)
-            for key, built in (("ours", ours), ("stock", theirs)):
-                found[key].values["image_bytes"] = sum(layer.size for layer in built.layers)
-            limits = {"cpus": f"{cpus:g} CPUs", "memory": f"{subject.MEMORY >> 20} MiB"}
-            return Results(
-                ossec=str(release.version),
-                date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-                scale=scale,
-                machine=machine(str(client.version()["Version"])),
-                limits=limits,
-                findings=found,
-            )
-    finally:
-        client.close()
-        signal.signal(signal.SIGTERM, before)
+    with (
+        closing(docker.from_env()) as client,
+        tempfile.TemporaryDirectory(prefix="ossec-log-server-bench-") as name,
+    ):
+        tools = Path(name)
+        tools.chmod(0o755)  # whoever runs in a container reads it
+        lines.write(tools / "mixed", mixed)
+        yield client, tools
+
+
+def _cpus() -> float:
+    """Those that each of the compared may use."""
+    return min(2.0, float(os.cpu_count() or 1))
 
 
 def chosen(only: str, known: Collection[str] = STEPS) -> tuple[str, ...]:

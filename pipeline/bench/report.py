@@ -15,7 +15,11 @@ from pipeline.bench.results import COMMANDS, CORES, CPU_RATES, UDP_RATES, Findin
 NONE = "–"  # not measured
 OURS = "ours"
 
+STAGES = ("stage", "share of the engine's time")
+MICROSECONDS, TENTHS, MILLISECONDS, MEGABYTES = "{:,.0f} µs", "{:,.1f} µs", "{:,.1f} ms", "{:.1f} MB"
+
 Cell = Callable[[Findings], str]
+CountCell = Callable[[Measurement], str]
 
 # The rows that the README has.
 SHORT = (
@@ -34,19 +38,12 @@ SHORT = (
 
 def table(results: Results) -> Table:
     """One column for each of those compared, one row for each thing measured."""
-    machine = ", ".join(results.machine.values())
-    limits = ", ".join(results.limits.values())
-    shown = Table(
-        title=f"OSSEC {results.ossec}, {results.date}",
-        caption=f"{machine}; each in {limits}",
-        title_justify="left",
-        caption_justify="left",
+    shown = _rich_table(
+        ["", *(findings.title for findings in results.findings.values())],
+        [[name, *map(cell, results.findings.values())] for name, cell in rows(results)],
     )
-    shown.add_column("")
-    for findings in results.findings.values():
-        shown.add_column(findings.title, justify="right")
-    for name, cell in rows(results):
-        shown.add_row(name, *(cell(findings) for findings in results.findings.values()))
+    shown.title = f"OSSEC {results.ossec}, {results.date}"
+    shown.caption = f"{', '.join(results.machine.values())}; each in {', '.join(results.limits.values())}"
     return shown
 
 
@@ -57,120 +54,104 @@ def rows(results: Results) -> list[tuple[str, Cell]]:
     best = ours.counts.get("dns") if ours else None
     return [
         (f"analysed of {lines:,} mixed lines over 50 TCP connections", _of("tcp", _analysed)),
-        ("dropped of these by the engine's own counters", _of("tcp", _dropped)),
+        ("dropped of these by the engine's own counters", _of("tcp", _dropped, _nothing)),
         ("analysed of 100 lines in one TCP write", _of("one_write", _analysed)),
         *((f"lost of {rate:,} UDP datagrams/s", _of(f"udp_{rate}", _loss(rate))) for rate in UDP_RATES),
         ("mixed lines/s, DNS answering", _of("sustained", _rate)),
         ("mixed lines/s, DNS dropping every query", _of("dns", _rate)),
-        ("this image's rate then, against it", _of("dns", _times(best))),
+        ("this image's rate then, against it", _of("dns", _times(best), _nothing)),
         ("mixed lines/s straight into the engine", _of("direct", _rate)),
         ("mixed lines/s, of that", _share),
         *((f"mixed lines/s on {cores} cores", _of(f"cores_{cores}", _rate)) for cores in CORES),
-        (
-            "from docker run to the first alert",
-            _value("first_alert_seconds", lambda number: f"{number:.1f} s"),
-        ),
-        ("CPU time a line, at full speed", _value("cpu_full_us", _microseconds)),
+        ("from docker run to the first alert", _value("first_alert_seconds", "{:.1f} s")),
+        ("CPU time a line, at full speed", _value("cpu_full_us", MICROSECONDS)),
         *(
-            (f"CPU time a line, at {rate:,}/s over UDP", _value(f"cpu_{rate}_us", _microseconds))
+            (f"CPU time a line, at {rate:,}/s over UDP", _value(f"cpu_{rate}_us", MICROSECONDS))
             for rate in CPU_RATES
         ),
         *(
-            (f"CPU time a line, header: {header.replace('_', ' ')}", _value(f"header_{header}_us", _tenths))
+            (f"CPU time a line, header: {header.replace('_', ' ')}", _value(f"header_{header}_us", TENTHS))
             for header in HEADERS
         ),
-        ("CPU time a line, our rules and upstream's", _value("rules_ours_us", _tenths)),
-        ("CPU time a line, upstream's rules alone", _value("rules_upstreams_us", _tenths)),
-        ("CPU time a second, idle, with the health check", _value("idle_cpu_ms", _milliseconds)),
+        ("CPU time a line, our rules and upstream's", _value("rules_ours_us", TENTHS)),
+        ("CPU time a line, upstream's rules alone", _value("rules_upstreams_us", TENTHS)),
+        ("CPU time a second, idle, with the health check", _value("idle_cpu_ms", MILLISECONDS)),
         *(
-            (f"CPU time of {name}, with docker exec", _value(f"{name}_cpu_ms", _milliseconds))
+            (f"CPU time of {name}, with docker exec", _value(f"{name}_cpu_ms", MILLISECONDS))
             for name in COMMANDS
         ),
-        ("of that, docker exec alone", _value("exec_cpu_ms", _milliseconds)),
-        ("from a datagram to its alert at 1,000/s, median", _value("latency_median_ms", _milliseconds)),
-        ("the same, 99th percentile", _value("latency_99_ms", _milliseconds)),
+        ("of that, docker exec alone", _value("exec_cpu_ms", MILLISECONDS)),
+        ("from a datagram to its alert at 1,000/s, median", _value("latency_median_ms", MILLISECONDS)),
+        ("the same, 99th percentile", _value("latency_99_ms", MILLISECONDS)),
         ("lines/s acknowledged over RELP, each synced to disk", _of("relp", _acknowledged)),
         ("the same in memory, where a sync costs nothing", _of("relp_in_memory", _acknowledged)),
-        ("memory, idle", _value("idle_bytes", _megabytes)),
-        ("memory, most", _value("peak_bytes", _megabytes)),
-        ("image, compressed", _value("image_bytes", _megabytes)),
+        ("memory, idle", _value("idle_bytes", MEGABYTES, 1e-6)),
+        ("memory, most", _value("peak_bytes", MEGABYTES, 1e-6)),
+        ("image, compressed", _value("image_bytes", MEGABYTES, 1e-6)),
     ]
 
 
 def by_version(each: Sequence[Results]) -> Table:
     """One row for each version, of this image and of stock OSSEC; all were measured alike, on one machine."""
     first = each[0]
-    limits = ", ".join([*first.machine.values(), *first.limits.values()])
-    shown = Table(
-        title=f"Each version, {first.date}", caption=limits, title_justify="left", caption_justify="left"
+    headings, lines = _of_versions(each)
+    titles = [findings.title for findings in first.findings.values()]
+    shown = _rich_table(
+        ["OSSEC", *(f"{heading}\n{title}" for heading in headings for title in titles)],
+        [[version, *(text for cell in cells for text in cell)] for version, cells in lines],
     )
-    shown.add_column("OSSEC")
-    measured = {
-        name: one
-        for findings in first.findings.values()
-        for name, one in findings.counts.items()
-        if name in EACH
-    }
-    for name, one in measured.items():
-        for findings in first.findings.values():
-            heading = EACH[name][0].format(lines=f"{one.sent:,}")
-            shown.add_column(f"{heading}\n{findings.title}", justify="right")
-    for results in each:
-        cells = [_of(name, EACH[name][1])(one) for name in measured for one in results.findings.values()]
-        shown.add_row(results.ossec, *cells)
+    shown.title = f"Each version, {first.date}"
+    shown.caption = ", ".join([*first.machine.values(), *first.limits.values()])
     return shown
 
 
 def markdown(results: Results, names: Collection[str] = ()) -> str:
     """The table for a page: this image and stock, and of the rows those that are named, or all that were measured."""
-    keys = [key for key in ("ours", "stock") if key in results.findings]
-    shown = [results.findings[key] for key in keys]
-    cells = [(name, [cell(one) for one in shown]) for name, cell in rows(results)]
-    kept = [
-        (name, found) for name, found in cells if (name in names if names else set(found) != {NONE}) and found
-    ]
-    what = ", ".join(
-        (f"OSSEC {results.ossec}", results.date, *results.machine.values(), *results.limits.values())
-    )
-    return (
-        _table(["", *(one.title for one in shown)], [[name, *found] for name, found in kept]) + f"\n{what}.\n"
-    )
+    shown = [results.findings[key] for key in (OURS, "stock") if key in results.findings]
+    cells = ([name, *(cell(one) for one in shown)] for name, cell in rows(results))
+    kept = [[name, *found] for name, *found in cells if (name in names if names else {*found} - {NONE})]
+    about = (f"OSSEC {results.ossec}", results.date, *results.machine.values(), *results.limits.values())
+    return _table(["", *(one.title for one in shown)], kept) + f"\n{', '.join(about)}.\n"
 
 
 def markdown_by_version(each: Sequence[Results]) -> str:
     """The rows of the versions for a page: this image / stock."""
-    measured = [name for name in EACH if name in each[0].findings[OURS].counts]
-    lines = [
-        [
-            one.ossec,
-            *(
-                " / ".join(_of(name, EACH[name][1])(two) for two in one.findings.values())
-                for name in measured
-            ),
-        ]
-        for one in each
-    ]
-    sent = f"{each[0].findings[OURS].counts[measured[0]].sent:,}" if measured else ""
-    head = ["OSSEC", *(EACH[name][0].format(lines=sent) for name in measured)]
-    return (
-        _table(head, lines)
-        + f"\n{each[0].date}, {', '.join(each[0].machine.values())}. This image / stock.\n"
-    )
+    headings, lines = _of_versions(each)
+    text = _table(["OSSEC", *headings], [[version, *map(" / ".join, cells)] for version, cells in lines])
+    return f"{text}\n{each[0].date}, {', '.join(each[0].machine.values())}. This image / stock.\n"
+
+
+def _of_versions(each: Sequence[Results]) -> tuple[list[str], list[tuple[str, list[list[str]]]]]:
+    """What was measured of each version: its headings, and a row each, in it a list of those compared for a cell."""
+    first = list(each[0].findings.values())
+    measured = {name: one.sent for findings in first for name, one in findings.counts.items() if name in EACH}
+    headings = [EACH[name][0].format(lines=f"{sent:,}") for name, sent in measured.items()]
+    cells = [_of(name, EACH[name][1]) for name in measured]
+    return headings, [(one.ossec, [[*map(cell, one.findings.values())] for cell in cells]) for one in each]
 
 
 def stages(profile: Profile) -> Table:
     """The shares of the stages."""
-    shown = Table("stage", "share of the engine's time")
-    for stage, share in profile.shares():
-        shown.add_row(stage, f"{share:.1%}")
-    return shown
+    return _rich_table(STAGES, _stage_lines(profile))
 
 
 def markdown_stages(profile: Profile, title: str) -> str:
     """The same for a page."""
-    lines = [[stage, f"{share:.1%}"] for stage, share in profile.shares()]
     count = sum(profile.stages.values())
-    return _table(["stage", "share of the engine's time"], lines) + f"\n{title}, {count:,} samples.\n"
+    return _table(STAGES, _stage_lines(profile)) + f"\n{title}, {count:,} samples.\n"
+
+
+def _stage_lines(profile: Profile) -> list[list[str]]:
+    return [[stage, f"{share:.1%}"] for stage, share in profile.shares()]
+
+
+def _rich_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
+    shown = Table(title_justify="left", caption_justify="left")
+    for number, heading in enumerate(head):
+        shown.add_column(heading, justify="right" if number else "left")
+    for line in lines:
+        shown.add_row(*line)
+    return shown
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -190,9 +171,7 @@ def plot(results: Results) -> str:
     style = Style(
         background="transparent",
         plot_background="transparent",
-        foreground=ink,
-        foreground_strong=ink,
-        foreground_subtle=ink,
+        **dict.fromkeys(("foreground", "foreground_strong", "foreground_subtle"), ink),
         colors=("#1a7f37", "#cf222e", "#bf8700", "#8250df"),
         font_family="sans-serif",
         label_font_size=13,
@@ -237,20 +216,34 @@ def _without_scripts(root: Element) -> Element:
     return root
 
 
-def _of(name: str, cell: Callable[[Measurement], str]) -> Cell:
-    return lambda findings: cell(findings.counts[name]) if name in findings.counts else NONE
-
-
-def _value(name: str, cell: Callable[[float], str]) -> Cell:
-    return lambda findings: cell(findings.values[name]) if name in findings.values else NONE
-
-
 def _dead(one: Measurement) -> str:
     return f"died after {one.analysed:,}"
 
 
+def _nothing(one: Measurement) -> str:
+    return NONE
+
+
+def _of(name: str, cell: CountCell, of_dead: CountCell = _dead) -> Cell:
+    """What is said of that count; of an engine that died of it, `of_dead`."""
+
+    def shown(findings: Findings) -> str:
+        one = findings.counts.get(name)
+        return NONE if one is None else of_dead(one) if one.died else cell(one)
+
+    return shown
+
+
+def _value(name: str, form: str, unit: float = 1.0) -> Cell:
+    def shown(findings: Findings) -> str:
+        number = findings.values.get(name, math.nan)
+        return NONE if math.isnan(number) else form.format(number * unit)
+
+    return shown
+
+
 def _analysed(one: Measurement) -> str:
-    return _dead(one) if one.died else f"{one.analysed:,}"
+    return f"{one.analysed:,}"
 
 
 def _dropped(one: Measurement) -> str:
@@ -258,11 +251,15 @@ def _dropped(one: Measurement) -> str:
 
 
 def _rate(one: Measurement) -> str:
-    return _dead(one) if one.died else f"{one.rate:,.0f}"
+    return f"{one.rate:,.0f}"
+
+
+def _acknowledged(one: Measurement) -> str:
+    return f"{one.sending_rate:,.0f}"
 
 
 # The steps by which versions are compared: what comes through over TCP, with DNS and without, and past the receiver.
-EACH: Mapping[str, tuple[str, Callable[[Measurement], str]]] = {
+EACH: Mapping[str, tuple[str, CountCell]] = {
     "tcp": ("of {lines} over TCP", _analysed),
     "sustained": ("lines/s", _rate),
     "dns": ("lines/s, no DNS", _rate),
@@ -270,10 +267,8 @@ EACH: Mapping[str, tuple[str, Callable[[Measurement], str]]] = {
 }
 
 
-def _loss(asked: int) -> Callable[[Measurement], str]:
+def _loss(asked: int) -> CountCell:
     def cell(one: Measurement) -> str:
-        if one.died:
-            return _dead(one)
         # A sender that did not keep up says so: its loss is that of a lower rate.
         slow = one.sending_rate < 0.97 * asked
         return f"{one.loss:.1%}" + (f" (at {one.sending_rate:,.0f}/s)" if slow else "")
@@ -281,11 +276,9 @@ def _loss(asked: int) -> Callable[[Measurement], str]:
     return cell
 
 
-def _times(best: Measurement | None) -> Callable[[Measurement], str]:
+def _times(best: Measurement | None) -> CountCell:
     def cell(one: Measurement) -> str:
-        if best is None or one is best or one.died or not one.analysed:
-            return NONE
-        return f"{best.rate / one.rate:,.1f} ×"
+        return NONE if best is None or one is best or not one.analysed else f"{best.rate / one.rate:,.1f} ×"
 
     return cell
 
@@ -295,26 +288,6 @@ def _share(findings: Findings) -> str:
     if sustained is None or direct is None or sustained.died or direct.died or not direct.analysed:
         return NONE
     return f"{sustained.rate / direct.rate:.0%}"
-
-
-def _acknowledged(one: Measurement) -> str:
-    return _dead(one) if one.died else f"{one.sending_rate:,.0f}"
-
-
-def _microseconds(number: float) -> str:
-    return NONE if math.isnan(number) else f"{number:,.0f} µs"
-
-
-def _tenths(number: float) -> str:
-    return NONE if math.isnan(number) else f"{number:,.1f} µs"
-
-
-def _milliseconds(number: float) -> str:
-    return f"{number:,.1f} ms"
-
-
-def _megabytes(number: float) -> str:
-    return f"{number / 1e6:.1f} MB"
 
 
 def _percent(one: Measurement | None) -> float | None:

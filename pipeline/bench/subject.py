@@ -3,7 +3,6 @@
 import math
 import re
 import socket
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -56,7 +55,7 @@ class Kind:
     logs: str
     command: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    steps: frozenset[str] = frozenset()
+    steps: tuple[str, ...] = ()
     alerts_on_stdout: bool = False
     takes_relp: bool = False
     # Its engine reads what to analyse from a journal, not from a socket.
@@ -243,37 +242,20 @@ def ours(image: str) -> Kind:
     )
 
 
-def stock(image: str) -> Kind:
-    """Stock OSSEC with its defaults."""
-    steps = frozenset(
-        {"start", "one_write", "tcp", "udp", "sustained", "dns", "direct", "cpu", "idle", "latency"}
-    )
-    return Kind("stock", "stock", image, "/var/ossec/logs", steps=steps)
-
-
-def stock_one_thread(image: str) -> Kind:
-    """Stock OSSEC with one thread a task: several share their lists without a lock, and may die of mixed lines."""
+def stocks(image: str) -> list[Kind]:
+    """Stock OSSEC with its defaults; with one thread a task, as several share their lists without a lock, and may die
+    of mixed lines; and one that writes its alerts as JSON, too, as ours does.
+    """
+    logs = "/var/ossec/logs"
+    all_steps = ("start", "one_write", "tcp", "udp", "sustained", "dns", "direct", "cpu", "idle", "latency")
     names = ("rule_matching_threads", "event_threads", "input_demux_threads")
-    return Kind(
-        "stock_one_thread",
-        "stock, one thread",
-        image,
-        "/var/ossec/logs",
-        command=tuple(f"analysisd.{name}=1" for name in names),
-        steps=frozenset({"tcp", "sustained", "direct"}),
-    )
-
-
-def stock_json(image: str) -> Kind:
-    """Stock OSSEC that writes its alerts as JSON, too, as ours does."""
-    return Kind(
-        "stock_json",
-        "stock, JSON alerts",
-        image,
-        "/var/ossec/logs",
-        command=("<jsonout_output>yes</jsonout_output>",),
-        steps=frozenset({"sustained", "direct"}),
-    )
+    one = tuple(f"analysisd.{name}=1" for name in names)
+    json = ("<jsonout_output>yes</jsonout_output>",)
+    return [
+        Kind("stock", "stock", image, logs, steps=all_steps),
+        Kind("stock_one_thread", "stock, one thread", image, logs, one, steps=("tcp", "sustained", "direct")),
+        Kind("stock_json", "stock, JSON alerts", image, logs, json, steps=("sustained", "direct")),
+    ]
 
 
 def parse_look(text: str) -> Look:
@@ -291,8 +273,3 @@ def parse_counters(text: str) -> dict[str, int]:
     """The engine's counters out of its state file, without those since its last writing."""
     found = re.findall(r"^(\w+)='([0-9]+)'", text, re.MULTILINE)
     return {name: int(number) for name, number in found if not name.endswith("_delta")}
-
-
-def now() -> float:
-    """Seconds since 1970, on the clock that the archive's times are from."""
-    return time.time()

@@ -5,7 +5,6 @@ the forward target, in the mailbox.
 """
 
 import random
-import signal
 import ssl
 import tempfile
 import time
@@ -19,7 +18,7 @@ from docker.models.containers import Container
 from docker.models.networks import Network
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from pipeline import image, source
+from pipeline import image, machine, source
 from pipeline import server as servers
 from pipeline.console import err, out
 from pipeline.errors import UserError
@@ -77,7 +76,7 @@ def soak(name: str, seconds: float, seed: int) -> Verdict:
 
     Raises UserError where MailHog can't be had, RuntimeError when the server does not come back after an event.
     """
-    with _terminated_like_interrupted(), staged(name, random.Random(seed)) as stage:
+    with machine.terminated_like_interrupted(), staged(name, random.Random(seed)) as stage:
         senders = all_senders(stage)
         _load(stage, senders, seconds)
         return judge(senders, drained(stage, senders), stage.events)
@@ -230,13 +229,3 @@ def _complete(found: Ends, senders: Sequence[Sender]) -> bool:
         if isinstance(sender, RelpSender) and archived < sender.acknowledged.unique(channel):
             return False
     return True
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM clean up as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
