@@ -92,40 +92,21 @@ static size_t compose(char *message, const char *before, size_t number, const ch
     return (size_t)length;
 }
 
-/* Every `connections`-th message, from the one whose number is given on; returns how many were sent. */
-static void *tcp_sender(void *number)
+/* A TCP connection; -1 where nobody takes it. */
+static int connected(void)
 {
     static const struct timeval stall = {.tv_sec = STALL_S};
-    char chunk[CHUNK + MESSAGE_MAX];
-    size_t at = (size_t)number, filled = 0, in_chunk = 0, sent = 0;
     int out = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (out < 0 || setsockopt(out, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof(stall)) != 0) {
+    if (out < 0 || setsockopt(out, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof(stall)) != 0 ||
+        setsockopt(out, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof(stall)) != 0) {
         die("socket");
     }
-    if (connect(out, (struct sockaddr *)&target, sizeof(target)) == 0) {
-        while (at < count) {
-            filled += compose(chunk + filled, "<38>", at, "\n");
-            in_chunk++;
-            at += connections;
-            if (filled < CHUNK && at < count) {
-                continue;
-            }
-            for (size_t done = 0; done < filled;) {
-                ssize_t taken = send(out, chunk + done, filled - done, MSG_NOSIGNAL);
-
-                if (taken < 0) {
-                    goto end;
-                }
-                done += (size_t)taken;
-            }
-            sent += in_chunk;
-            filled = in_chunk = 0;
-        }
+    if (connect(out, (struct sockaddr *)&target, sizeof(target)) != 0) {
+        close(out);
+        return -1;
     }
-end:
-    close(out);
-    return (void *)sent;
+    return out;
 }
 
 static int send_all(int out, const char *data, size_t length)
@@ -140,6 +121,29 @@ static int send_all(int out, const char *data, size_t length)
         length -= (size_t)taken;
     }
     return 0;
+}
+
+/* Every `connections`-th message, from the one whose number is given on; returns how many were sent. */
+static void *tcp_sender(void *number)
+{
+    char chunk[CHUNK + MESSAGE_MAX];
+    size_t at = (size_t)number, filled = 0, in_chunk = 0, sent = 0;
+    int out = connected();
+
+    while (out >= 0 && at < count) {
+        filled += compose(chunk + filled, "<38>", at, "\n");
+        in_chunk++;
+        at += connections;
+        if (filled >= CHUNK || at >= count) {
+            if (send_all(out, chunk, filled) != 0) {
+                break;
+            }
+            sent += in_chunk;
+            filled = in_chunk = 0;
+        }
+    }
+    close(out);
+    return (void *)sent;
 }
 
 /* How many answers came, of which each but the first is one line; -1 at the end. With `wait`, at least one. */
@@ -186,20 +190,11 @@ static int relp_open(int out)
 /* As tcp_sender, but over RELP; returns how many were acknowledged. */
 static void *relp_sender(void *number)
 {
-    static const struct timeval stall = {.tv_sec = STALL_S};
     char chunk[CHUNK + 2 * MESSAGE_MAX], message[MESSAGE_MAX];
     size_t at = (size_t)number, waiting = 0, acknowledged = 0, transaction = 1;
-    int out = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int out = connected(), open = out >= 0 && relp_open(out) == 0;
 
-    if (out < 0 || setsockopt(out, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof(stall)) != 0 ||
-        setsockopt(out, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof(stall)) != 0) {
-        die("socket");
-    }
-    if (connect(out, (struct sockaddr *)&target, sizeof(target)) != 0 || relp_open(out) != 0) {
-        close(out);
-        return (void *)0;
-    }
-    while (at < count || waiting > 0) {
+    while (open && (at < count || waiting > 0)) {
         size_t filled = 0;
         ssize_t answers;
 

@@ -63,16 +63,19 @@ class Count:
     harmless: int = 0
     blamed: int = 0
 
-    def add(self, line: Line, found: Finding) -> None:
+    def add(self, line: Line, found: Finding) -> bool:
+        """Count it in; whether it was judged right."""
         blames = found.noticed and found.source is not None
-        if line.attack:
-            self.attacks += 1
-            self.noticed += found.noticed
-            self.right += found.noticed and same_source(found.source, line.host)
-            self.wrong += blames and not same_source(found.source, line.host)
-        else:
+        if not line.attack:
             self.harmless += 1
             self.blamed += blames
+            return not blames
+        same = same_source(found.source, line.host)
+        self.attacks += 1
+        self.noticed += found.noticed
+        self.right += found.noticed and same
+        self.wrong += blames and not same
+        return found.noticed and same
 
 
 @dataclass
@@ -169,10 +172,7 @@ def measure(image: str, lines: Sequence[Line], program: str = "", options: Seque
     report = Report()
     found = logtest(image, [as_syslog(line, program) for line in lines], options)
     for line, finding in zip(lines, found, strict=True):
-        report.services.setdefault(line.service, Count()).add(line, finding)
-        blames = finding.noticed and finding.source is not None
-        wrong = not (finding.noticed and same_source(finding.source, line.host)) if line.attack else blames
-        if wrong:
+        if not report.services.setdefault(line.service, Count()).add(line, finding):
             report.missed.append((line, finding))
     return report
 

@@ -109,14 +109,10 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
         collector = Collector(gateway)
         collector.open()
         stack.callback(collector.close)
-        volumes = [
-            f"{volume.name}:{DATA}",
-            f"{mounted}:/etc/ossec-log-server:ro",
-        ]
+        volumes = [f"{volume.name}:{DATA}", f"{mounted}:/etc/ossec-log-server:ro"]
         variables = settings(mailhog(relay, net), gateway) | {
-            "OSSEC_EMAIL_TO": RECIPIENTS[
-                0
-            ],  # of several, each gets every mail, which looks like a repetition
+            # Of several, each gets every mail, which looks like a repetition.
+            "OSSEC_EMAIL_TO": RECIPIENTS[0],
             "OSSEC_EMAIL_ALERT_LEVEL": str(MAIL_LEVEL),
             "OSSEC_EMAIL_MAX_PER_HOUR": "9999",
             "OSSEC_RELP": "yes",
@@ -152,15 +148,10 @@ def mailhog(relay: Container, on: Network) -> MailHog:
 
 def all_senders(stage: Stage) -> list[Sender]:
     """One for each protocol."""
-
-    def address() -> str:
-        return stage.address
-
+    kinds: tuple[type[Sender], ...] = (UdpSender, TcpSender, TlsSender, RelpSender)
     return [
-        UdpSender("udp", address, RATES["udp"]),
-        TcpSender("tcp", address, RATES["tcp"]),
-        TlsSender(stage.tls, "tls", address, RATES["tls"]),
-        RelpSender("relp", address, RATES["relp"]),
+        kind(name, lambda: stage.address, rate, tls=stage.tls if name == "tls" else None)
+        for kind, (name, rate) in zip(kinds, RATES.items(), strict=True)
     ]
 
 

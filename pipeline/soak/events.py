@@ -3,7 +3,6 @@
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -267,11 +266,3 @@ def happen(stage: Stage, action: Action) -> Event:
         event = replace(event, started=stage.since())
     stage.events.append(event)
     return event
-
-
-def revive(stage: Stage) -> None:
-    """Unpause and start what may be in that state when something went wrong."""
-    with suppress(APIError):
-        stage.server.container.unpause()
-    with suppress(APIError):
-        stage.server.container.start()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from pipeline.server import syslog
 
@@ -76,11 +77,8 @@ def tally(chunks: Iterable[bytes], pattern: re.Pattern[bytes] = ID, into: Tally 
     """Count the ids in a stream of lines, however it is cut into chunks."""
     found = Tally() if into is None else into
     rest = b""
-    for chunk in chunks:
-        whole, newline, rest_of_it = (rest + chunk).rpartition(b"\n")
+    for chunk in chain(chunks, [b"\n"]):
+        whole, _, rest = (rest + chunk).rpartition(b"\n")
         for match in pattern.finditer(whole):
             found.add(match[1].decode(), int(match[2]))
-        rest = rest_of_it if newline else rest + chunk
-    for match in pattern.finditer(rest):
-        found.add(match[1].decode(), int(match[2]))
     return found

@@ -29,13 +29,21 @@ class Sender(threading.Thread):
     """One sender of a channel's lines, in a thread. `sent[n]` is when line n was written, and `opened[n]` when
     the connection was opened that it was written to (time.time()).
 
-    Between `begin` and `finish` it sends; `only` limits the number of lines. A rate of 0 is as fast as it can.
+    Between `start` and `finish` it sends; `only` limits the number of lines. A rate of 0 is as fast as it can.
     """
 
     protocol = ""
+    port = 514
     looks = False  # before each write, whether the peer has hung up
 
-    def __init__(self, channel: str, address: Address, rate: float = 0, only: int = 0) -> None:
+    def __init__(
+        self,
+        channel: str,
+        address: Address,
+        rate: float = 0,
+        only: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         super().__init__(name=channel, daemon=True)
         self.channel = channel
         self.sent = array("d")
@@ -46,7 +54,10 @@ class Sender(threading.Thread):
         self._address = address
         self._rate = rate
         self._only = only
+        self._tls = tls
         self.until = 0  # lines after which it waits until this is raised; 0: it does not
+        self.acknowledged, self.resent = Tally(), Tally()  # over RELP
+        self._waiting: list[int] = []  # for that: numbers of lines, the oldest first
         self._over = threading.Event()
         self._began = 0.0
         self._debt = 0.0
@@ -68,6 +79,11 @@ class Sender(threading.Thread):
 
     def _work(self) -> None:
         raise NotImplementedError
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection((self._address(), self.port), PATIENCE)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        return self._tls.wrap_socket(connection, server_hostname="localhost") if self._tls else connection
 
     @property
     def _exhausted(self) -> bool:
@@ -115,7 +131,7 @@ class UdpSender(Sender):
                 # One by one: a datagram's own time tells whether it was sent before an outage.
                 for one in self._next(self._due(10)):
                     with suppress(OSError):
-                        out.sendto(one, (self._address(), 514))
+                        out.sendto(one, (self._address(), self.port))
                     self._note(1)
 
 
@@ -124,7 +140,6 @@ class TcpSender(Sender):
 
     protocol = "TCP"
     looks = True
-    port = 514
 
     def _work(self) -> None:
         connection: socket.socket | None = None
@@ -154,41 +169,15 @@ class TcpSender(Sender):
                 connection = None
         if connection:
             with suppress(OSError):
-                connection = self._end(connection)
+                if isinstance(connection, ssl.SSLSocket):
+                    connection = connection.unwrap()
+                connection.shutdown(socket.SHUT_WR)
             connection.close()
-
-    def _connect(self) -> socket.socket:
-        connection = socket.create_connection((self._address(), self.port), PATIENCE)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        return connection
-
-    def _end(self, connection: socket.socket) -> socket.socket:
-        """Say farewell; the socket to close."""
-        connection.shutdown(socket.SHUT_WR)
-        return connection
 
 
 class TlsSender(TcpSender):
     protocol = "TLS"
     port = 6514
-
-    def __init__(
-        self, context: ssl.SSLContext, channel: str, address: Address, rate: float = 0, only: int = 0
-    ) -> None:
-        super().__init__(channel, address, rate, only)
-        self._context = context
-
-    def _connect(self) -> socket.socket:
-        plain = super()._connect()
-        try:
-            return self._context.wrap_socket(plain, server_hostname="localhost")
-        except BaseException:
-            plain.close()
-            raise
-
-    def _end(self, connection: socket.socket) -> socket.socket:
-        assert isinstance(connection, ssl.SSLSocket)
-        return connection.unwrap()
 
 
 class RelpSender(Sender):
@@ -196,20 +185,6 @@ class RelpSender(Sender):
 
     protocol = "RELP"
     port = 2514
-
-    def __init__(
-        self,
-        channel: str,
-        address: Address,
-        rate: float = 0,
-        only: int = 0,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        super().__init__(channel, address, rate, only)
-        self._tls = tls
-        self.acknowledged = Tally()
-        self.resent = Tally()
-        self._waiting: list[int] = []  # numbers of lines, the oldest first
 
     def _work(self) -> None:
         while not self._exhausted or self._waiting:
@@ -219,11 +194,6 @@ class RelpSender(Sender):
             except OSError:
                 self.broken += 1
                 time.sleep(RETRY)
-
-    def _connect(self) -> socket.socket:
-        connection = socket.create_connection((self._address(), self.port), PATIENCE)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        return self._tls.wrap_socket(connection, server_hostname="localhost") if self._tls else connection
 
     def _session(self, connection: socket.socket) -> None:
         """Send and wait for answers until all is over. Raises OSError when the connection breaks."""

@@ -54,7 +54,7 @@ def test_reloads_under_load_lose_nothing_and_break_no_connection(ossec_image: im
         senders: list[Sender] = [
             UdpSender("udp", lambda: stage.address, RATE),
             TcpSender("tcp", lambda: stage.address, RATE),
-            TlsSender(stage.tls, "tls", lambda: stage.address, RATE),
+            TlsSender("tls", lambda: stage.address, RATE, tls=stage.tls),
             RelpSender("relp", lambda: stage.address, RATE),
         ]
         for sender in senders:
@@ -452,7 +452,10 @@ def test_certificates_are_renewed_by_acme_under_load(
         host = container_address(server.container, net)
         load = ssl.create_default_context(cadata=authority.authority())
         load.check_hostname = False
-        senders = [TlsSender(load, "tls", lambda: host, 200), RelpSender("relp", lambda: host, 200, tls=load)]
+        senders = [
+            TlsSender("tls", lambda: host, 200, tls=load),
+            RelpSender("relp", lambda: host, 200, tls=load),
+        ]
         for sender in senders:
             sender.start()
         serials = [serial_of(host, trusting)]
