@@ -13,10 +13,10 @@ from pathlib import Path
 import requests
 import urllib3
 from filelock import FileLock, Timeout
-from requests.adapters import HTTPAdapter
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from urllib3.util import Retry
 
+from pipeline import web
 from pipeline.console import err
 from pipeline.errors import UserError
 from pipeline.project import CACHE_VARIABLE, cache_dir
@@ -145,15 +145,12 @@ def _download(release: Release, url: str) -> bytes:
     shown = without_password(url)
     _say(f"Fetching {shown}")
     retry = RETRY
-    with requests.Session() as session:
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, HTTPAdapter(max_retries=RETRY))
+    with web.session(RETRY) as session:
         while True:
             try:
                 return _transfer(release, session, url)
-            except (
-                urllib3.exceptions.HTTPError
-            ) as problem:  # the body broke off, which the adapter does not see
+            except urllib3.exceptions.HTTPError as problem:
+                # The body broke off, which the adapter does not see.
                 try:
                     retry = retry.increment("GET", url, error=problem)
                 except urllib3.exceptions.HTTPError:

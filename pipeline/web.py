@@ -7,6 +7,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from pipeline.errors import UserError
 from pipeline.release import is_safe_url
@@ -55,6 +57,14 @@ def ask(url: str, headers: Mapping[str, str] | None = None) -> Answer:
         raise NoAnswer(f"{shown}: {problem}.") from problem
     except (requests.RequestException, urllib3.exceptions.HTTPError) as problem:
         raise NoAnswer(f"{shown} cannot be reached: {innermost(problem)}.") from problem
+
+
+def session(retry: Retry) -> requests.Session:
+    """A session that asks again as `retry` says."""
+    made = requests.Session()
+    for scheme in ("https://", "http://"):
+        made.mount(scheme, HTTPAdapter(max_retries=retry))
+    return made
 
 
 def follow(session: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:

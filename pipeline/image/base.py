@@ -58,6 +58,7 @@ def obtain(
     suite = wanted.image.partition(":")[2].partition("-")[0]
     there = wanted.snapshot and snapshot.reachable(wanted.snapshot, suite, patient=require_snapshot)
     day = wanted.snapshot if there else ""
+    sources = snapshot.sources(day, suite) if day else []
     if require_snapshot and not day:
         raise UserError(
             f"Debian's archive of {wanted.snapshot} does not answer at {snapshot.address()}, and a build of today's "
@@ -72,12 +73,9 @@ def obtain(
                 highlight=False,
             )
         if official:
-            return BaseImage(pinned, wanted.digest, day, _sources(day, suite), stand_in=False)
-        return _stand_in(client, wanted, day, suite, epoch, platform)
-
-
-def _sources(day: str, suite: str) -> list[str]:
-    return snapshot.sources(day, suite) if day else []
+            return BaseImage(pinned, wanted.digest, day, sources, stand_in=False)
+        name, digest = _stand_in(client, wanted.image, suite, sources, epoch, platform)
+        return BaseImage(name, digest, day, sources, stand_in=True)
 
 
 def _pulled(client: docker.DockerClient, pinned: str, platform: str) -> bool:
@@ -100,22 +98,23 @@ def _pulled(client: docker.DockerClient, pinned: str, platform: str) -> bool:
 
 
 def _stand_in(
-    client: docker.DockerClient, wanted: release.Base, day: str, suite: str, epoch: int, platform: str
-) -> BaseImage:
+    client: docker.DockerClient, official: str, suite: str, sources: list[str], epoch: int, platform: str
+) -> tuple[str, str]:
+    """The stand-in's name, and its digest."""
     name = (
-        f"ossec-log-server-stand-in/{wanted.image}{'-of-its-day' if day else ''}{platforms.suffix(platform)}"
+        f"ossec-log-server-stand-in/{official}{'-of-its-day' if sources else ''}{platforms.suffix(platform)}"
     )
     err.print(
-        f"[bold yellow]No registry answers, so a stand-in takes the place of {wanted.image}:[/] the same Debian "
+        f"[bold yellow]No registry answers, so a stand-in takes the place of {official}:[/] the same Debian "
         "release, bootstrapped from Debian's archive. The image will be labelled so and can't be published.",
         highlight=False,
     )
     try:
         image = client.images.get(name)
     except ImageNotFound:
-        _bootstrap(name, suite, _sources(day, suite), epoch, platform)
+        _bootstrap(name, suite, sources, epoch, platform)
         image = client.images.get(name)
-    return BaseImage(name, str(image.id), day, _sources(day, suite), stand_in=True)
+    return name, str(image.id)
 
 
 def _bootstrap(name: str, suite: str, sources: list[str], epoch: int, platform: str) -> None:

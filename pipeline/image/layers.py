@@ -13,7 +13,6 @@ from typing import IO, Any
 from pipeline.image.content import Content
 
 PACKED = "holds the same files, packed or compressed in another way"
-CHUNK = 1 << 16
 AROUND = 8  # bytes of a file that are shown where it differs
 FIELDS = ("type", "mode", "uid", "gid", "uname", "gname", "mtime", "size", "linkname", "devmajor", "devminor")
 TYPES = {
@@ -138,19 +137,10 @@ def _field(name: str, value: Any) -> str:
 def _content(one: IO[bytes] | None, other: IO[bytes] | None) -> Iterator[str]:
     assert one is not None
     assert other is not None
-    offset, differing, first = 0, 0, ""
-    while True:
-        left, right = one.read(CHUNK), other.read(CHUNK)
-        if not left and not right:
-            break
-        if left != right:
-            places = [place for place, (a, b) in enumerate(zip(left, right, strict=False)) if a != b]
-            places += range(min(len(left), len(right)), max(len(left), len(right)))
-            at = places[0]
-            first = first or (
-                f"from byte {offset + at} on: {left[at : at + AROUND]!r} and {right[at : at + AROUND]!r}"
-            )
-            differing += len(places)
-        offset += CHUNK
-    if differing:
-        yield f"content differs in {differing} bytes, {first}"
+    left, right = one.read(), other.read()
+    if left != right:
+        places = [place for place, (a, b) in enumerate(zip(left, right, strict=False)) if a != b]
+        places += range(min(len(left), len(right)), max(len(left), len(right)))
+        at = places[0]
+        first = f"from byte {at} on: {left[at : at + AROUND]!r} and {right[at : at + AROUND]!r}"
+        yield f"content differs in {len(places)} bytes, {first}"

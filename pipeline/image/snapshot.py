@@ -5,6 +5,7 @@ import os
 import requests
 from urllib3.util import Retry
 
+from pipeline import web
 from pipeline.errors import UserError
 
 VARIABLE = "OSSEC_LOG_SERVER_SNAPSHOTS"
@@ -41,9 +42,7 @@ def reachable(day: str, suite: str, patient: bool = False) -> bool:
     again.respect_retry_after_header = False  # it may be hours
     try:
         url = f"{address()}/debian/{day}/dists/{suite}/InRelease"
-        with requests.Session() as session:
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=again))
+        with web.session(again) as session:
             answer = session.head(url, timeout=TIMEOUT, allow_redirects=True)
     except requests.RequestException:
         return False

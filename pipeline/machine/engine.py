@@ -55,10 +55,9 @@ class Engine:
     host: str = LOCAL_HOST
     compose: bool = False
 
-    @property
-    def ready(self) -> bool:
-        """Whether images can be built and run."""
-        return self.buildx and self.answer is Answer.YES
+    def ready(self, compose: bool = False) -> bool:
+        """Whether images can be built and run, with `compose` by that plugin, too."""
+        return self.buildx and self.answer is Answer.YES and self.compose >= compose
 
 
 def ensure(compose: bool = False) -> None:
@@ -71,13 +70,13 @@ def ensure(compose: bool = False) -> None:
     ours to do, was declined, or failed.
     """
     engine = look()
-    if engine.ready and engine.compose >= compose:
+    if engine.ready(compose):
         return
     if not mendable(engine, machine.os_release(), root=os.geteuid() == 0):
         raise UserError(complaint(engine, sys.platform))
     with FileLock(LOCK):  # another run may be mending it: look again once that is done
         engine = look()
-        if not (engine.ready and engine.compose >= compose):
+        if not engine.ready(compose):
             mend(engine, compose)
 
 
@@ -138,7 +137,7 @@ def complaint(engine: Engine, platform: str) -> str:
     if engine.answer is Answer.NO:
         start = "run `sudo systemctl start docker`" if platform == "linux" else "start Docker Desktop"
         return f"The Docker engine is installed, but it is not running: {start}."
-    if engine.ready:
+    if engine.ready():
         return "Docker's compose plugin is missing: install it (docker-compose on Debian, docker-compose-v2 on Ubuntu)."
     return (
         "The docker command or its buildx plugin is missing: install both "
@@ -167,7 +166,7 @@ def mend(engine: Engine, compose: bool) -> None:
     if start:
         start_dockerd()
     engine = look()
-    if not (engine.ready and engine.compose >= compose):
+    if not engine.ready(compose):
         raise UserError(complaint(engine, sys.platform))
 
 

@@ -24,7 +24,7 @@ from urllib3.util import Retry
 from pipeline.errors import UserError
 from pipeline.registry import credentials
 from pipeline.release import is_safe_url
-from pipeline.web import innermost
+from pipeline.web import innermost, session
 
 # Docker's own place for the certificate authority of a registry: HOST[:PORT]/ca.crt.
 CERTIFICATES = Path("/etc/docker/certs.d")
@@ -125,7 +125,6 @@ class Repository:
         self.pushes = pushes
         self._authorization: str | None = None
         self._known: dict[str, Manifest] = {}
-        self._session = requests.Session()
         again = _Patient(
             total=3,
             backoff_factor=0.5,
@@ -133,8 +132,7 @@ class Repository:
             allowed_methods=("GET", "HEAD"),
             raise_on_status=False,
         )
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, requests.adapters.HTTPAdapter(max_retries=again))
+        self._session = session(again)
 
     @property
     def certificate_authority(self) -> Path | None:
@@ -336,22 +334,18 @@ class Repository:
         except (ValueError, LookupError, TypeError, AttributeError):
             said = answer.reason or "no reason given"
         what = what if len(what) < 100 else urlsplit(what).path
-        kind, remedy = RegistryError, ""
+        problem = f"{self.host} answers {answer.status_code} to {method} {what}: {said.rstrip('.')}."
         if answer.status_code == 429:
-            kind, remedy = (
-                RateLimited,
-                f" It limits how much one address or account may ask: run `docker login {self.host}`, or wait (Docker "
-                "Hub: six hours) and run the same again.",
+            return RateLimited(
+                f"{problem} It limits how much one address or account may ask: run `docker login {self.host}`, or wait "
+                "(Docker Hub: six hours) and run the same again."
             )
-        elif answer.status_code in (401, 403):
-            kind, remedy = (
-                NoAccess,
-                f" The repository must exist (Docker Hub: create {self.path} first), and `docker login {self.host}` "
-                "must be with an account that may do this.",
+        if answer.status_code in (401, 403):
+            return NoAccess(
+                f"{problem} The repository must exist (Docker Hub: create {self.path} first), and `docker login "
+                f"{self.host}` must be with an account that may do this."
             )
-        return kind(
-            f"{self.host} answers {answer.status_code} to {method} {what}: {said.rstrip('.')}.{remedy}"
-        )
+        return RegistryError(problem)
 
     @property
     def _verify(self) -> str | bool:

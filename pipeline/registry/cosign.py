@@ -92,10 +92,7 @@ class Signer:
             said, bundle = Path(folder, "statement.json"), Path(folder, "bundle.json")
             said.write_text(json.dumps(statement))
             _run("attest-blob", "--yes", *options, f"--statement={said}", f"--bundle={bundle}")
-            about = {
-                "dev.sigstore.bundle.content": "dsse-envelope",
-                PREDICATE_TYPE: kind,
-            }
+            about = {"dev.sigstore.bundle.content": "dsse-envelope", PREDICATE_TYPE: kind}
             repository.attach(subject, BUNDLE, bundle.read_bytes(), about)
 
     @contextmanager
@@ -154,13 +151,7 @@ class Trust:
             file.write_bytes(bundle)
             blob.write_bytes(subject.raw)
             # Everything that is needed is in these files, so a failure is about the signature, never about the network.
-            _run(
-                "verify-blob-attestation",
-                f"--bundle={file}",
-                f"--type={kind}",
-                *self._options(),
-                str(blob),
-            )
+            _run("verify-blob-attestation", f"--bundle={file}", f"--type={kind}", *self._options(), str(blob))
         statement = json.loads(base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"]))
         subjects = [one.get("digest") for one in statement.get("subject", [])]
         if statement.get("predicateType") != kind or {"sha256": _hex(subject)} not in subjects:
@@ -225,13 +216,11 @@ def _hex(subject: Manifest) -> str:
     return subject.digest.removeprefix("sha256:")
 
 
-def _run(*words: str) -> str:
-    """cosign's standard output. Raises NotSigned or UserError, with its last word, when it fails."""
+def _run(*words: str) -> None:
+    """Run cosign. Raises NotSigned or UserError, with its last word, when it fails."""
     done = subprocess.run(["cosign", *words], capture_output=True, text=True)
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")] or [
-            done.stderr.strip()
-        ]
+        errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+        said = errors[0].removeprefix("Error: ") if errors else done.stderr.strip()
         kind = NotSigned if words[0].startswith("verify") else UserError
-        raise kind(f"cosign {words[0]}: {errors[0].removeprefix('Error: ')}")
-    return done.stdout
+        raise kind(f"cosign {words[0]}: {said}")

@@ -252,13 +252,10 @@ def require_in_place(made: Plan, kinds: Sequence[str]) -> None:
                 f"No tag moves yet: {one.digest} was not built again from what the registry has. Run "
                 f"`./dev reproduce --against {made.repository.name}@{one.digest}`."
             )
-    for manifest in dict.fromkeys((made.top, *(one.manifest for one in made.images))):
+    images = [one.manifest for one in made.images]
+    for manifest in dict.fromkeys((made.top, *images)):
         there = made.repository.digest(manifest.digest) is not None
-        wanted = (
-            {*kinds, cosign.SIGNATURE}
-            if manifest in [one.manifest for one in made.images]
-            else {cosign.SIGNATURE}
-        )
+        wanted = {cosign.SIGNATURE, *(kinds if manifest in images else ())}
         listed = made.repository.referrers(manifest.digest) if there else []
         missing = wanted - {entry.get("annotations", {}).get(cosign.PREDICATE_TYPE) for entry in listed}
         if missing:

@@ -37,18 +37,16 @@ AUTHORS = "the ossec-log-server authors"
 
 def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
     """The parts of an image as an SPDX document, validated."""
-    root = Package("SPDXRef-image", NAME, SpdxNoAssertion(), version=image.labels[labels.VERSION])
+    root = _package("SPDXRef-image", NAME, "", image.labels[labels.VERSION])
     root.supplier = Actor(ActorType.ORGANIZATION, AUTHORS)
     if said := image.labels.get(labels.LICENCES):
         root.license_declared = licensing().parse(said)
     root.checksums = [Checksum(ChecksumAlgorithm.SHA256, _hex(image))]
     root.external_references = [_reference("purl", _purl(image).to_string())]
-    packages, relationships = (
-        [root],
-        [_relation("SPDXRef-DOCUMENT", RelationshipType.DESCRIBES, root.spdx_id)],
-    )
+    packages = [root]
+    relationships = [Relationship("SPDXRef-DOCUMENT", RelationshipType.DESCRIBES, root.spdx_id)]
     for number, part in enumerate(parts):
-        package = Package(f"SPDXRef-{number}", part.name, part.url or SpdxNoAssertion(), version=part.version)
+        package = _package(f"SPDXRef-{number}", part.name, part.url, part.version)
         package.external_references = [_reference("purl", part.purl)]
         if part.cpe:
             package.external_references.append(_reference("cpe23Type", part.cpe))
@@ -59,9 +57,7 @@ def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
         if part.sha256:
             package.checksums = [Checksum(ChecksumAlgorithm.SHA256, part.sha256)]
         packages.append(package)
-        relationships.append(_relation(root.spdx_id, RelationshipType.CONTAINS, package.spdx_id))
-    for package in packages:
-        package.files_analyzed = False
+        relationships.append(Relationship(root.spdx_id, RelationshipType.CONTAINS, package.spdx_id))
     about = CreationInfo(
         "SPDX-2.3",
         "SPDXRef-DOCUMENT",
@@ -122,20 +118,24 @@ def cyclonedx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
     return document
 
 
-def purls(document: dict[str, Any]) -> set[str]:
-    """The parts that an SBOM of either form lists, by their package URLs, without the image itself."""
+def purls(document: dict[str, Any], start: str = "pkg:") -> set[str]:
+    """The parts that an SBOM of either form lists, by package URLs that start so, without the image itself."""
+    found = [component["purl"] for component in document.get("components", [])]
     if "spdxVersion" in document:
         packages = [one for one in document["packages"] if one["SPDXID"] != "SPDXRef-image"]
         references = [reference for one in packages for reference in one.get("externalRefs", [])]
-        return {one["referenceLocator"] for one in references if one["referenceType"] == "purl"}
-    return {component["purl"] for component in document.get("components", [])}
+        found = [one["referenceLocator"] for one in references if one["referenceType"] == "purl"]
+    return {purl for purl in found if purl.startswith(start)}
+
+
+def _package(key: str, name: str, url: str, version: str) -> Package:
+    return Package(key, name, url or SpdxNoAssertion(), version=version, files_analyzed=False)
 
 
 def _reference(kind: str, locator: str) -> ExternalPackageRef:
-    category = ExternalPackageRefCategory
-    return ExternalPackageRef(
-        category.PACKAGE_MANAGER if kind == "purl" else category.SECURITY, kind, locator
-    )
+    categories = ExternalPackageRefCategory
+    category = categories.PACKAGE_MANAGER if kind == "purl" else categories.SECURITY
+    return ExternalPackageRef(category, kind, locator)
 
 
 def _text_of(licence: str) -> ExtractedLicensingInfo:
@@ -146,13 +146,8 @@ def _text_of(licence: str) -> ExtractedLicensingInfo:
     return ExtractedLicensingInfo(licence, where, license_name=name)
 
 
-def _relation(one: str, kind: RelationshipType, other: str) -> Relationship:
-    return Relationship(one, kind, other)
-
-
 def _purl(image: Content) -> PackageURL:
-    architecture = {"arch": image.platform["architecture"]}
-    return PackageURL("oci", None, NAME, image.digest, architecture)
+    return PackageURL("oci", None, NAME, image.digest, {"arch": image.platform["architecture"]})
 
 
 def _hex(image: Content) -> str:

@@ -79,25 +79,26 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release], rebuild:
         ) from problem
     platforms = ", ".join(one.platform_name for one in subject.images)
     out.print(f"{reference} is {subject.top.digest}, for {platforms}.", highlight=False, soft_wrap=True)
-    checks: tuple[tuple[str, Callable[[Subject, Trust], str]], ...] = (
+    checks: tuple[tuple[str, Callable[[Subject, Trust], str] | None], ...] = (
         ("tag", is_what_it_is_called),
         ("signature", signature),
         ("provenance", comes_from),
         ("SBOM", lists_what_is_there),
-        ("reproducibility", can_be_built_again if rebuild else not_asked_for),
+        ("reproducibility", can_be_built_again if rebuild else None),
     )
     failed, unknown = [], []
     for name, check in checks:
         try:
+            if check is None:
+                raise NotAsked("as asked.")
             said, sign = check(subject, trusted), f"[green]✓ {name}:[/]"
         except NotAsked as problem:
             said, sign = f"not checked: {problem}", f"– {name}:"
         except (NotProven, NotSigned, NotItsDigest) as problem:
             said, sign = str(problem), f"[red]✗ {name}:[/]"
             failed.append(name)
-        except (
-            UserError
-        ) as problem:  # the network, the registry, this machine: it says nothing about the image
+        except UserError as problem:
+            # The network, the registry, this machine: it says nothing about the image.
             said, sign = f"not checked: {problem}", f"[yellow]? {name}:[/]"
             unknown.append(name)
         out.print(sign, end=" ")
@@ -190,11 +191,8 @@ def lists_what_is_there(subject: Subject, trusted: Trust) -> str:
             parts, all_of_it = inventory.debian(one), False
         there = {part.purl for part in parts}
         for kind in (attest.SPDX, attest.CYCLONEDX):
-            listed = [
-                sbom.purls(found) for found in trusted.attestations(subject.repository, one.manifest, kind)
-            ]
-            if not all_of_it:
-                listed = [{purl for purl in purls if purl.startswith("pkg:deb/")} for purls in listed]
+            attested = trusted.attestations(subject.repository, one.manifest, kind)
+            listed = [sbom.purls(found, "pkg:" if all_of_it else "pkg:deb/") for found in attested]
             if there not in listed:
                 odd = sorted(there.symmetric_difference(listed[0]))
                 raise NotProven(
@@ -218,11 +216,6 @@ def can_be_built_again(subject: Subject, trusted: Trust) -> str:
     day = f"packages of {outcome.snapshot}" if outcome.snapshot else "today's packages"
     how = "is the same bit for bit" if outcome.equal else "has the same files, packed otherwise"
     return f"built again from its commit, with {day}, {outcome.subject} {how}."
-
-
-def not_asked_for(subject: Subject, trusted: Trust) -> str:
-    """What takes the place of `can_be_built_again` where that is not wanted."""
-    raise NotAsked("as asked.")
 
 
 def _require_home(one: Content, trusted: Trust) -> None:

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,23 +88,20 @@ def ossec(releases: Sequence[Release], github: str = GITHUB) -> list[Newer]:
 
     Raises UserError when GitHub does not tell.
     """
-    token = os.environ.get(
-        "GITHUB_TOKEN"
-    )  # GitHub Actions has one; without it GitHub answers 60 times an hour
+    # GitHub Actions has one; without it GitHub answers 60 times an hour.
+    token = os.environ.get("GITHUB_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     names = [str(tag["name"]) for tag in _listed(f"{github}/tags?per_page=100", headers, "the tags of OSSEC")]
     theirs = {Version.parse(name) for name in names if Version.is_valid(name)}
     stable = [version for version in theirs if version.prerelease is None and version.build is None]
     ours = [one.version for one in releases]
-    newest = max(ours)
-    lines = {
-        (one.major, one.minor): max(other for other in ours if _line(other) == _line(one)) for one in ours
-    }
-    return [
-        Newer("ossec", "OSSEC", str(lines.get(_line(one), newest)), str(one), f"./dev add {one}")
-        for one in sorted(stable)
-        if one > lines.get(_line(one), newest)
-    ]
+    found = []
+    for one in sorted(stable):
+        # One of a line that we do not have is compared with the newest that we have.
+        used = max([other for other in ours if other.to_tuple()[:2] == one.to_tuple()[:2]] or ours)
+        if one > used:
+            found.append(Newer("ossec", "OSSEC", str(used), str(one), f"./dev add {one}"))
+    return found
 
 
 def bases(releases: Sequence[Release], docker_hub: str = DOCKER_HUB) -> list[Newer]:
@@ -112,18 +109,14 @@ def bases(releases: Sequence[Release], docker_hub: str = DOCKER_HUB) -> list[New
     found = []
     for used in sorted({one.base.image for one in releases}):
         name, _, tag = used.rpartition(":")
-        day = re.search("[0-9]{8}", tag)
-        assert day, f"{used} bears no date, and yet is in a version file"
-        before, after = tag[: day.start()], tag[day.end() :]
-        address = (
-            f"{docker_hub}/{name if '/' in name else f'library/{name}'}/tags?page_size=100&name={before}"
-        )
-        entries = _listed(address, {}, f"the tags of {name}")
-        newest = max(
-            (str(one["name"]) for one in entries if _is_dated(str(one["name"]), before, after)), default=""
-        )
+        before, after = re.split("[0-9]{8}", tag, maxsplit=1)  # a version file's image has a date
+        dated = re.compile(f"{re.escape(before)}[0-9]{{8}}{re.escape(after)}")
+        path = name if "/" in name else f"library/{name}"
+        address = f"{docker_hub}/{path}/tags?page_size=100&name={before}"
+        entries = {str(one["name"]): one for one in _listed(address, {}, f"the tags of {name}")}
+        newest = max(filter(dated.fullmatch, entries), default="")
         if newest > tag:
-            digest = next(str(one.get("digest")) for one in entries if one["name"] == newest)
+            digest = entries[newest].get("digest")
             remedy = f"image, digest ({digest}) and snapshot of versions/*.toml; raise their revisions"
             found.append(Newer("base", name, tag, newest, remedy))
     return found
@@ -156,16 +149,6 @@ def _pip(index: str, *words: str) -> str:
 def _listed(address: str, headers: dict[str, str], what: str) -> list[dict[str, Any]]:
     """All pages of a list. Raises UserError when one of them is not to be had or is none."""
     found: list[dict[str, Any]] = []
-    for page in _pages(address, headers, what):
-        if not all(isinstance(one, dict) and "name" in one for one in page):
-            raise UserError(
-                f"{web.without_password(address)} is no list of tags. Look whether its API has changed."
-            )
-        found += page
-    return found
-
-
-def _pages(address: str, headers: dict[str, str], what: str) -> Iterator[list[Any]]:
     for _ in range(PAGES):
         try:
             answer = web.ask(address, headers)
@@ -183,19 +166,15 @@ def _pages(address: str, headers: dict[str, str], what: str) -> Iterator[list[An
             page, following = content.get("results"), content.get("next")
         else:
             page, following = content, answer.next
-        yield page if isinstance(page, list) else [None]
+        if not isinstance(page, list) or not all(isinstance(one, dict) and "name" in one for one in page):
+            raise UserError(
+                f"{web.without_password(address)} is no list of tags. Look whether its API has changed."
+            )
+        found += page
         if not following:
-            return
+            return found
         address = str(following)
     raise UserError(f"{what}: the list has more than {PAGES} pages. Look whether its API has changed.")
-
-
-def _line(version: Version) -> tuple[int, int]:
-    return version.major, version.minor
-
-
-def _is_dated(tag: str, before: str, after: str) -> bool:
-    return re.fullmatch(f"{re.escape(before)}[0-9]{{8}}{re.escape(after)}", tag) is not None
 
 
 def _normal(name: str) -> str:

@@ -11,7 +11,7 @@ from pipeline.project import ROOT
 
 FOLDERS = ("docker", "examples", "pipeline/bench", ".github")
 ALONE = ("dev", ".ci/run")
-WORKFLOWS = ROOT / ".github" / "workflows"
+GITHUB = ROOT / ".github"
 
 
 def shell() -> list[str]:
@@ -28,12 +28,12 @@ def start_up() -> list[str]:
 
 def workflows() -> list[str]:
     """GitHub's workflows."""
-    return sorted(str(path.relative_to(ROOT)) for path in WORKFLOWS.glob("*.yml"))
+    return sorted(str(path.relative_to(ROOT)) for path in GITHUB.glob("workflows/*.yml"))
 
 
 def issue_forms() -> list[str]:
     """GitHub's issue forms."""
-    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+    return sorted(str(path.relative_to(ROOT)) for path in GITHUB.glob("ISSUE_TEMPLATE/*.yml"))
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def of_workflows() -> Iterator[list[str]]:
     """The shell in each step of the workflows, each as a file that exists inside of the `with` block."""
     with TemporaryDirectory() as folder:
         files = []
-        for workflow in sorted(WORKFLOWS.glob("*.yml")):
+        for workflow in sorted(GITHUB.glob("workflows/*.yml")):
             for job, declared in yaml.safe_load(workflow.read_text())["jobs"].items():
                 for number, step in enumerate(declared.get("steps", []), start=1):
                     if "run" in step:
