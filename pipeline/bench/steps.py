@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -256,8 +256,7 @@ def measure_rules(bench: Bench, kind: Kind, found: Findings) -> None:
     if not kind.reads_journal:
         return
     count = bench.scaled(RULES_LINES)
-    without = {**kind.options["environment"], "OSSEC_EXTRA_RULES": "no"}
-    upstreams = replace(kind, options={**kind.options, "environment": without})
+    upstreams = kind.with_variable("OSSEC_EXTRA_RULES", "no")
     with bench.subject(kind) as both, bench.subject(upstreams) as one:
         for number in range(RULES_ROUNDS):
             for name, running in (("rules_ours_us", both), ("rules_upstreams_us", one)):
@@ -320,8 +319,7 @@ def measure_relp(bench: Bench, kind: Kind, found: Findings) -> None:
     if not kind.takes_relp:
         return
     count = bench.scaled(RELP_LINES)
-    environment = {**kind.options["environment"], "OSSEC_RELP": "yes"}
-    kind = replace(kind, options={**kind.options, "environment": environment})
+    kind = kind.with_variable("OSSEC_RELP", "yes")
     for name, options in (("relp", {}), ("relp_in_memory", IN_MEMORY)):
         volume = bench.client.volumes.create(driver_opts=options)
         try:

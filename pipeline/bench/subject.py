@@ -5,7 +5,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,11 @@ class Kind:
     commands: tuple[str, ...] = ()
     # Stock passes on next to nothing over TCP, so what it sustains is measured over UDP.
     sustained_over: str = "udp"
+
+    def with_variable(self, name: str, value: str) -> "Kind":
+        """The same with another environment variable."""
+        environment = {**self.options["environment"], name: value}
+        return replace(self, options={**self.options, "environment": environment})
 
 
 @dataclass(frozen=True)

@@ -157,14 +157,8 @@ def _finding(event: str) -> Finding:
         found: list[str] = pattern.findall(event)
         return found[-1] if found else None
 
-    rule = RULE.search(event)
-    return Finding(
-        int(rule[1]) if rule else 0,
-        int(rule[2]) if rule else 0,
-        last(SOURCE),
-        last(USER),
-        last(DECODER),
-    )
+    rule, level = map(int, found.groups()) if (found := RULE.search(event)) else (0, 0)
+    return Finding(rule, level, last(SOURCE), last(USER), last(DECODER))
 
 
 def measure(image: str, lines: Sequence[Line], program: str = "", options: Sequence[str] = ()) -> Report:

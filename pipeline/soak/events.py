@@ -24,11 +24,11 @@ CLEAN = (0, 143)
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, from when to when the server was ready again (time.time())."""
+    """Something that happened, from when to when the server was ready again, which is now (time.time())."""
 
     name: str
     began: float
-    ended: float
+    ended: float = field(default_factory=time.time)
     down: bool = False  # nobody listened meanwhile
     intake_killed: bool = False  # what the intake had in its hands, or the kernel for it, is gone
     in_order: bool = False  # the intake ended by itself: whoever looks before each write has lost nothing
@@ -87,13 +87,7 @@ def stop(seconds: int) -> Action:
         clean = code in CLEAN
         problem = f"ended with {code}" if not clean and seconds >= 10 else ""
         return Event(
-            f"stop, {seconds} s",
-            began,
-            time.time(),
-            down=True,
-            in_order=clean,
-            unclean=not clean,
-            problem=problem,
+            f"stop, {seconds} s", began, down=True, in_order=clean, unclean=not clean, problem=problem
         )
 
     return action
@@ -103,7 +97,7 @@ def restart(stage: Stage) -> Event:
     began = time.time()
     stage.server.container.restart(timeout=10)
     stage.started()
-    return Event("restart", began, time.time(), down=True, in_order=True)
+    return Event("restart", began, down=True, in_order=True)
 
 
 def kill_container(stage: Stage) -> Event:
@@ -111,7 +105,7 @@ def kill_container(stage: Stage) -> Event:
     stage.server.container.kill()
     stage.server.exit_code()
     stage.start()
-    return Event("kill of the container", began, time.time(), down=True, intake_killed=True, unclean=True)
+    return Event("kill of the container", began, down=True, intake_killed=True, unclean=True)
 
 
 def kill_in_the_start(stage: Stage) -> Event:
@@ -140,7 +134,6 @@ def kill(daemon: str) -> Action:
         return Event(
             f"kill of {daemon}",
             began,
-            time.time(),
             down=True,
             intake_killed=daemon == INTAKE,
             in_order=daemon != INTAKE,
@@ -159,7 +152,7 @@ def hang(daemon: str) -> Action:
         stage.server.kill(daemon, "STOP")
         stage.away()
         stage.server.kill(daemon, "CONT")
-        return Event(f"hang of {daemon}", began, time.time())
+        return Event(f"hang of {daemon}", began)
 
     return action
 
@@ -175,7 +168,7 @@ def pause(stage: Stage) -> Event:
                 raise
     stage.away()
     stage.server.container.unpause()
-    return Event("pause", began, time.time())
+    return Event("pause", began)
 
 
 def relay_away(stage: Stage) -> Event:
@@ -184,7 +177,7 @@ def relay_away(stage: Stage) -> Event:
     stage.network.disconnect(stage.relay)
     stage.away()
     stage.network.connect(stage.relay)
-    return Event("relay away", began, time.time(), unclean=True)
+    return Event("relay away", began, unclean=True)
 
 
 def collector_away(stage: Stage) -> Event:
@@ -193,7 +186,7 @@ def collector_away(stage: Stage) -> Event:
     stage.collector.close()
     stage.away()
     stage.collector.open()
-    return Event("forward target away", began, time.time(), unclean=True)
+    return Event("forward target away", began, unclean=True)
 
 
 # Which of the daemons hang: those on a line's way.
@@ -225,7 +218,7 @@ def reload(stage: Stage) -> Event:
     began = time.time()
     code, said = stage.server.answer("ossec-log-server", "reload")
     fine = code == 0 and "ossec-analysisd" in said
-    return Event("reload", began, time.time(), problem="" if fine else said)
+    return Event("reload", began, problem="" if fine else said)
 
 
 def reload_refused(stage: Stage) -> Event:
@@ -237,7 +230,7 @@ def reload_refused(stage: Stage) -> Event:
     code, said = stage.server.answer("ossec-log-server", "reload")
     rules.write_text(before)
     fine = code == 78 and "soak.xml line 1: the level of rule 100900" in said
-    return Event("reload refused", began, time.time(), problem="" if fine else said)
+    return Event("reload refused", began, problem="" if fine else said)
 
 
 def actions(stage: Stage) -> list[Action]:

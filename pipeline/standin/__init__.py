@@ -5,7 +5,6 @@ be had. Its sources lie in `source/`; here they become a release tarball with a 
 """
 
 import gzip
-import hashlib
 import io
 import tarfile
 import threading
@@ -18,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import image, source
-from pipeline.release import Base, Release, find, load
+from pipeline.release import Build, Release, load
+from pipeline.upkeep.add import written
 
 VERSION = "0.1.0"
 TOP = f"ossec-hids-{VERSION}"
@@ -28,6 +28,13 @@ COMMIT_DATE = 1795392000  # 2026-11-23 00:00 UTC, in seconds since 1970; every f
 
 SOURCES = Path(__file__).resolve().parent / "source"
 KINDS = {".c", ".h", ".xml", ".conf", ""}  # "" is the Makefile; what a compiler may have left is not packed
+# Its engine is written like those before 4.2.0, its other programs like those of 4.2.0; it writes no archive as JSON,
+# and its patterns are words.
+WITHOUT_WRAPS = (
+    "OS_CleanMSG_ex", "analysisd_pipeline_run", "print_out", "cJSON_GetArrayItem", "cJSON_GetArraySize",
+    "cJSON_Print", "W_isRootcheck", "W_JSON_ParseAgentIP", "W_JSON_ParseHostname", "W_JSON_ParseLocation",
+    "OSMatch_Execute", "OSRegex_Execute", "OSPcre2_Execute",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,8 @@ def write_release(folder: Path, url: str) -> StandIn:
     tarball = folder / TARBALL
     tarball.write_bytes(data)
     version_file = folder / f"{VERSION}.toml"
-    version_file.write_text(_version_file(f"{url.rstrip('/')}/{TARBALL}", data, find().base))
+    address = f"{url.rstrip('/')}/{TARBALL}"
+    version_file.write_text(written(VERSION, address, data, COMMIT_DATE, Build(without_wraps=WITHOUT_WRAPS)))
     return StandIn(tarball, version_file)
 
 
@@ -106,31 +114,3 @@ def _tar() -> bytes:
             entry.mtime = COMMIT_DATE
             tar.addfile(entry, io.BytesIO(data))
     return out.getvalue()
-
-
-def _version_file(url: str, tarball: bytes, base: Base) -> str:
-    return f"""\
-# The stand-in release, not OSSEC.
-version = "{VERSION}"
-revision = 1
-
-[source]
-url = "{url}"
-size = {len(tarball)}
-sha256 = "{hashlib.sha256(tarball).hexdigest()}"
-commit_date = {COMMIT_DATE}
-
-[base]
-image = "{base.image}"
-digest = "{base.digest}"
-snapshot = "{base.snapshot}"
-
-[build]
-# Its engine is written like those before 4.2.0, its other programs like those of 4.2.0; it writes no archive as JSON,
-# and its patterns are words.
-without_wraps = [
-    "OS_CleanMSG_ex", "analysisd_pipeline_run", "print_out", "cJSON_GetArrayItem", "cJSON_GetArraySize",
-    "cJSON_Print", "W_isRootcheck", "W_JSON_ParseAgentIP", "W_JSON_ParseHostname", "W_JSON_ParseLocation",
-    "OSMatch_Execute", "OSRegex_Execute", "OSPcre2_Execute",
-]
-"""

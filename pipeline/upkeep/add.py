@@ -9,7 +9,7 @@ import tarfile
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from semver import Version
 
 from pipeline import project, release, source, web
 from pipeline.errors import UserError
-from pipeline.release import VERSIONS, Release
+from pipeline.release import VERSIONS, Build, Release
 
 UPSTREAM = "https://github.com/ossec/ossec-hids"
 SHIM = project.ROOT / "docker" / "shim" / "Makefile"
@@ -95,21 +95,29 @@ def add(version: str, folder: Path = VERSIONS, upstream: str = UPSTREAM) -> Adde
     data = _read(tarball) if by_hand else _download(url, tarball)
     found = look_into(data, version, str(tarball) if by_hand else url)
     missing = missing_wraps(found)
-    text = WRITTEN.format(
-        version=version,
-        url=url,
-        size=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-        commit_date=max(found.dates),
-        base=release.find(folder=folder).base,
-        cflags=_listed(neighbour.build.cflags),
-        without_wraps=_listed(missing),
-        packages=_listed(neighbour.build.packages),
-    )
+    build = replace(neighbour.build, without_wraps=missing)
+    text = written(version, url, data, max(found.dates), build, folder)
     if not by_hand:
         _write(tarball, data)
     _write(path, text.encode())
     return Added(path, tarball, tuple(_review(found, missing, neighbour, by_hand, tarball)))
+
+
+def written(
+    version: str, url: str, tarball: bytes, commit_date: int, build: Build, folder: Path = VERSIONS
+) -> str:
+    """The text of a version file. The base is that of the newest version of the folder."""
+    return WRITTEN.format(
+        version=version,
+        url=url,
+        size=len(tarball),
+        sha256=hashlib.sha256(tarball).hexdigest(),
+        commit_date=commit_date,
+        base=release.find(folder=folder).base,
+        cflags=_listed(build.cflags),
+        without_wraps=_listed(build.without_wraps),
+        packages=_listed(build.packages),
+    )
 
 
 def _download(url: str, tarball: Path) -> bytes:

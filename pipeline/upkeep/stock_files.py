@@ -11,12 +11,7 @@ from pathlib import Path
 
 TABLE = Path("docker/rootfs/usr/local/lib/ossec-log-server/volume/stock-files")
 FIRST, *LAST = "refs/tags/v2.8.0", "refs/tags/v2.8.3", "refs/tags/4.2.0"
-PATHS = (
-    "etc/decoder.xml",
-    "etc/internal_options.conf",
-    "etc/local_internal_options.conf",
-    "etc/rules/*.xml",
-)
+PATHS = ("etc/decoder.xml", "etc/internal_options.conf", "etc/local_internal_options.conf", "etc/rules/*.xml")
 DIGITS = 16  # of the SHA-256: enough to tell a few hundred files apart
 
 

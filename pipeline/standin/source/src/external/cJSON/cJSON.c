@@ -3,33 +3,27 @@
 #include "shared.h"
 
 struct cJSON {
-    char brackets[2]; /* of an object or an array; none of a number or a text */
+    const char *brackets; /* of an object or an array; none of a number or a text */
     const char *name; /* that lives as long as it does */
     char *text, *number;
     cJSON *first, *last, *next;
 };
 
-cJSON *cJSON_CreateObject(void)
+static cJSON *create(const char *brackets)
 {
     cJSON *item = must(calloc(1, sizeof(*item)));
 
-    item->brackets[0] = '{';
-    item->brackets[1] = '}';
+    item->brackets = brackets;
     return item;
 }
 
-cJSON *cJSON_CreateArray(void)
-{
-    cJSON *item = cJSON_CreateObject();
+cJSON *cJSON_CreateObject(void) { return create("{}"); }
 
-    item->brackets[0] = '[';
-    item->brackets[1] = ']';
-    return item;
-}
+cJSON *cJSON_CreateArray(void) { return create("[]"); }
 
 cJSON *cJSON_CreateString(const char *text)
 {
-    cJSON *item = must(calloc(1, sizeof(*item)));
+    cJSON *item = create(NULL);
 
     item->text = must(strdup(text));
     return item;
@@ -58,7 +52,7 @@ cJSON *cJSON_AddStringToObject(cJSON *object, const char *name, const char *text
 
 cJSON *cJSON_AddNumberToObject(cJSON *object, const char *name, double number)
 {
-    cJSON *item = must(calloc(1, sizeof(*item)));
+    cJSON *item = create(NULL);
 
     if (asprintf(&item->number, "%.15g", number) < 0) {
         fail("no memory");
@@ -95,10 +89,10 @@ static void print(FILE *out, const cJSON *item)
 {
     if (item->text != NULL) {
         print_text(out, item->text);
-        return;
-    }
-    if (item->number != NULL) {
+    } else if (item->number != NULL) {
         fputs(item->number, out);
+    }
+    if (item->brackets == NULL) {
         return;
     }
     putc(item->brackets[0], out);
