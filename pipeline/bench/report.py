@@ -131,12 +131,10 @@ def _of_versions(each: Sequence[Results]) -> tuple[list[str], list[tuple[str, li
 
 
 def stages(profile: Profile) -> Table:
-    """The shares of the stages."""
     return _rich_table(STAGES, _stage_lines(profile))
 
 
 def markdown_stages(profile: Profile, title: str) -> str:
-    """The same for a page."""
     count = sum(profile.stages.values())
     return _table(STAGES, _stage_lines(profile)) + f"\n{title}, {count:,} samples.\n"
 

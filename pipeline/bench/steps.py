@@ -118,7 +118,6 @@ class Sent:
 
 
 def parse_sent(output: str) -> Sent:
-    """What `feed` printed."""
     count, began, ended = output.split()
     return Sent(int(count), float(began), float(ended))
 

@@ -133,7 +133,6 @@ class Subject:
         return self.run("grep", "-qF", text, f"{self.kind.logs}/alerts/alerts.log")[0] == 0
 
     def look(self) -> Look:
-        """What is to be seen of it now."""
         try:
             seen = parse_look(self.run("sh", "-c", _LOOK, "look", self.kind.logs)[1])
         except APIError:  # the container has ended
@@ -264,7 +263,6 @@ def stocks(image: str) -> list[Kind]:
 
 
 def parse_look(text: str) -> Look:
-    """The output of the script that looks."""
     archive = re.search(r"^archive ([0-9.]+) ([0-9]+)$", text, re.MULTILINE)
     memory: dict[str, str] = dict(re.findall(r"^(\w+) ([0-9]+)$", text, re.MULTILINE))
     # Version 2 of cgroups calls anon what version 1 calls rss. The file cache is the kernel's, not the subject's.

@@ -25,12 +25,10 @@ class Content:
 
     @property
     def digest(self) -> str:
-        """The manifest's digest."""
         return self.manifest.digest
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """The image's labels."""
         return self.config.get("config", {}).get("Labels") or {}
 
     @property

@@ -128,7 +128,6 @@ def report(outcome: Outcome) -> None:
 
 
 def _build(made_from: image.Recipe, place: Path, surroundings: Surroundings, cache: bool) -> Content:
-    """Build into an archive in the folder `place`."""
     place.mkdir(parents=True, exist_ok=True)
     to = place / "image.tar"
     with image.arguments(made_from, place) as words:

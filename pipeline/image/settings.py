@@ -31,8 +31,6 @@ one line that names it. Instead of any `NAME`, `NAME_FILE` can name a file that 
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting: its name, and what the table says of it."""
-
     name: str
     fields: dict[str, str]
 

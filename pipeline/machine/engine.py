@@ -37,8 +37,6 @@ FORKY_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "docker-compose", 
 
 
 class Answer(Enum):
-    """What came of a ping to the engine."""
-
     YES = "it answers"
     DENIED = "this user may not use it"
     NO = "it does not answer"

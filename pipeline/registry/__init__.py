@@ -87,7 +87,6 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """`sha256:…` of the bytes."""
         return digest_of(self.raw)
 
     @property
@@ -97,7 +96,6 @@ class Manifest:
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        """What the bytes say."""
         said: dict[str, Any] = json.loads(self.raw)
         return said
 
@@ -179,7 +177,6 @@ class Repository:
         return answer
 
     def has_blob(self, digest: str) -> bool:
-        """Whether the blob is there."""
         return self._ask("HEAD", f"blobs/{digest}", missing=True) is not None
 
     def blob(self, digest: str) -> IO[bytes]:

@@ -50,7 +50,6 @@ def digests(reference: str, top: Manifest, images: Sequence[Content]) -> str:
 def notes(
     release: Release, name: str, top: Manifest, images: Sequence[Content], changed: Sequence[str]
 ) -> str:
-    """The text of the release, in Markdown."""
     tag = release.immutable_tag
     parts = [
         f"OSSEC {release.version} on {release.base.image}, revision {release.revision} of the image.",

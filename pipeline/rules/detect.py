@@ -54,8 +54,6 @@ class Finding:
 
 @dataclass
 class Count:
-    """What was found of one service's lines."""
-
     attacks: int = 0
     noticed: int = 0
     right: int = 0
@@ -172,7 +170,6 @@ def measure(image: str, lines: Sequence[Line], program: str = "", options: Seque
 
 
 def table(report: Report) -> Table:
-    """A row for each service, and the sums."""
     shown = Table(box=None, header_style="bold")
     for title in ("service", "attacks", "noticed", "right source", "wrong source", "harmless", "blamed"):
         shown.add_column(title, justify="left" if title == "service" else "right")

@@ -131,7 +131,6 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
 
 
 def seen(stage: Stage) -> Ends:
-    """What is at the ends now."""
     return Ends(
         ends.archived(stage.image, stage.volume),
         ends.alerts(stage.image, stage.volume),
@@ -147,7 +146,6 @@ def mailhog(relay: Container, on: Network) -> MailHog:
 
 
 def all_senders(stage: Stage) -> list[Sender]:
-    """One for each protocol."""
     kinds: tuple[type[Sender], ...] = (UdpSender, TcpSender, TlsSender, RelpSender)
     return [
         kind(name, lambda: stage.address, rate, tls=stage.tls if name == "tls" else None)

@@ -26,7 +26,6 @@ def archived(image: str, volume: str) -> Tally:
 
 
 def alerts(image: str, volume: str) -> Tally:
-    """The ids in the alerts as JSON on the volume."""
     with _reading(image, volume, "/data/logs/alerts", "*alerts*.json*", b'"full_log":"[^"]*') as chunks:
         return tally(chunks, FULL_LOG)
 
@@ -41,7 +40,6 @@ def printed(*containers: str) -> Tally:
 
 
 def mailed(mailbox: Mailbox) -> Tally:
-    """The ids of the alerts in the mails."""
     return tally(mail.body.encode() + b"\n" for mail in mailbox.messages())
 
 
@@ -67,8 +65,6 @@ def _output(*command: str) -> Iterator[Iterator[bytes]]:
 
 @dataclass(frozen=True)
 class Ends:
-    """What was seen at each."""
-
     archived: Tally
     alerts: Tally
     printed: Tally

@@ -39,8 +39,6 @@ class Event:
 
 @dataclass
 class Stage:
-    """The server and what stands around it."""
-
     image: str
     server: Server
     volume: str
@@ -69,7 +67,6 @@ class Stage:
         return datetime.fromisoformat(f"{text[:26].rstrip('Z')}+00:00").timestamp()
 
     def away(self) -> None:
-        """Let some time pass."""
         time.sleep(self.random.uniform(*HELD_UP))
 
 
@@ -145,7 +142,6 @@ def kill(daemon: str) -> Action:
 
 
 def hang(daemon: str) -> Action:
-    """A daemon does nothing for a while."""
 
     def action(stage: Stage) -> Event:
         began = time.time()

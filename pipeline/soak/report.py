@@ -31,7 +31,6 @@ def table(verdict: Verdict, title: str) -> Group:
 
 
 def bounds(verdict: Verdict) -> str:
-    """What is allowed."""
     most = ", ".join(f"{name} {number}" for name, number in REPEATS.items())
     unclean = sum(event.unclean for event in verdict.events)
     return (

@@ -231,8 +231,6 @@ class RelpSender(Sender):
 
 
 class _Answers:
-    """The answers of a RELP server."""
-
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._frames = Frames()

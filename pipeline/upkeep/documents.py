@@ -27,7 +27,6 @@ def update(releases: Sequence[Release], root: Path) -> list[Path]:
 
 
 def written(text: str, releases: Sequence[Release]) -> str:
-    """The text of a page as it should be."""
     stable = [one for one in releases if one.version.prerelease is None]
     newest = max(stable, key=lambda one: one.version).immutable_tag
     return TABLE.sub(lambda _: table(releases), TAG.sub(rf"\g<1>{newest}", text))

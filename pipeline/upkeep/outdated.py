@@ -76,7 +76,6 @@ def outdated(
 
 
 def table(found: Sequence[Newer]) -> Table:
-    """What is outdated, a row each."""
     shown = Table("", "what", "used", "newer", "what to do", box=None, pad_edge=False)
     for one in found:
         shown.add_row(one.kind, one.what, one.used, one.newer, one.remedy)

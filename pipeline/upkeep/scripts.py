@@ -27,12 +27,10 @@ def start_up() -> list[str]:
 
 
 def workflows() -> list[str]:
-    """GitHub's workflows."""
     return sorted(str(path.relative_to(ROOT)) for path in GITHUB.glob("workflows/*.yml"))
 
 
 def issue_forms() -> list[str]:
-    """GitHub's issue forms."""
     return sorted(str(path.relative_to(ROOT)) for path in GITHUB.glob("ISSUE_TEMPLATE/*.yml"))
 
 

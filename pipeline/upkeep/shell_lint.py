@@ -30,8 +30,6 @@ BODY = frozenset({"then", "do"})
 
 @dataclass(frozen=True)
 class Finding:
-    """A command that nobody looks after."""
-
     file: Path
     line: int
     text: str
