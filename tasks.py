@@ -44,11 +44,11 @@ def releases(
     found = release.load_all()
     if write:
         for page in pipeline.upkeep.documents.update(found, project.ROOT):
-            out.print(f"{page} is written.", highlight=False, soft_wrap=True)
+            out.print(f"{page} is written.", soft_wrap=True)
         return
     if unpublished:
         versions = pipeline.registry.publish.unpublished(found, unpublished, pushed)
-        out.print(json.dumps(versions), soft_wrap=True, highlight=False)
+        out.print(json.dumps(versions), soft_wrap=True)
         return
     out.print("\n".join(one.immutable_tag for one in found) if tags else release.table(found))
 
@@ -74,7 +74,7 @@ def build(_: Context, version: str, platform: str = "", require_snapshot: bool =
     emulation.ensure(on)
     built = image.build(wanted, tarball, platform=on, require_snapshot=require_snapshot)
     out.print(image.sizes(built))
-    out.print(f"[bold]{built.name}[/] {built.digest}", highlight=False, soft_wrap=True)
+    out.print(f"[bold]{built.name}[/] {built.digest}", soft_wrap=True)
 
 
 @task
@@ -85,7 +85,7 @@ def smoke(_: Context, version: str, platform: str = "") -> None:
     engine.ensure()
     emulation.ensure(on)
     passed = pipeline.server.smoke.smoke(name, image.archive(name, on))
-    out.print(f"[bold green]{name} passes.[/]", highlight=False)
+    out.print(f"[bold green]{name} passes.[/]")
     if not passed:
         err.print("The cache holds no archive of this very image, so it can't be published: build it again.")
 
@@ -237,15 +237,13 @@ def add(_: Context, version: str) -> None:
     added = pipeline.upkeep.add.add(version)
     pages = pipeline.upkeep.documents.update(release.load_all(), project.ROOT)
     for line in added.review:
-        out.print(f"- {line}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"- {line}", markup=False, soft_wrap=True)
     if pages:
         named = ", ".join(str(page.relative_to(project.ROOT)) for page in pages)
-        out.print(
-            f"- The newest version is named anew in: {named}.", markup=False, highlight=False, soft_wrap=True
-        )
+        out.print(f"- The newest version is named anew in: {named}.", markup=False, soft_wrap=True)
     out.print(f"[bold]{added.version_file}[/] is written. Look at the above, then:", soft_wrap=True)
-    out.print(f"  ./dev build {version} && ./dev smoke {version}", highlight=False)
-    out.print(f"  ./dev test --only image --of {version}", highlight=False)
+    out.print(f"  ./dev build {version} && ./dev smoke {version}")
+    out.print(f"  ./dev test --only image --of {version}")
 
 
 @task
@@ -262,7 +260,7 @@ def outdated(_: Context, json: bool = False) -> None:
 def settings(_: Context) -> None:
     """Write docs/use/settings.md and docs/use/settings.schema.json anew, from the image's table of settings."""
     for path in pipeline.image.settings.write():
-        out.print(f"{path} is written.", highlight=False, soft_wrap=True)
+        out.print(f"{path} is written.", soft_wrap=True)
 
 
 @task

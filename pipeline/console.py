@@ -2,5 +2,6 @@
 
 from rich.console import Console
 
-out = Console()
-err = Console(stderr=True)
+# Words are as they are written: rich would colour numbers and paths in them.
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)

@@ -143,21 +143,14 @@ def tags(release: Release, releases: Iterable[Release]) -> tuple[str, ...]:
     """
     everyone = [release, *releases]
     version = release.version
-    found = [release.immutable_tag]
-    if release == max((one for one in everyone if one.version == version), key=_age):
-        found.append(str(version))
+    rivals = {str(version): [one for one in everyone if one.version == version]}
     if _is_stable(release):
         stable = [one for one in everyone if _is_stable(one)]
         major = [one for one in stable if one.version.major == version.major]
         minor = [one for one in major if one.version.minor == version.minor]
-        for tag, rivals in (
-            (f"{version.major}.{version.minor}", minor),
-            (f"{version.major}", major),
-            ("latest", stable),
-        ):
-            if release == max(rivals, key=_age):
-                found.append(tag)
-    return tuple(found)
+        rivals |= {f"{version.major}.{version.minor}": minor, f"{version.major}": major, "latest": stable}
+    moving = (tag for tag, others in rivals.items() if release == max(others, key=_age))
+    return release.immutable_tag, *moving
 
 
 def table(releases: Iterable[Release]) -> Table:

@@ -213,4 +213,4 @@ def _progress() -> Progress:
 
 def _say(message: str) -> None:
     # Paths and addresses: whole, in one line, and no markup of ours however many brackets they hold.
-    err.print(message, markup=False, highlight=False, soft_wrap=True)
+    err.print(message, markup=False, soft_wrap=True)

@@ -61,7 +61,7 @@ def bench_each(releases: Sequence[Release], only: str = "", scale: float = 1.0) 
     done: list[Results] = []
     try:
         for release in releases:
-            err.print(f"[bold]OSSEC {release.version}[/]", highlight=False)
+            err.print(f"[bold]OSSEC {release.version}[/]")
             done.append(measure(release, steps, scale, ("ours", "stock")))
     finally:
         if done:
@@ -98,7 +98,7 @@ def renew(page: Path, mark: str, text: str) -> None:
             f"{page} has no lines <!-- {mark} --> and <!-- /{mark} --> for the results: add them."
         )
     page.write_text(f"{before}{begin}{text}{end}{after}", encoding="utf-8")
-    err.print(f"Renewed {page}", highlight=False, soft_wrap=True)
+    err.print(f"Renewed {page}", soft_wrap=True)
 
 
 def measure(release: Release, steps: Sequence[str], scale: float, keys: Sequence[str] = ()) -> Results:
@@ -170,7 +170,7 @@ def write(done: Results, folder: Path) -> None:
             part = folder / f".{name}.part"
             part.write_text(text, encoding="utf-8")
             part.replace(folder / name)
-            err.print(f"Wrote {folder / name}", highlight=False, soft_wrap=True)
+            err.print(f"Wrote {folder / name}", soft_wrap=True)
     except OSError as problem:
         raise UserError(f"{folder} cannot be written: {problem.strerror}. Name another folder.") from problem
 
@@ -206,7 +206,7 @@ def _measure(bench: Bench, kinds: Sequence[Kind], steps: Sequence[str]) -> dict[
                     "busy, and start it again."
                 ) from problem
             progress.advance(task)
-            progress.console.print(f"{kind.title}: {step}, {monotonic() - began:.0f} s", highlight=False)
+            progress.console.print(f"{kind.title}: {step}, {monotonic() - began:.0f} s")
     return found
 
 

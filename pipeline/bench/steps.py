@@ -252,8 +252,6 @@ def measure_rules(bench: Bench, kind: Kind, found: Findings) -> None:
     """CPU time of the whole container for a mixed line with our rules and with upstream's alone, by turns; the least of
     each counts.
     """
-    if not kind.reads_journal:
-        return
     count = bench.scaled(RULES_LINES)
     upstreams = kind.with_variable("OSSEC_EXTRA_RULES", "no")
     with bench.subject(kind) as both, bench.subject(upstreams) as one:
@@ -315,8 +313,6 @@ def measure_latency(bench: Bench, kind: Kind, found: Findings) -> None:
 
 def measure_relp(bench: Bench, kind: Kind, found: Findings) -> None:
     """Lines acknowledged over RELP: on this machine's disk, and where a sync costs nothing, in memory."""
-    if not kind.takes_relp:
-        return
     count = bench.scaled(RELP_LINES)
     kind = kind.with_variable("OSSEC_RELP", "yes")
     for name, options in (("relp", {}), ("relp_in_memory", IN_MEMORY)):

@@ -57,7 +57,6 @@ class Kind:
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: tuple[str, ...] = ()
     alerts_on_stdout: bool = False
-    takes_relp: bool = False
     # Its engine reads what to analyse from a journal, not from a socket.
     reads_journal: bool = False
     # Commands of its own whose cost is measured.
@@ -239,7 +238,6 @@ def ours(image: str) -> Kind:
         "/var/ossec/data/logs",
         options=options,
         alerts_on_stdout=True,
-        takes_relp=True,
         reads_journal=True,
         commands=COMMANDS,
         sustained_over="tcp",

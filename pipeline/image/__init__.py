@@ -230,7 +230,7 @@ def buildx(*words: str, epoch: int, environment: Mapping[str, str] | None = None
         return
     done = subprocess.run([*command, "--progress=plain"], capture_output=True, text=True, **process)
     if done.returncode:
-        err.print("\n".join(done.stderr.splitlines()[-40:]), markup=False, highlight=False)
+        err.print("\n".join(done.stderr.splitlines()[-40:]), markup=False)
         raise UserError("The build failed: see the builder's last lines above.")
 
 

@@ -69,8 +69,7 @@ def obtain(
         if day != wanted.snapshot:
             err.print(
                 f"[bold yellow]Debian's archive of {wanted.snapshot} cannot be reached,[/] so packages come from the "
-                "present one: this build can be repeated bit for bit only as long as that stays as it is.",
-                highlight=False,
+                "present one: this build can be repeated bit for bit only as long as that stays as it is."
             )
         if official:
             return BaseImage(pinned, wanted.digest, day, sources, stand_in=False)
@@ -106,8 +105,7 @@ def _stand_in(
     )
     err.print(
         f"[bold yellow]No registry answers, so a stand-in takes the place of {official}:[/] the same Debian "
-        "release, bootstrapped from Debian's archive. The image will be labelled so and can't be published.",
-        highlight=False,
+        "release, bootstrapped from Debian's archive. The image will be labelled so and can't be published."
     )
     try:
         image = client.images.get(name)

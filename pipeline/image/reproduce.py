@@ -114,10 +114,7 @@ def report(outcome: Outcome) -> None:
             if outcome.snapshot
             else "as long as Debian's archive stays as it is today"
         )
-        out.print(
-            f"[bold green]{outcome.subject} is reproducible[/], {until}: {outcome.digest}, twice.",
-            highlight=False,
-        )
+        out.print(f"[bold green]{outcome.subject} is reproducible[/], {until}: {outcome.digest}, twice.")
         return
     shown = Table("where", "what differs", box=None, pad_edge=False)
     for each in outcome.differences:

@@ -14,7 +14,6 @@ from pipeline.project import ROOT
 
 ROOMS = ROOT / "docker/rootfs/usr/local/lib/ossec-log-server"
 TABLE = ROOMS / "settings" / "settings.ini"
-PORTS = ROOMS / "intake" / "ports.ini"
 PAGE = ROOT / "docs" / "use" / "settings.md"
 SCHEMA = ROOT / "docs" / "use" / "settings.schema.json"
 HEAD = f"""\
@@ -49,22 +48,13 @@ class Setting:
 
 def read() -> list[Setting]:
     """The settings in the order of the table. One that names no group is of the group of the one before it."""
+    table = ConfigParser(interpolation=None)
+    table.read_string(TABLE.read_text())
     found, group = [], ""
-    for name, fields in _sections(TABLE):
-        group = fields.setdefault("group", group)
-        found.append(Setting(name, fields))
+    for name in table.sections():
+        group = table[name].setdefault("group", group)
+        found.append(Setting(name, dict(table[name])))
     return found
-
-
-def ports() -> dict[str, dict[str, str]]:
-    """The ports by their names, with what their table says of them."""
-    return dict(_sections(PORTS))
-
-
-def _sections(table: Path) -> list[tuple[str, dict[str, str]]]:
-    parser = ConfigParser(interpolation=None)
-    parser.read_string(table.read_text())
-    return [(name, dict(parser[name])) for name in parser.sections()]
 
 
 def page(settings: list[Setting]) -> str:

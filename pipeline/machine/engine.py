@@ -184,7 +184,7 @@ def missing(engine: Engine, compose: bool) -> list[str]:
 
 def agree(plan: str) -> None:
     """Say what will be done and, on a terminal, ask first. Raises UserError if the answer is no."""
-    err.print(plan, highlight=False, soft_wrap=True)
+    err.print(plan, soft_wrap=True)
     if os.environ.get("OSSEC_LOG_SERVER_YES") == "1" or not sys.stdin.isatty():
         return
     try:
@@ -258,7 +258,7 @@ def spawn_dockerd() -> subprocess.Popen[bytes]:
     # A setting may not stand in both places, and dockerd before 28 has no such option.
     if not CONFIG.exists() and "--feature" in machine.run(*command, "--help").stdout:
         command += ["--feature", "containerd-snapshotter=true"]
-    err.print(f"Starting dockerd; its log is {LOG}", highlight=False, soft_wrap=True)
+    err.print(f"Starting dockerd; its log is {LOG}", soft_wrap=True)
     with LOG.open("wb") as log:
         return subprocess.Popen(
             command,

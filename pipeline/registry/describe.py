@@ -37,7 +37,7 @@ def describe(to: str) -> None:
     said = {"full_description": text, "description": summary(text)}
     token = _ask("POST", "auth/token", {"identifier": known.name, "secret": known.password})["access_token"]
     _ask("PATCH", f"repositories/{repository.path}/", said, token)
-    out.print(f"{repository.name} shows {TEXT}.", highlight=False)
+    out.print(f"{repository.name} shows {TEXT}.")
 
 
 def summary(text: str) -> str:

@@ -68,7 +68,7 @@ def publish(
         require_publishable(one, wanted, image.revision_of(wanted))
     require_clean(project.ROOT)
     made = plan(wanted, releases, repository, found)
-    out.print(f"[bold]{wanted.immutable_tag} to {repository.name}[/]", highlight=False)
+    out.print(f"[bold]{wanted.immutable_tag} to {repository.name}[/]")
     out.print(table(made))
     if dry_run:
         return
@@ -124,7 +124,7 @@ def push(made: Plan, sign: Callable[[], None]) -> None:
     pushed = project.cache_dir() / PUSHED / str(made.release.version)
     pushed.parent.mkdir(parents=True, exist_ok=True)
     pushed.write_text(f"{made.repository.name}@{made.top.digest}\n")
-    err.print(f"[green]✓[/] {made.repository.name}@{short(made.top.digest)}", highlight=False)
+    err.print(f"[green]✓[/] {made.repository.name}@{short(made.top.digest)}")
 
 
 def move_tags(made: Plan) -> None:
@@ -134,7 +134,7 @@ def move_tags(made: Plan) -> None:
     for tag in made.tags:
         if not made.done(tag):
             made.repository.put_manifest(made.top, tag)
-        err.print(f"[green]✓[/] {made.repository.name}:{tag} {short(made.top.digest)}", highlight=False)
+        err.print(f"[green]✓[/] {made.repository.name}:{tag} {short(made.top.digest)}")
 
 
 def unpublished(releases: Sequence[Release], to: str, pushed: str = "") -> list[str]:

@@ -78,7 +78,7 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release], rebuild:
             f"{reference} could not be looked at, which says nothing about it: {problem}"
         ) from problem
     platforms = ", ".join(one.platform_name for one in subject.images)
-    out.print(f"{reference} is {subject.top.digest}, for {platforms}.", highlight=False, soft_wrap=True)
+    out.print(f"{reference} is {subject.top.digest}, for {platforms}.", soft_wrap=True)
     checks: tuple[tuple[str, Callable[[Subject, Trust], str] | None], ...] = (
         ("tag", is_what_it_is_called),
         ("signature", signature),
@@ -102,7 +102,7 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release], rebuild:
             said, sign = f"not checked: {problem}", f"[yellow]? {name}:[/]"
             unknown.append(name)
         out.print(sign, end=" ")
-        out.print(said, markup=False, highlight=False, soft_wrap=True)
+        out.print(said, markup=False, soft_wrap=True)
     if failed:
         raise UserError(
             f"{reference} is not proven to be what it says, by its {' and '.join(failed)}: don't use it."

@@ -54,7 +54,7 @@ def run(release: Release, minutes: float, seed: int = 0, as_json: bool = False) 
     tarball = source.fetch(release)
     engine.ensure()
     name = image.build(release, tarball).name
-    err.print(f"{name}: {minutes:g} minutes, seed {seed}", highlight=False, soft_wrap=True)
+    err.print(f"{name}: {minutes:g} minutes, seed {seed}", soft_wrap=True)
     try:
         verdict = soak(name, minutes * 60, seed)
     except (RuntimeError, WaitTimeout, APIError, MailboxError) as problem:
@@ -67,7 +67,7 @@ def run(release: Release, minutes: float, seed: int = 0, as_json: bool = False) 
         title = f"OSSEC {release.version}, {minutes:g} minutes, seed {seed}"
         out.print(report.table(verdict, title))
     for problem_line in verdict.problems:
-        err.print(f"[red]✗[/] {problem_line}", highlight=False, soft_wrap=True)
+        err.print(f"[red]✗[/] {problem_line}", soft_wrap=True)
     return len(verdict.problems)
 
 
@@ -167,9 +167,7 @@ def _load(stage: Stage, senders: Sequence[Sender], seconds: float) -> None:
                 break
             event = events.happen(stage, action)
             progress.console.print(
-                f"{event.name}, {event.ended - event.began:.1f} s {event.problem}",
-                highlight=False,
-                soft_wrap=True,
+                f"{event.name}, {event.ended - event.began:.1f} s {event.problem}", soft_wrap=True
             )
             sent = sum(len(sender.sent) for sender in senders)
             progress.update(

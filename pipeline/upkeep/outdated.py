@@ -64,7 +64,7 @@ def outdated(
         try:
             found += ask()
         except UserError as problem:
-            err.print(f"[bold red]Not known:[/] {problem}", highlight=False, soft_wrap=True)
+            err.print(f"[bold red]Not known:[/] {problem}", soft_wrap=True)
             code = NOT_KNOWN
     if as_json:
         out.print_json(json.dumps([asdict(one) for one in found]))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from configparser import ConfigParser
 from pathlib import Path
 
 import jsonschema  # type: ignore[import-untyped]
@@ -10,6 +11,7 @@ import pytest
 from pipeline.image import settings
 from pipeline.project import ROOT
 
+PORTS = settings.ROOMS / "intake" / "ports.ini"
 SETTINGS = settings.read()
 BY_NAME = {one.name: one for one in SETTINGS}
 SCRIPTS = "".join(path.read_text() for path in sorted(settings.ROOMS.rglob("*.bash")))
@@ -18,6 +20,13 @@ NAME = re.compile(r"\bOSSEC_[A-Z][A-Z_]*[A-Z]\b")
 OTHERS = re.compile(
     r"OSSEC_LOG_SERVER_\w+|\w+_SERVICE_(HOST|PORT)|OSSEC_(PORT|IMAGE|EMAILTO|SOME_NAME)|\w+_FILE"
 )
+
+
+def ports() -> dict[str, dict[str, str]]:
+    """The ports by their names, with what their table says of them."""
+    table = ConfigParser(interpolation=None)
+    table.read_string(PORTS.read_text())
+    return {name: dict(table[name]) for name in table.sections()}
 
 
 def test_the_page_and_the_schema_are_made_from_the_table() -> None:
@@ -52,7 +61,7 @@ def test_every_setting_is_used_by_the_scripts() -> None:
         variable = name.removeprefix("OSSEC_").lower()
         assert (
             re.search(rf"\$\{{?{variable}(_host)?\b", SCRIPTS)
-            or f"moved_by = {name}" in settings.PORTS.read_text()
+            or f"moved_by = {name}" in PORTS.read_text()
             or BY_NAME[name]["kind"] in ("urls", "headers")  # what checks these keeps what is in them
         ), name
 
@@ -104,7 +113,7 @@ def test_the_schema_takes_what_the_server_takes(environment: dict[str, object], 
 
 
 def test_the_ports_are_those_of_the_dockerfile_and_of_the_intake() -> None:
-    table = settings.ports()
+    table = ports()
     [exposed] = re.findall(r"^EXPOSE (.*)$", (ROOT / "docker/Dockerfile").read_text(), re.MULTILINE)
     assert exposed.split() == [
         f"{one['number']}/{one['protocol']}" for one in table.values() if "number" in one
@@ -119,15 +128,15 @@ def test_the_ports_are_those_of_the_dockerfile_and_of_the_intake() -> None:
 
 
 def test_the_ports_are_opened_and_moved_by_settings_that_there_are() -> None:
-    for name, port in settings.ports().items():
+    for name, port in ports().items():
         assert port["setting"] in BY_NAME or port["setting"].startswith("/etc/ossec-log-server/"), name
         mover = port.get("moved_by")
         assert mover is None or BY_NAME[mover].fields.get("default") == port.get("number"), name
 
 
-@pytest.mark.parametrize("name", [name for name, port in settings.ports().items() if "number" in port])
+@pytest.mark.parametrize("name", [name for name, port in ports().items() if "number" in port])
 def test_a_page_that_names_a_port_s_number_names_the_right_one(name: str) -> None:
-    port = settings.ports()[name]
+    port = ports()[name]
     whole = f"{port['number']}/{port['protocol']}"
     assert whole in "".join(
         path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -139,7 +148,7 @@ def test_each_counter_has_one_metric_and_each_metric_a_counter() -> None:
         r'^    \{"(\w+)", offsetof', (ROOT / "docker/intake/status.c").read_text(), re.MULTILINE
     )
     counters = (settings.ROOMS / "metrics" / "prometheus").read_text()
-    for name in settings.ports():
+    for name in ports():
         assert name == "metrics" or f"received_{name}" in counted
     received = {f"received_{name}" for name in re.search(r"qw\(([\w ]+)\);?\)", counters)[1].split()}  # type: ignore[index]
     declared = set(re.findall(r'^    \["(\w+)", "\w+", "(?:counter|gauge)", ', counters, re.MULTILINE))
