@@ -9,17 +9,13 @@ watch() {
 }
 
 watch_what_is_on() {
+    local entry
     rm -f "$watched"/{output,forward,mail,metrics} || true
     [[ $alerts_stdout == no ]] || watch output
     [[ -z $forward ]] || watch forward
-    ((${#notify_urls[@]} == 0)) || watch_notify
-    [[ $email_notification == no ]] || watch mail
-    [[ -z $metrics_port ]] || watch metrics "$metrics_port" "${metrics_address[*]}"
-}
-
-watch_notify() {
-    local entry
     for entry in "${notify_urls[@]}"; do
         watch "notify-$(place_of "${entry#*+}")"
     done
+    [[ $email_notification == no ]] || watch mail
+    [[ -z $metrics_port ]] || watch metrics "$metrics_port" "${metrics_address[*]}"
 }

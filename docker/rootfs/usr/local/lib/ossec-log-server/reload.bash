@@ -28,13 +28,12 @@ reload() {
     if ((status == 0)); then
         [[ -z $said ]] || echo "$said" >&2 || true
         apply "$next" || status=$?
-    else
-        said=${said##*$'\n'}
-        said="not reloaded, the old configuration stays in force: ${said#ossec-log-server: }"
     fi
     if ((status == 0)); then
         rm -rf "$running_configuration" || true
     else
+        said=${said##*$'\n'}
+        said="not reloaded, the old configuration stays in force: ${said#ossec-log-server: }"
         use_configuration "$running_configuration"
         rm -rf "$next" || true
     fi
@@ -97,10 +96,7 @@ apply() {
     for name in "${wanted[@]}"; do
         was[$name]="${command_of[$name]} ${reads[$name]-}"
     done
-    if ! said=$(ossec-intake --reload 2>&1); then
-        said="not reloaded, the old configuration stays in force: ${said#ossec-log-server: }"
-        return 78
-    fi
+    said=$(ossec-intake --reload 2>&1) || return 78
     # shellcheck source=/dev/null
     . "$1/state"
     want_daemons

@@ -95,7 +95,8 @@ want_notify() {
         number=$((number + 1))
         url=${entry#*+}
         place=$(place_of "$url")
-        name=$(notify_name $number)
+        name=ossec-notify
+        ((number == 1)) || name+=-$number
         on_volume "$data/queue/notify/$place" mkdir -p "$data/queue/notify/$place"
         in_run $run/notify mkdir -p -m 0700 $run/notify
         to_file "$run/notify/$place" notify_settings "$url"
@@ -113,14 +114,10 @@ forget_notify_places() {
     done
 }
 
-notify_name() { # NUMBER
-    (($1 == 1)) && echo ossec-notify || echo "ossec-notify-$1"
-}
-
 # each_notify COMMAND [WORDS...]: for the name of each of these daemons.
 each_notify() {
-    local number
-    for ((number = 1; number <= ${#notify_urls[@]}; number++)); do
-        "$1" "$(notify_name $number)" "${@:2}" || true
+    local name
+    for name in "${!pid[@]}"; do
+        [[ $name != ossec-notify* ]] || "$1" "$name" "${@:2}" || true
     done
 }
