@@ -213,6 +213,6 @@ def _complete(found: Ends, senders: Sequence[Sender]) -> bool:
             return False
         if found.mailed.unique(channel) < sum(1 for n in found.archived.numbers(channel) if mailed(n)):
             return False
-        if isinstance(sender, RelpSender) and archived < sender.acknowledged.unique(channel):
+        if archived < sender.acknowledged.unique(channel):
             return False
     return True

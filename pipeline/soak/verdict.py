@@ -67,8 +67,8 @@ class Verdict:
 
 def judge(senders: Iterable[Sender], ends: Ends, events: Sequence[Event]) -> Verdict:
     accounts = [account(sender, ends, events) for sender in senders]
-    found = Verdict(accounts, events, [])
     problems = [f"{event.name}: {event.problem}" for event in events if event.problem]
+    found = Verdict(accounts, events, problems)
     for one in accounts:
         if one.lost:
             problems.append(
@@ -78,24 +78,20 @@ def judge(senders: Iterable[Sender], ends: Ends, events: Sequence[Event]) -> Ver
         repeated = sum(one.repeated[end] for one in accounts)
         if repeated > allowed:
             problems.append(f"{end}: {repeated} lines were repeated; {allowed} are allowed")
-    return Verdict(accounts, events, problems)
+    return found
 
 
 def account(sender: Sender, ends: Ends, events: Sequence[Event]) -> Account:
     channel, sent = sender.channel, len(sender.sent)
     one = Account(sender.protocol, channel, sent)
-    by_name = ends.by_name()
-    for name, tally in by_name.items():
+    for name, tally in ends.by_name().items():
+        own = sum(  # what was sent again need not be known as a repetition
+            min(tally.times(channel, n) - 1, sender.resent.times(channel, n))
+            for n in sender.resent.numbers(channel)
+            if tally.times(channel, n) > 1
+        )
         setattr(one, name, tally.unique(channel))
-        one.repeated[name] = tally.repeated(channel)
-    if isinstance(sender, RelpSender):
-        for name, tally in by_name.items():  # what was sent again need not be known as a repetition
-            own = sum(
-                min(tally.times(channel, n) - 1, sender.resent.times(channel, n))
-                for n in sender.resent.numbers(channel)
-                if tally.times(channel, n) > 1
-            )
-            one.repeated[name] -= own
+        one.repeated[name] = tally.repeated(channel) - own
     one.to_mail = sum(1 for n in ends.archived.numbers(channel) if mailed(n))
     for number in range(sent):
         _place(one, sender, number, ends, events)
