@@ -130,8 +130,8 @@ def _manifests(repository: Repository, top: Manifest) -> Iterator[Manifest]:
 
 
 def _one(repository: Repository, manifest: Manifest) -> Content:
-    config = repository.json_blob(manifest.data["config"]["digest"])
-    return Content(manifest, dict(config), repository.blob)
+    config = repository.small_blob(manifest.data["config"]["digest"])
+    return Content(manifest, dict(json.loads(config)), repository.blob)
 
 
 def _covered(path: PurePosixPath, settled: set[str]) -> bool:

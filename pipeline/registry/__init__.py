@@ -90,6 +90,11 @@ class Manifest:
         return digest_of(self.raw)
 
     @property
+    def sha256(self) -> str:
+        """The same without the kind of sum in front."""
+        return self.digest.removeprefix("sha256:")
+
+    @property
     def descriptor(self) -> dict[str, Any]:
         """How another document points at this one."""
         return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.raw)}
@@ -185,10 +190,6 @@ class Repository:
         assert answer is not None
         answer.raw.decode_content = False
         return cast(IO[bytes], answer.raw)
-
-    def json_blob(self, digest: str) -> Any:
-        """A small blob that is JSON. Raises NotItsDigest if the bytes are not the digest's."""
-        return json.loads(self.small_blob(digest))
 
     def small_blob(self, digest: str) -> bytes:
         """A small blob. Raises NotItsDigest if the bytes are not the digest's."""

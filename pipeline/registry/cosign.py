@@ -83,7 +83,7 @@ class Signer:
         """Sign an in-toto statement of this kind about a manifest, and attach it to that."""
         statement = {
             "_type": STATEMENT,
-            "subject": [{"name": repository.name, "digest": {"sha256": _hex(subject)}}],
+            "subject": [{"name": repository.name, "digest": {"sha256": subject.sha256}}],
             "predicateType": kind,
             "predicate": predicate,
         }
@@ -154,7 +154,7 @@ class Trust:
             _run("verify-blob-attestation", f"--bundle={file}", f"--type={kind}", *self._options(), str(blob))
         statement = json.loads(base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"]))
         subjects = [one.get("digest") for one in statement.get("subject", [])]
-        if statement.get("predicateType") != kind or {"sha256": _hex(subject)} not in subjects:
+        if statement.get("predicateType") != kind or {"sha256": subject.sha256} not in subjects:
             raise NotSigned("the statement in it is about something else.")
         return dict(statement.get("predicate") or {})
 
@@ -210,10 +210,6 @@ def ensure() -> None:
 def _usable() -> bool:
     # Debian's says no version of its own, so by what it can do.
     return "--signing-config" in machine.run("cosign", "attest-blob", "--help").stdout
-
-
-def _hex(subject: Manifest) -> str:
-    return subject.digest.removeprefix("sha256:")
 
 
 def _run(*words: str) -> None:

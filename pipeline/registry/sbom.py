@@ -41,7 +41,7 @@ def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
     root.supplier = Actor(ActorType.ORGANIZATION, AUTHORS)
     if said := image.labels.get(labels.LICENCES):
         root.license_declared = licensing().parse(said)
-    root.checksums = [Checksum(ChecksumAlgorithm.SHA256, _hex(image))]
+    root.checksums = [Checksum(ChecksumAlgorithm.SHA256, image.manifest.sha256)]
     root.external_references = [_reference("purl", _purl(image).to_string())]
     packages = [root]
     relationships = [Relationship("SPDXRef-DOCUMENT", RelationshipType.DESCRIBES, root.spdx_id)]
@@ -62,7 +62,7 @@ def spdx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
         "SPDX-2.3",
         "SPDXRef-DOCUMENT",
         f"{NAME}-{image.labels[labels.VERSION]}",
-        f"https://spdx.org/spdxdocs/{NAME}-{_hex(image)}",
+        f"https://spdx.org/spdxdocs/{NAME}-{image.manifest.sha256}",
         creators=[Actor(ActorType.ORGANIZATION, AUTHORS), Actor(ActorType.TOOL, NAME)],
         created=_created(image),
     )
@@ -91,7 +91,7 @@ def cyclonedx(image: Content, parts: Sequence[Part]) -> dict[str, Any]:
         type=ComponentType.CONTAINER,
         bom_ref=image.digest,
         purl=_purl(image),
-        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=_hex(image))],
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=image.manifest.sha256)],
         supplier=OrganizationalEntity(name=AUTHORS),
     )
     bom.metadata.component = root
@@ -148,10 +148,6 @@ def _text_of(licence: str) -> ExtractedLicensingInfo:
 
 def _purl(image: Content) -> PackageURL:
     return PackageURL("oci", None, NAME, image.digest, {"arch": image.platform["architecture"]})
-
-
-def _hex(image: Content) -> str:
-    return image.digest.removeprefix("sha256:")
 
 
 def _created(image: Content) -> datetime:

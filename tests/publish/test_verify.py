@@ -68,7 +68,7 @@ def test_another_key_proves_nothing(published: Project, tmp_path: Path, capsys: 
 def test_an_unsigned_image_under_the_tag_is_found(published: Project) -> None:
     """Somebody with the registry's password, and without the key, moves the tag to an image of theirs."""
     repository, top = _there(published)
-    config = repository.json_blob(top.data["config"]["digest"])
+    config = json.loads(repository.small_blob(top.data["config"]["digest"]))
     config["config"]["Cmd"] = ["evil"]
     changed = json.dumps(config).encode()
     digest = registry.digest_of(changed)
