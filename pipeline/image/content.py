@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from pipeline import registry
 from pipeline.errors import UserError
 from pipeline.registry import Manifest, NotItsDigest, Repository
 
@@ -76,6 +77,20 @@ def read(path: Path) -> Content:
             f"{path} is damaged: its manifest is not the one that its index names. Build it again."
         )
     return Content(manifest, config, blob)
+
+
+def under(
+    reference: str, remedy: str = "look at its name"
+) -> tuple[Repository, str, Manifest, tuple[Content, ...]]:
+    """What a registry has as `NAME:TAG` or `NAME@sha256:…`: where, its tag or digest, what lies there, its images.
+
+    Raises UserError where there is none.
+    """
+    repository, name = registry.parse(reference)
+    top = repository.manifest(name)
+    if top is None:
+        raise UserError(f"There is no {reference}: {remedy}.")
+    return repository, name, top, published(repository, top)
 
 
 def published(repository: Repository, top: Manifest) -> tuple[Content, ...]:

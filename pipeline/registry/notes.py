@@ -4,8 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import project, registry, source
-from pipeline.errors import UserError
+from pipeline import project, source
 from pipeline.image import content, labels
 from pipeline.image.content import Content
 from pipeline.registry import Manifest, attest
@@ -20,11 +19,8 @@ def write(release: Release, name: str, folder: Path) -> None:
     Also, for who announces it: `commit` with the image's, and `latest`, whether that tag points at it, true or false.
     The folder is made if need be. Raises UserError when the release is not published there.
     """
-    repository, tag = registry.parse(f"{name}:{release.immutable_tag}")
-    top = repository.manifest(tag)
-    if top is None:
-        raise UserError(f"There is no {name}:{tag}: publish it first.")
-    images = content.published(repository, top)
+    remedy = "publish it first"
+    repository, tag, top, images = content.under(f"{name}:{release.immutable_tag}", remedy)
     tarball = source.fetch(release)
     folder.mkdir(parents=True, exist_ok=True)
     for one in images:

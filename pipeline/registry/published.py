@@ -10,7 +10,7 @@ from pathlib import Path
 
 from semver import Version
 
-from pipeline import image, project, registry, release, source
+from pipeline import image, project, release, source
 from pipeline.errors import UserError
 from pipeline.image import content, labels, reproduce
 from pipeline.image.content import Content
@@ -19,16 +19,12 @@ from pipeline.machine import emulation, engine
 
 def find(reference: str, platform: str) -> Content:
     """The image of that platform which a registry has as `NAME:TAG` or `NAME@sha256:…`. Raises UserError if none."""
-    repository, name = registry.parse(reference)
-    top = repository.manifest(name)
-    found = content.published(repository, top) if top else ()
+    *_, found = content.under(reference)
     for one in found:
         if one.platform_name == platform:
             return one
     there = ", ".join(one.platform_name for one in found)
-    raise UserError(
-        f"{reference} is there for {there}, but not for {platform}." if found else f"There is no {reference}."
-    )
+    raise UserError(f"{reference} is there for {there}, but not for {platform}.")
 
 
 def against(published: Content, cache: bool = False) -> reproduce.Outcome:

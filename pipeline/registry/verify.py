@@ -18,7 +18,6 @@ from pipeline.registry import (
     Repository,
     attest,
     inventory,
-    parse,
     published,
 )
 from pipeline.registry.cosign import NotKnown, NotSigned, Trust
@@ -116,11 +115,7 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release], rebuild:
 
 def find(reference: str, releases: Iterable[Release]) -> Subject:
     """What lies there. Raises UserError when nothing does, or nothing of ours."""
-    repository, name = parse(reference)
-    top = repository.manifest(name)
-    if top is None:
-        raise UserError(f"There is no {reference}.")
-    images = content.published(repository, top)
+    repository, name, top, images = content.under(reference)
     said = labels.rank(images[0].labels)
     if said is None:
         raise UserError(f"{reference} is no image of ossec-log-server: it does not say its version.")

@@ -202,7 +202,8 @@ def _review(
     ]
     if len(found.dates) > 1:
         lines.append("Its files bear several dates, so it was not made by `git archive` of a tag.")
-    if before := _tarball_of(neighbour):
+    if path := source.cached(neighbour):
+        before = look_into(_read(path), str(neighbour.version), str(path))
         lines += _differences(before, found, f"since {neighbour.version}")
         for symbol in sorted({*missing} ^ {*missing_wraps(before)}):
             gone = symbol in missing
@@ -219,30 +220,17 @@ def _review(
     return lines
 
 
-def _tarball_of(neighbour: Release) -> Tarball | None:
-    path = source.cached(neighbour)
-    return look_into(_read(path), str(neighbour.version), str(path)) if path else None
-
-
 def _differences(before: Tarball, now: Tarball, since: str) -> list[str]:
     """What of OSSEC's own settings and rules has come and gone."""
     lines = []
-    for what, names in (
-        ("option of internal_options.conf", _options),
-        ("rule file of ossec-server.conf", _rule_files),
+    for what, file, pattern in (
+        ("option of internal_options.conf", "etc/internal_options.conf", r"^(\w+\.\w+)="),
+        ("rule file of ossec-server.conf", "etc/ossec-server.conf", "<include>(.+?)</include>"),
     ):
-        old, new = names(before), names(now)
+        old, new = ({*re.findall(pattern, one.texts.get(file, ""), re.MULTILINE)} for one in (before, now))
         lines += [f"New {what} {since}: {', '.join(sorted(new - old))}."] if new - old else []
         lines += [f"Gone {what} {since}: {', '.join(sorted(old - new))}."] if old - new else []
     return lines
-
-
-def _options(tarball: Tarball) -> set[str]:
-    return set(re.findall(r"^(\w+\.\w+)=", tarball.texts["etc/internal_options.conf"], re.MULTILINE))
-
-
-def _rule_files(tarball: Tarball) -> set[str]:
-    return set(re.findall(r"<include>(.+?)</include>", tarball.texts.get("etc/ossec-server.conf", "")))
 
 
 def _listed(words: Sequence[str]) -> str:
