@@ -4,6 +4,7 @@ import re
 import tarfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from pipeline.errors import UserError
@@ -27,7 +28,6 @@ HEADERS = {
 _SAMPLES = re.compile(r"[^/]+/contrib/ossec-testing/tests/[^/]+\.ini")
 _LINE = re.compile(r"^log \d+ (?:pass|fail)[ \t]*=[ \t]*(\S.*?)[ \t\r]*$", re.MULTILINE)
 _ID = re.compile(rb"uid=([0-9]{7})(?![0-9])")
-_ID_BYTES = len("uid=0000000") + 1  # with the byte behind it
 
 
 @dataclass(frozen=True)
@@ -71,27 +71,15 @@ def write(path: Path, lines: Sequence[str]) -> None:
 
 
 def count_ids(chunks: Iterable[bytes], first: int, count: int) -> Found:
-    """Count the ids from `first` to `first + count - 1` in a stream, however it is cut into chunks."""
+    """Count the ids from `first` to `first + count - 1` in a stream of lines, however it is cut into chunks."""
     seen = bytearray(count)
-    matches = 0
-    tail = b""
-
-    def note(data: bytes, end: int) -> int:
-        noted = 0
-        for match in _ID.finditer(data, 0, end):
+    matches, rest = 0, b""
+    for chunk in chain(chunks, [b"\n"]):
+        whole, _, rest = (rest + chunk).rpartition(b"\n")
+        for match in _ID.finditer(whole):
             number = int(match[1]) - first
             if 0 <= number < count:
                 seen[number] = 1
-                noted += 1
-        return noted
-
-    for chunk in chunks:
-        data = tail + chunk
-        # An id that starts in the last bytes may go on in the next chunk: those bytes are looked at again there.
-        cut = data.rfind(b"uid=", max(0, len(data) - _ID_BYTES + 1))
-        whole = len(data) if cut < 0 else cut
-        matches += note(data, whole)
-        tail = data[whole:] if cut >= 0 else data[-3:]
-    matches += note(tail, len(tail))
+                matches += 1
     unique = sum(seen)
     return Found(unique, matches - unique)

@@ -18,10 +18,10 @@ def build(release: Release, tarball: Path, tools: Path) -> image.Image:
     """
     epoch = release.source.commit_date
     under = base.obtain(release.base, epoch)
-    with context(image.DOCKER, tarball, under.sources) as folders:
+    with context(image.DOCKER, tarball, under.sources) as folder:
         arguments = [
-            *image.build_arguments(release, under, folders),
-            f"--build-context=scripts={folders.docker / 'build'}",
+            *image.build_arguments(release, under, folder),
+            f"--build-context=scripts={folder / 'docker' / 'build'}",
             f"--file={HERE / 'stock.Dockerfile'}",
             str(HERE),
         ]

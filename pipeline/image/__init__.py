@@ -17,7 +17,7 @@ from pipeline import project
 from pipeline.console import err
 from pipeline.errors import UserError
 from pipeline.image import base, content, labels, platforms
-from pipeline.image.context import Context, context
+from pipeline.image.context import context
 from pipeline.release import Release
 
 DOCKER = project.ROOT / "docker"
@@ -114,18 +114,18 @@ def recipe(
 
 @contextmanager
 def arguments(made_from: Recipe, within: Path | None = None) -> Iterator[list[str]]:
-    """What the builder is told of a recipe; the folders that it names are there until the end, as `context` has it."""
-    with context(made_from.docker, made_from.tarball, made_from.under.sources, within) as folders:
+    """What the builder is told of a recipe; the folder that it names is there until the end, as `context` has it."""
+    with context(made_from.docker, made_from.tarball, made_from.under.sources, within) as folder:
         yield [
-            *build_arguments(made_from.release, made_from.under, folders),
+            *build_arguments(made_from.release, made_from.under, folder),
             f"--platform={made_from.platform}",
             *(f"--label={key}={value}" for key, value in made_from.labels.items()),
-            str(folders.docker),
+            str(folder / "docker"),
         ]
 
 
-def build_arguments(release: Release, under: base.BaseImage, folders: Context) -> list[str]:
-    """What the builder is told of a release, its base, and the folder of its tarball."""
+def build_arguments(release: Release, under: base.BaseImage, folder: Path) -> list[str]:
+    """What the builder is told of a release, its base, and the folder that `context` made."""
     values = {
         "BASE": under.reference,
         "SNAPSHOT": under.snapshot,
@@ -137,7 +137,7 @@ def build_arguments(release: Release, under: base.BaseImage, folders: Context) -
     }
     return [
         *(f"--build-arg={key}={value}" for key, value in values.items()),
-        f"--build-context=source={folders.source}",
+        f"--build-context=source={folder / 'source'}",
         # Provenance holds the time of the build; it is made where it is signed, not in the image.
         "--provenance=false",
     ]

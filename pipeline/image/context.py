@@ -5,40 +5,31 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True)
-class Context:
-    """`docker` is the folder of the Dockerfile, `source` holds the tarball as ossec.tar.gz."""
-
-    docker: Path
-    source: Path
-
-
 @contextmanager
-def context(docker: Path, tarball: Path, sources: list[str], within: Path | None = None) -> Iterator[Context]:
+def context(docker: Path, tarball: Path, sources: list[str], within: Path | None = None) -> Iterator[Path]:
     """Copy the folder of the Dockerfile and the tarball, for as long as the builder needs them.
 
-    The copies lie in the folder `within`, or where the system has its temporary files. `sources` are the lines of a
-    sources.list for packages of a certain day, none for the present day. They are no build arguments, as an image's
-    history tells those, and a mirror's address is no part of an image.
+    The folder has them as docker/ and source/ossec.tar.gz, and lies in the folder `within`, or where the system has its
+    temporary files. `sources` are the lines of a sources.list for packages of a certain day, none for the present day.
+    They are no build arguments, as an image's history tells those, and a mirror's address is no part of an image.
     """
-    with tempfile.TemporaryDirectory(prefix="ossec-log-server-", dir=within) as folder:
-        found = Context(Path(folder, "docker"), Path(folder, "source"))
-        shutil.copytree(docker, found.docker, symlinks=True, copy_function=shutil.copyfile)
-        (found.docker / "build" / "sources.list").write_text("".join(f"{line}\n" for line in sources))
-        found.source.mkdir()
-        shutil.copyfile(tarball, found.source / "ossec.tar.gz")
-        for path in [found.docker, *found.docker.rglob("*")]:
+    with tempfile.TemporaryDirectory(prefix="ossec-log-server-", dir=within) as name:
+        folder, copy = Path(name), Path(name, "docker")
+        shutil.copytree(docker, copy, symlinks=True, copy_function=shutil.copyfile)
+        (copy / "build" / "sources.list").write_text("".join(f"{line}\n" for line in sources))
+        (folder / "source").mkdir()
+        shutil.copyfile(tarball, folder / "source" / "ossec.tar.gz")
+        for path in [copy, *copy.rglob("*")]:
             if not path.is_symlink():
-                like = docker / path.relative_to(found.docker)
+                like = docker / path.relative_to(copy)
                 path.chmod(0o755 if path.is_dir() or _executable(like) else 0o644)
             # Now: the builder makes dates older where they must be, but not newer. No date that is always the same,
             # since by date and size it knows which files it has to read again.
             os.utime(path, follow_symlinks=False)
-        yield found
+        yield folder
 
 
 def _executable(file: Path) -> bool:

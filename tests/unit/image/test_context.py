@@ -31,12 +31,13 @@ def seen(folder: Path, sources: list[str]) -> dict[str, tuple[int, int, bytes]]:
     """What the builder sees of it: mode, date and bytes of each path."""
     found = {}
     with context(folder / "docker", folder / "ossec.tgz", sources) as copies:
-        for path in [copies.docker, *copies.docker.rglob("*")]:
+        docker = copies / "docker"
+        for path in [docker, *docker.rglob("*")]:
             what = path.lstat()
             data = path.read_bytes() if path.is_file() else b""
-            found[path.relative_to(copies.docker).as_posix()] = (what.st_mode, int(what.st_mtime), data)
-        assert (copies.source / "ossec.tar.gz").read_bytes() == b"tarball"
-    assert not copies.docker.exists()
+            found[path.relative_to(docker).as_posix()] = (what.st_mode, int(what.st_mtime), data)
+        assert (copies / "source" / "ossec.tar.gz").read_bytes() == b"tarball"
+    assert not docker.exists()
     return found
 
 
