@@ -1,11 +1,9 @@
 """The test that an image must pass before anybody else gets it: real syslog in, real alerts and mail out."""
 
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import docker
@@ -15,7 +13,7 @@ from pipeline import server
 from pipeline.console import err
 from pipeline.errors import UserError
 from pipeline.image import commit, platforms
-from pipeline.machine import emulation
+from pipeline.machine import emulation, terminated_like_interrupted
 from pipeline.server import Server, syslog, tested
 from pipeline.server.mailbox import Mail, Mailbox, MailboxError, MailHog
 from pipeline.server.tested import Passed
@@ -46,7 +44,7 @@ def smoke(image: str, archive: Path | None = None) -> Passed | None:
     network or volume behind, also when it is interrupted.
     """
     client = docker.from_env()
-    with _terminated_like_interrupted(), ExitStack() as stack:
+    with terminated_like_interrupted(), ExitStack() as stack:
         stack.callback(client.close)
         have_mailhog(client)
         net = stack.enter_context(server.network(client))
@@ -204,17 +202,3 @@ def _step(under_test: Server, what: str) -> Iterator[None]:
         log = "\n".join(under_test.log().splitlines()[-15:])
         raise SmokeFailure(f"failed at “{what}”: {problem}\nThe server's last lines:\n{log}") from problem
     err.print(f"[green]✓[/] {what}", highlight=False)
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM clean up as Ctrl-C does."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
