@@ -12,6 +12,7 @@ that ends in `a && b` ends with the status of `a` where that is not true, and so
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import tree_sitter_bash
@@ -25,7 +26,7 @@ HARMLESS = frozenset((
     "date", "dirname", "hostname", "id", "numfmt", "paste", "readlink", "sort",
 ))  # fmt: skip
 CONDITIONS = frozenset({"if_statement", "elif_clause", "while_statement"})
-BODY = frozenset({"then", "do"})
+BODY = frozenset({"then", "do_group"})
 
 
 @dataclass(frozen=True)
@@ -144,12 +145,8 @@ def _guarded(node: Node, looked_at: set[str]) -> bool:
 
 
 def _before_body(node: Node, parent: Node) -> bool:
-    for child in parent.children:
-        if child == node:
-            return True
-        if child.type in BODY or child.type == "do_group":
-            return False
-    return False
+    before = takewhile(lambda child: child.type not in BODY, parent.children)
+    return node in before
 
 
 if __name__ == "__main__":

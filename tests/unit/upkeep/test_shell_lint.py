@@ -31,6 +31,7 @@ BARE = {
     "to a file": "echo x > /x",
     "from a file": "while read -r x || false; do echo; done < /x",
     "in a body": "if true; then mkdir /x; fi",
+    "in a loop's body": "while true; do mkdir /x; done",
     "called with and without a look": "f() { mkdir /x; }\nf || true\nf",
     "a function that may end so": "f() { [[ -e /x ]] && echo y; }\nf",
 }

@@ -148,7 +148,7 @@ ask_for_reload() {
     kill -HUP "$id" 2>/dev/null || fail 77 "reload: the server cannot be asked by UID $(id -u); run this as its own user"
     until [[ $state == "done" ]] && ((number >= wanted)); do
         ((SECONDS < deadline)) || fail 69 "reload: no answer within 2 minutes; the log says what it does"
-        sleep 0.05
+        sleep 0.05 || true
         read -r state number status said 2>/dev/null < $run/reload || true
     done
     ((status == 0)) || fail "$status" "$said"
