@@ -170,7 +170,8 @@ def _transfer(release: Release, session: requests.Session, url: str) -> bytes:
         if response.headers.get("Content-Length", str(size)) != str(size):
             raise _wrong(release, url, f"has {response.headers['Content-Length']} bytes, not {size}")
         body = bytearray()
-        with _progress() as progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
             task = progress.add_task(f"OSSEC {release.version}", total=size)
             # Raw, because a server that labels a .tar.gz as Content-Encoding: gzip must not get it unpacked.
             for chunk in response.raw.stream(CHUNK, decode_content=False):
@@ -204,11 +205,6 @@ def _wrong(release: Release, url: str, how: str) -> UserError:
         f"{without_password(url)} is not the tarball of OSSEC {release.version}: it {how}. Nothing of it is "
         "kept. Use another mirror, or, if the version file is at fault, mend its size and sha256."
     )
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def _say(message: str) -> None:

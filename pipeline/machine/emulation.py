@@ -1,6 +1,7 @@
 """Running another platform's programs here: found, or QEMU installed and registered where that is ours."""
 
 import os
+import re
 from pathlib import Path
 
 from pipeline import machine
@@ -38,11 +39,8 @@ def ensure(platform: str) -> None:
 
 def runs(platform: str) -> bool:
     """Whether the builder runs programs of that platform, its own or emulated."""
-    for line in machine.run("docker", "buildx", "inspect").stdout.splitlines():
-        key, _, value = line.partition(":")
-        if key == "Platforms":
-            return platform in {name.strip().removesuffix("*") for name in value.split(",")}
-    return False
+    found = re.search("^Platforms:(.*)", machine.run("docker", "buildx", "inspect").stdout, re.MULTILINE)
+    return found is not None and platform in re.split(r"[\s,*]+", found[1])
 
 
 def register(interpreter: str, rules: Path = RULES, binfmt: Path = BINFMT) -> None:
