@@ -4,8 +4,7 @@
 """
 
 import json
-from configparser import ConfigParser
-from dataclasses import dataclass
+from configparser import ConfigParser, SectionProxy
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -28,40 +27,30 @@ one line that names it. Instead of any `NAME`, `NAME_FILE` can name a file that 
 """
 
 
-@dataclass(frozen=True)
-class Setting:
-    name: str
-    fields: dict[str, str]
-
-    def __getitem__(self, field: str) -> str:
-        return self.fields[field]
-
-    @property
-    def default(self) -> str:
-        """The default as a page says it, in Markdown."""
-        text = f"`{self['default']}`" if "default" in self.fields else ""
-        if with_ := self.fields.get("default_with"):
-            name, value = with_.split(" ", 1)
-            text += f"; `{value}` with `{name}`"
-        return text
-
-
-def read() -> list[Setting]:
+def read() -> list[SectionProxy]:
     """The settings in the order of the table. One that names no group is of the group of the one before it."""
     table = ConfigParser(interpolation=None)
     table.read_string(TABLE.read_text())
-    found, group = [], ""
+    group = ""
     for name in table.sections():
         group = table[name].setdefault("group", group)
-        found.append(Setting(name, dict(table[name])))
-    return found
+    return [table[name] for name in table.sections()]
 
 
-def page(settings: list[Setting]) -> str:
+def _default(setting: SectionProxy) -> str:
+    """The default as a page says it, in Markdown."""
+    text = f"`{setting['default']}`" if "default" in setting else ""
+    if with_ := setting.get("default_with"):
+        name, value = with_.split(" ", 1)
+        text += f"; `{value}` with `{name}`"
+    return text
+
+
+def page(settings: list[SectionProxy]) -> str:
     """docs/use/settings.md: a table for each group."""
     text = HEAD
     for group, members in groupby(settings, lambda setting: setting["group"]):
-        rows = "".join(f"| `{one.name}` | {one.default} | {one['help']} |\n" for one in members)
+        rows = "".join(f"| `{one.name}` | {_default(one)} | {one['help']} |\n" for one in members)
         text += f"\n## {group}\n\n| variable | default | meaning |\n|---|---|---|\n{rows}"
     return text
 
@@ -85,14 +74,12 @@ PATTERNS = {
 }
 
 
-def _schema_of(setting: Setting) -> dict[str, Any]:
+def _schema_of(setting: SectionProxy) -> dict[str, Any]:
     kind = setting["kind"]
     if kind in ("choice", "yes_no"):
-        rule: dict[str, Any] = {"enum": ["", *setting.fields.get("values", "yes no").split(" ")]}
+        rule: dict[str, Any] = {"enum": ["", *setting.get("values", "yes no").split(" ")]}
     elif kind in ("number", "port"):
-        least, most = (
-            int(setting.fields.get(end, other)) for end, other in (("least", "1"), ("most", "65535"))
-        )
+        least, most = (int(setting.get(end, other)) for end, other in (("least", "1"), ("most", "65535")))
         rule = {
             "type": ["integer", "string"],
             "minimum": least,
@@ -101,11 +88,11 @@ def _schema_of(setting: Setting) -> dict[str, Any]:
         }
     else:
         rule = {"type": "string", "anyOf": [{"const": ""}, {"pattern": PATTERNS[kind]}]}
-    default = {"default": setting["default"]} if "default" in setting.fields else {}
+    default = {"default": setting["default"]} if "default" in setting else {}
     return {"description": setting["help"], **default, **rule}
 
 
-def schema(settings: list[Setting]) -> str:
+def schema(settings: list[SectionProxy]) -> str:
     """docs/use/settings.schema.json: of an object that has the variables as its properties."""
     properties: dict[str, Any] = {}
     for one in settings:
@@ -113,7 +100,7 @@ def schema(settings: list[Setting]) -> str:
         properties[f"{one.name}_FILE"] = {"$ref": "#/$defs/file"}
     needed: dict[str, list[str]] = {}
     for one in settings:
-        if with_ := one.fields.get("used_with"):
+        if with_ := one.get("used_with"):
             needed.setdefault(with_, []).append(one.name)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -45,13 +45,13 @@ def test_the_readme_s_rows_are_rows_of_the_page() -> None:
 
 def test_every_setting_is_declared_in_full() -> None:
     for one in SETTINGS:
-        assert {"group", "kind", "help"} <= set(one.fields), one.name
+        assert {"group", "kind", "help"} <= set(one), one.name
         assert re.search(rf"^kind_{one['kind']}\(\) ", SCRIPTS, re.MULTILINE), (
             f"{one.name}: no kind_{one['kind']}"
         )
     for field in ("default_with", "used_with"):
         for one in SETTINGS:
-            if other := one.fields.get(field, "").partition(" ")[0]:
+            if other := one.get(field, "").partition(" ")[0]:
                 # Settings are read in their order.
                 assert SETTINGS.index(BY_NAME[other]) < SETTINGS.index(one), one.name
 
@@ -131,7 +131,7 @@ def test_the_ports_are_opened_and_moved_by_settings_that_there_are() -> None:
     for name, port in ports().items():
         assert port["setting"] in BY_NAME or port["setting"].startswith("/etc/ossec-log-server/"), name
         mover = port.get("moved_by")
-        assert mover is None or BY_NAME[mover].fields.get("default") == port.get("number"), name
+        assert mover is None or BY_NAME[mover].get("default") == port.get("number"), name
 
 
 @pytest.mark.parametrize("name", [name for name, port in ports().items() if "number" in port])
