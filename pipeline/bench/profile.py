@@ -132,28 +132,18 @@ WIDTH, ROW, CHARACTER = 1200.0, 17, 7.0  # pixels
 def flame_graph(profile: Profile, title: str) -> str:
     """An SVG: each function as wide as its share of the time, on the one that called it; pointing shows numbers."""
     total = sum(profile.stacks.values())
-    rows: list[list[tuple[float, float, str]]] = []
-
-    def lay(stacks: Sequence[tuple[tuple[str, ...], int]], depth: int, left: float) -> None:
-        groups: dict[str, list[tuple[tuple[str, ...], int]]] = {}
-        for stack, count in stacks:
-            if len(stack) > depth:
-                groups.setdefault(stack[depth], []).append((stack, count))
-        for name in sorted(groups):
-            width = WIDTH * sum(count for _, count in groups[name]) / total
-            if width >= 0.5:
-                rows.extend([] for _ in range(depth + 1 - len(rows)))
-                rows[depth].append((left, width, name))
-                lay(groups[name], depth + 1, left)
-            left += width
-
-    lay(list(profile.stacks.items()), 0, 0.0)
-    height = (len(rows) + 2) * ROW
-    boxes = [
-        _box(left, height - (depth + 2) * ROW, width, name)
-        for depth, row in enumerate(rows)
-        for left, width, name in row
-    ]
+    counts: Counter[tuple[str, ...]] = Counter()
+    for stack, count in profile.stacks.items():
+        counts.update({stack[: depth + 1]: count for depth in range(len(stack))})
+    shown: list[tuple[int, float, float, str]] = []
+    free: dict[tuple[str, ...], float] = {(): 0.0}  # from where on there is room on a function, in pixels
+    for stack in sorted(counts):  # each function before those that it has called
+        left, width = free[stack[:-1]], WIDTH * counts[stack] / total
+        free[stack], free[stack[:-1]] = left, left + width
+        if width >= 0.5:
+            shown.append((len(stack), left, width, stack[-1]))
+    height = (max(depth for depth, *_ in shown) + 2) * ROW
+    boxes = [_box(left, height - (depth + 1) * ROW, width, name) for depth, left, width, name in shown]
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {height}" '
         'font-family="monospace" font-size="11">'
