@@ -69,6 +69,7 @@ def show(name: str) -> None:
                 name,
                 smoke.settings(mailbox, server.gateway(net)),
                 network=net.name,
+                ports=server.LOOPBACK,
                 extra_hosts={"host.docker.internal": "host-gateway"},
             )
         )

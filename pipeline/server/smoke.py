@@ -60,7 +60,13 @@ def smoke(image: str, archive: Path | None = None) -> Passed | None:
         host, port = server.published(hog, "8025/tcp")
         mailbox = MailHog(f"http://{host}:{port}", (str(hog.name), 1025))
         under_test = stack.enter_context(
-            server.server(client, image, settings(mailbox, server.gateway(net)), network=net.name)
+            server.server(
+                client,
+                image,
+                settings(mailbox, server.gateway(net)),
+                network=net.name,
+                ports=server.LOOPBACK,
+            )
         )
         tests = commit()
         _check(under_test, mailbox, lambda script: _sender(client, image, str(net.name), script))

@@ -21,7 +21,7 @@ from pipeline.server import Server
 from pipeline.server import server as run_server
 from tests.image.support.compose import compose
 
-# What senders on this machine look like to a container behind a published port.
+# What senders on this machine look like to a container.
 FROM_HERE = {"OSSEC_ALLOWED_IPS": "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"}
 
 

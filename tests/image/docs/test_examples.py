@@ -1,8 +1,9 @@
 """The examples of senders: those at hand are sent through and counted, the others say that they are not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -10,7 +11,7 @@ from docker.models.containers import Container
 
 from pipeline import image
 from pipeline.project import ROOT
-from pipeline.server import Server, container, network
+from pipeline.server import LOOPBACK, Server, container, network
 from pipeline.server import server as run_server
 from pipeline.server.execute import execute
 from pipeline.wait import wait_until
@@ -54,7 +55,12 @@ def net(client: docker.DockerClient) -> Iterator[str]:
 
 @contextmanager
 def named_server(
-    client: docker.DockerClient, name: str, net: str, certificates: Path, **settings: str
+    client: docker.DockerClient,
+    name: str,
+    net: str,
+    certificates: Path,
+    ports: Mapping[str, Any] | None = None,
+    **settings: str,
 ) -> Iterator[Server]:
     """A server that is reached as SERVER in that network, with all that it can listen to."""
     with run_server(
@@ -62,6 +68,7 @@ def named_server(
         name,
         {**FROM_HERE, "OSSEC_RELP": "yes", **settings},
         network=net,
+        ports=ports,
         networking_config={net: client.api.create_endpoint_config(aliases=[SERVER])},
         volumes=mounted(certificates, tls_crt="server.crt", tls_key="server.key", ca_crt="ca.crt"),
     ) as running:
@@ -161,7 +168,9 @@ def test_rsyslog_and_syslog_ng_send_over_relp_and_tls_under_their_permitted_name
 ) -> None:
     settings = {"OSSEC_RELP": "tls", "OSSEC_TLS_PEERS": "web1.example.org, *.lan.example.org"}
     with ExitStack() as stack:
-        server = stack.enter_context(named_server(client, ossec_image.name, net, certificates, **settings))
+        server = stack.enter_context(
+            named_server(client, ossec_image.name, net, certificates, None, **settings)
+        )
         running = {}
         for file, program, own in [
             ("rsyslog-relp-tls.conf", "rsyslogd", "client"),
@@ -213,7 +222,7 @@ def test_docker_itself_sends_what_a_container_prints(
     project: str,
     tmp_path: Path,
 ) -> None:
-    with named_server(client, ossec_image.name, net, certificates) as server:
+    with named_server(client, ossec_image.name, net, certificates, LOOPBACK) as server:
         host, port = server.tcp
         file = tmp_path / "compose.yaml"
         file.write_text(example("docker-log-driver.yaml").replace(f"{SERVER}:514", f"{host}:{port}"))

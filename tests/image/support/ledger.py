@@ -51,8 +51,7 @@ class Ledger:
 
 def address(of: Server) -> str:
     """Its own address: behind a published port, Docker's proxy would take lines that the server has not seen."""
-    of.container.reload()
-    return str(next(iter(of.container.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"])
+    return of.address()
 
 
 def numbered(mark: str, numbers: Iterable[int], length: int = 0) -> list[bytes]:

@@ -78,8 +78,8 @@ def fuse_without_mmap(folder: Path) -> Iterator[Path]:
 
 def prepare(client: docker.DockerClient, image: str, mounts: Mounts, script: str) -> None:
     """Run a script as root, without a server, on these volumes. Raises AssertionError if it fails."""
-    options: dict[str, Any] = {"entrypoint": ["bash", "-ec", script], "user": "0", "volumes": mounts}
-    with container(client, image, **options) as made:
+    options: dict[str, Any] = {"entrypoint": ["bash", "-ec", script], "user": "0", "network_mode": "none"}
+    with container(client, image, volumes=mounts, **options) as made:
         assert made.wait(timeout=60)["StatusCode"] == 0, made.logs().decode()
 
 
