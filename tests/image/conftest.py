@@ -4,10 +4,11 @@
 that is there already: whether a test fails on the one before a fix.
 """
 
+import os
+import pickle
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import docker
 import pytest
@@ -20,6 +21,8 @@ from pipeline.project import ROOT, cache_dir
 from pipeline.server import Server
 from pipeline.server import server as run_server
 from tests.image.support.compose import compose
+
+T = TypeVar("T")
 
 # What senders on this machine look like to a container.
 FROM_HERE = {"OSSEC_ALLOWED_IPS": "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"}
@@ -58,19 +61,21 @@ def standin_image(
     """The stand-in release's image, through every station: version file, download, verification, build."""
     if given := _given(client, request):
         return given
-    with _one_at_a_time():
-        return standin.build(tmp_path_factory.mktemp("standin"))
+    return _once(
+        tmp_path_factory, "standin", lambda: standin.build(tmp_path_factory.mktemp("standin-release"))
+    )
 
 
 @pytest.fixture(scope="session")
-def ossec_image(client: docker.DockerClient, request: pytest.FixtureRequest) -> image.Image:
+def ossec_image(
+    client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> image.Image:
     """OSSEC's image, of the newest version or the one that --release names. Skips where its source can't be had."""
     wanted = release.find(request.config.getoption("--release", default=None))
     if given := _given(client, request):
         return given
     try:
-        with _one_at_a_time():
-            return image.build(wanted, source.fetch(wanted))
+        return _once(tmp_path_factory, "ossec", lambda: image.build(wanted, source.fetch(wanted)))
     except source.SourceUnreachable as problem:
         pytest.skip(f"NOT RUN ON REAL OSSEC {wanted.version}: {problem}")
 
@@ -113,7 +118,7 @@ def senders(
     client: docker.DockerClient, ossec_image: image.Image, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     """The name of an image with rsyslog, syslog-ng, journald, HAProxy, Python and Podman's generator."""
-    return _helper("senders", ossec_image, tmp_path_factory.mktemp("nothing"))
+    return _once(tmp_path_factory, "senders", lambda: _helper("senders", ossec_image, tmp_path_factory))
 
 
 @pytest.fixture(scope="session")
@@ -121,21 +126,20 @@ def acme(
     client: docker.DockerClient, ossec_image: image.Image, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     """The name of an image with Pebble, an ACME server for tests, and lego, an ACME client."""
-    return _helper("acme", ossec_image, tmp_path_factory.mktemp("nothing"))
+    return _once(tmp_path_factory, "acme", lambda: _helper("acme", ossec_image, tmp_path_factory))
 
 
-def _helper(kind: str, ossec_image: image.Image, nothing: Path) -> str:
+def _helper(kind: str, ossec_image: image.Image, factory: pytest.TempPathFactory) -> str:
     name = f"{image.REPOSITORY}-{kind}"
-    with _one_at_a_time():
-        image.buildx(
-            "--load",
-            f"--tag={name}",
-            f"--build-arg=BASE={ossec_image.labels['org.opencontainers.image.base.name']}",
-            f"--build-context=scripts={ROOT / 'docker' / 'build'}",
-            f"--file={ROOT / f'tests/image/support/{kind}.Dockerfile'}",
-            str(nothing),
-            epoch=0,
-        )
+    image.buildx(
+        "--load",
+        f"--tag={name}",
+        f"--build-arg=BASE={ossec_image.labels['org.opencontainers.image.base.name']}",
+        f"--build-context=scripts={ROOT / 'docker' / 'build'}",
+        f"--file={ROOT / f'tests/image/support/{kind}.Dockerfile'}",
+        str(factory.mktemp("nothing")),
+        epoch=0,
+    )
     return name
 
 
@@ -152,10 +156,14 @@ def project(client: docker.DockerClient) -> Iterator[str]:
         client.images.remove(one, force=True)
 
 
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Held while an image is built: each worker of pytest-xdist builds for itself, and finds what another has built."""
+def _once(factory: pytest.TempPathFactory, what: str, build: Callable[[], T]) -> T:
+    """What the first of pytest-xdist's workers has built: to find that nothing is to be built takes seconds, too."""
+    own = factory.getbasetemp()
+    noted = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / f"{what}.pickle"
     folder = cache_dir()
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "images.lock"):
-        yield
+    with FileLock(folder / "images.lock"):  # another run may be building, too
+        if not noted.exists():
+            noted.write_bytes(pickle.dumps(build()))
+        found: T = pickle.loads(noted.read_bytes())
+    return found
