@@ -21,6 +21,7 @@ from pipeline.project import ROOT, cache_dir
 from pipeline.server import Server
 from pipeline.server import server as run_server
 from tests.image.support.compose import compose
+from tests.image.support.trial import Trial, trial
 
 T = TypeVar("T")
 
@@ -103,6 +104,22 @@ def server(client: docker.DockerClient, built: image.Image) -> Iterator[Server]:
     with run_server(client, built.name, FROM_HERE) as running:
         running.wait_listening()
         yield running
+
+
+@pytest.fixture(scope="module")
+def idle(
+    client: docker.DockerClient, built: image.Image, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trial]:
+    """A container of the image in which no server runs, for commands that end."""
+    with trial(client, built.name, tmp_path_factory.mktemp("trial")) as one:
+        yield one
+
+
+@pytest.fixture
+def tried(idle: Trial) -> Trial:
+    """A container for many starts, without a file of the user's."""
+    idle.empty()
+    return idle
 
 
 @pytest.fixture

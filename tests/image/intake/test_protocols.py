@@ -19,6 +19,7 @@ from tests.image.conftest import FROM_HERE
 from tests.image.intake.test_intake import archived, wait_archived
 from tests.image.support.ledger import address
 from tests.image.support.relp import RelpSender
+from tests.image.support.trial import Trial
 
 TLS = "/etc/ossec-log-server/tls"
 
@@ -92,23 +93,18 @@ def test_tls_without_a_ca_takes_anybody_and_a_silent_client_costs_nothing(
 @pytest.mark.parametrize(
     ("files", "complaint"),
     [
-        ({"tls_crt": "server.crt"}, "tls.key: is not there; TLS needs it"),
-        ({"tls_key": "server.key"}, "tls.crt: is not there; TLS needs it"),
-        ({"tls_crt": "server.key", "tls_key": "server.key"}, "tls.crt: holds no CERTIFICATE in PEM form"),
-        ({"tls_crt": "server.crt", "tls_key": "server.crt"}, "tls.key: holds no PRIVATE KEY in PEM form"),
+        ({"tls.crt": "server.crt"}, "tls.key: is not there; TLS needs it"),
+        ({"tls.key": "server.key"}, "tls.crt: is not there; TLS needs it"),
+        ({"tls.crt": "server.key", "tls.key": "server.key"}, "tls.crt: holds no CERTIFICATE in PEM form"),
+        ({"tls.crt": "server.crt", "tls.key": "server.crt"}, "tls.key: holds no PRIVATE KEY in PEM form"),
     ],
 )
 def test_half_a_certificate_is_one_line_and_exit_78(
-    client: docker.DockerClient,
-    standin_image: image.Image,
-    certificates: Path,
-    files: dict[str, str],
-    complaint: str,
+    tried: Trial, certificates: Path, files: dict[str, str], complaint: str
 ) -> None:
-    with run_server(client, standin_image.name, volumes=mounted(certificates, **files)) as running:
-        assert running.exit_code() == 78
-        [line] = running.log().splitlines()
-        assert complaint in line
+    for name, file in files.items():
+        tried.put(f"tls/{name}", (certificates / file).read_bytes())
+    tried.refused({}, 78, complaint)
 
 
 @pytest.mark.parametrize("protocol", ["TLS", "RELP"])

@@ -18,6 +18,7 @@ from tests.image.conftest import FROM_HERE
 from tests.image.intake.test_intake import archived, wait_archived
 from tests.image.support.ledger import address
 from tests.image.support.relp import RelpSender
+from tests.image.support.trial import Trial
 
 TLS = "/etc/ossec-log-server/tls"
 NOBODY = {"OSSEC_ALLOWED_IPS": "192.0.2.0/24"}  # but the health check
@@ -201,24 +202,12 @@ PAIR = {"tls_crt": "server.crt", "tls_key": "server.key"}
     ],
 )
 def test_a_certificate_that_cannot_work_is_one_line_at_check_and_start(
-    client: docker.DockerClient,
-    standin_image: image.Image,
-    certificates: Path,
-    tmp_path: Path,
-    command: str,
-    fault: str,
-    complaint: str,
+    tried: Trial, certificates: Path, command: str, fault: str, complaint: str
 ) -> None:
     """D2, D3."""
-    folder = tmp_path / "tls"
-    put(
-        folder,
-        certificates,
-        **{
-            **PAIR,
-            "tls_key": {"other key": "client.key", "encrypted": "encrypted.key"}.get(fault, "server.key"),
-        },
-    )
+    keys = {"other key": "client.key", "encrypted": "encrypted.key"}
+    folder = tried.own / "tls"
+    put(folder, certificates, **{**PAIR, "tls_key": keys.get(fault, "server.key")})
     if fault == "dangling":
         (folder / "ca.crt").symlink_to("not-there")
     elif fault == "closed folder":
@@ -227,13 +216,7 @@ def test_a_certificate_that_cannot_work_is_one_line_at_check_and_start(
         (folder / "tls.key").chmod(0o600)
     elif fault == "empty certificate":
         (folder / "tls.crt").write_text("")
-    volumes = [f"{folder}:{TLS}:ro"]
-    given = [command] if command else []
-    with run_server(client, standin_image.name, FROM_HERE, given, volumes=volumes) as running:
-        assert running.exit_code() == 78
-        [line] = running.log().splitlines()
-        assert complaint in line
-    folder.chmod(0o755)
+    tried.refused(FROM_HERE, 78, complaint, command=command)
 
 
 def test_every_input_at_once_is_healthy_and_warns_of_a_certificate(

@@ -92,13 +92,3 @@ def test_a_damaged_list_begins_anew_and_without_the_setting_nobody_is_silent(
             server.wait_listening()
             assert "so the list of senders begins anew" in server.log()
             assert listed(server) == []
-
-
-@pytest.mark.parametrize("value", ["24", "soon", "5s", "400d"])
-def test_a_wrong_time_is_one_line_and_78(
-    client: docker.DockerClient, standin_image: image.Image, value: str
-) -> None:
-    with run_server(client, standin_image.name, {"OSSEC_SENDER_SILENT": value}) as server:
-        assert server.exit_code() == 78
-        [line] = server.log().splitlines()
-        assert line.startswith(f"ossec-log-server: OSSEC_SENDER_SILENT: '{value}' is not")

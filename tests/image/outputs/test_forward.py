@@ -22,6 +22,7 @@ from tests.image.conftest import FROM_HERE
 from tests.image.support.alerts import attack, numbers_in, printed, to, wait_for
 from tests.image.support.collector import Collector
 from tests.image.support.ledger import DATA, address, numbered, send
+from tests.image.support.trial import Trial
 
 FOLDER = "/etc/ossec-log-server/forward"
 RFC_5424 = re.compile(r"<132>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (\S+) ossec-log-server - alert - (\{.*\})")
@@ -162,52 +163,19 @@ def test_another_server_of_this_image_takes_them(
                 assert f" {host} ossec-log-server: {{" in line
 
 
-WRONG: list[tuple[str, str, dict[str, str]]] = [
-    ("OSSEC_ALERTS_STDOUT", "perhaps", {}),
-    ("OSSEC_FORWARD", "192.0.2.1:514", {}),
-    ("OSSEC_FORWARD", "udp://192.0.2.1:514", {}),
-    ("OSSEC_FORWARD", "tcp://192.0.2.1", {}),
-    ("OSSEC_FORWARD", "tcp://192.0.2.1:0", {}),
-    ("OSSEC_FORWARD", "relp://2001:db8::1:2514", {}),
-    ("OSSEC_FORWARD", 'tcp://host";evil:514', {}),
-    ("OSSEC_FORWARD_FORMAT", "xml", {}),
-    ("OSSEC_METRICS_PORT", "metrics", {}),
-    ("OSSEC_METRICS_PORT", "65536", {}),
-    ("OSSEC_METRICS_PORT", "6514", {}),
-]
-
-
-@pytest.mark.parametrize(("variable", "value", "others"), WRONG)
-def test_a_wrong_setting_is_one_line_and_exit_78(
-    client: docker.DockerClient, standin_image: image.Image, variable: str, value: str, others: dict[str, str]
-) -> None:
-    with run_server(client, standin_image.name, {**others, variable: value}) as server:
-        assert server.exit_code() == 78
-        [line] = server.log().splitlines()
-        assert line.startswith(f"ossec-log-server: {variable}: ")
-
-
 @pytest.mark.parametrize(
     ("files", "complaint"),
     [
-        ({"ca_crt": "client.key"}, f"{FOLDER}/ca.crt: it holds no CERTIFICATE in PEM form"),
-        ({"ca_crt": "ca.crt", "tls_crt": "client.crt"}, f"{FOLDER}/tls.key: there is no such file"),
+        ({"ca.crt": "client.key"}, f"{FOLDER}/ca.crt: it holds no CERTIFICATE in PEM form"),
+        ({"ca.crt": "ca.crt", "tls.crt": "client.crt"}, f"{FOLDER}/tls.key: there is no such file"),
     ],
 )
 def test_a_wrong_certificate_is_one_line_and_exit_78(
-    client: docker.DockerClient,
-    standin_image: image.Image,
-    certificates: Path,
-    files: dict[str, str],
-    complaint: str,
+    tried: Trial, certificates: Path, files: dict[str, str], complaint: str
 ) -> None:
-    volumes = mounted(certificates, **files)
-    with run_server(
-        client, standin_image.name, {"OSSEC_FORWARD": "tls://logs:6514"}, volumes=volumes
-    ) as server:
-        assert server.exit_code() == 78
-        [line] = server.log().splitlines()
-        assert complaint in line
+    for name, file in files.items():
+        tried.put(f"forward/{name}", (certificates / file).read_bytes())
+    tried.refused({"OSSEC_FORWARD": "tls://logs:6514"}, 78, complaint)
 
 
 @pytest.mark.parametrize("daemon", ["ossec-forward", "mini_httpd"])

@@ -300,36 +300,6 @@ def test_addresses_that_the_standard_allows_get_mail_and_send_it(
         assert {mail.sender for mail in about(mailbox)} == {sender}
 
 
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        ("root@localhost", "whose domain has no dot"),
-        ('"john doe"@example.org', "as a part of it is in quotes"),
-        ("a+@example.org", "just before the @"),
-        ("a..b@example.org", "is not an email address"),
-        ("a@example.org,,b@example.org", "is not an email address"),
-        ("a@b@example.org", "is not an email address"),
-        ("<a@example.org>", "is not an email address"),
-        ("a@-example.org", "is not an email address"),
-        (f"{'x' * 90}@example.org", "longer than 100"),
-    ],
-)
-def test_what_is_no_address_is_refused_with_the_reason(
-    client: docker.DockerClient, standin_image: image.Image, value: str, reason: str
-) -> None:
-    settings = {
-        "OSSEC_EMAIL_NOTIFICATION": "yes",
-        "OSSEC_EMAIL_FROM": smoke.SENDER,
-        "OSSEC_EMAIL_TO": value,
-        "OSSEC_SMTP_SERVER": "relay.example.org",
-    }
-    with server.server(client, standin_image.name, settings, ["check"]) as running:
-        assert running.exit_code() == 78
-        [line] = running.log().splitlines()
-    assert line.startswith("ossec-log-server: OSSEC_EMAIL_TO: ")
-    assert reason in line
-
-
 def test_a_password_goes_encrypted_unless_said_otherwise(start: Start) -> None:
     with start(2525, LOGIN) as running:
         assert " --starttls " in running.run("cat", "/run/ossec/nullmailer/remotes")

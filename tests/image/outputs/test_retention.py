@@ -241,28 +241,6 @@ def test_timestamps_and_days_are_of_the_time_zone(
         assert abs((now - told).total_seconds()) < 60
 
 
-WRONG = [
-    ("TZ", "Europe/Atlantis"),
-    ("TZ", "../../../etc/passwd"),
-    ("TZ", "/etc/localtime"),
-    ("TZ", "leapseconds"),
-    ("OSSEC_RETENTION_DAYS", "many"),
-    ("OSSEC_RETENTION_DAYS", "-1"),
-    ("OSSEC_RETENTION_BYTES", "10 gigabytes"),
-    ("OSSEC_RETENTION_BYTES", "1.5g"),
-]
-
-
-@pytest.mark.parametrize(("variable", "value"), WRONG)
-def test_a_wrong_setting_is_one_line_and_exit_78(
-    client: docker.DockerClient, standin_image: image.Image, variable: str, value: str
-) -> None:
-    with run_server(client, standin_image.name, {variable: value}) as server:
-        assert server.exit_code() == 78
-        [line] = server.log().splitlines()
-        assert line.startswith(f"ossec-log-server: {variable}: '{value}' is not a ")
-
-
 def test_monitord_compresses_and_signs_the_day_that_is_over(over_midnight: Server) -> None:
     # By the container's clock, as this test may run at midnight.
     new = date.fromisoformat(over_midnight.run("date", "+%F").strip())

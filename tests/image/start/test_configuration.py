@@ -16,7 +16,7 @@ from pipeline.server import server as run_server
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.support import documentation
-from tests.image.support.trial import says
+from tests.image.support.trial import VALUE, Trial, one_line, says
 
 PAGE = documentation.examples(ROOT / "docs" / "use" / "configuration.md")
 
@@ -59,29 +59,20 @@ def test_any_value_can_come_from_a_file(
 @pytest.mark.parametrize(
     ("settings", "content", "mode", "words"),
     [
-        ({"OSSEC_EMAIL_TO": "a@example.org"}, "", 0o644, "OSSEC_EMAIL_TO: it is set, and OSSEC_EMAIL_TO_FILE, too"),
-        ({}, "nobody", 0o644, "OSSEC_EMAIL_TO: what /etc/secret holds is no"),
-        ({}, "a@example.org", 0o600, "OSSEC_EMAIL_TO_FILE: '/etc/secret' is not a file that UID 10514 can read"),
-        ({"OSSEC_EMAIL_TO_FILE": "/etc/absent"}, "", 0o644, "OSSEC_EMAIL_TO_FILE: '/etc/absent' is not a file"),
-        ({"OSSEC_EMAIL_TO_FILE": "nobody"}, "", 0o644, "OSSEC_EMAIL_TO_FILE: it is not the path of a file"),
+        ({"OSSEC_EMAIL_TO": "a@example.org"}, b"", 0o644, "OSSEC_EMAIL_TO: it is set, and OSSEC_EMAIL_TO_FILE, too"),
+        ({}, b"nobody", 0o644, f"OSSEC_EMAIL_TO: what {VALUE} holds is no"),
+        ({}, b"a@example.org", 0o600, f"OSSEC_EMAIL_TO_FILE: '{VALUE}' is not a file that UID 10514 can read"),
+        ({"OSSEC_EMAIL_TO_FILE": "/etc/absent"}, b"", 0o644, "OSSEC_EMAIL_TO_FILE: '/etc/absent' is not a file"),
+        ({"OSSEC_EMAIL_TO_FILE": "nobody"}, b"", 0o644, "OSSEC_EMAIL_TO_FILE: it is not the path of a file"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_one_line_that_does_not_show_its_content(
-    client: docker.DockerClient,
-    standin_image: image.Image,
-    tmp_path: Path,
-    settings: dict[str, str],
-    content: str,
-    mode: int,
-    words: str,
+    tried: Trial, settings: dict[str, str], content: bytes, mode: int, words: str
 ) -> None:
-    settings = {**MAIL, "OSSEC_EMAIL_TO": "", "OSSEC_EMAIL_TO_FILE": "/etc/secret", **settings}
-    volumes = mounted(tmp_path, {"/etc/secret": content}, mode)
-    with run_server(client, standin_image.name, settings, volumes=volumes) as running:
-        assert running.exit_code() == 78
-        [line] = running.log().splitlines()
-        assert line.startswith(f"ossec-log-server: {words}")
-        assert "nobody" not in line
+    tried.put_value(content, mode)
+    line = tried.refused({**MAIL, "OSSEC_EMAIL_TO": "", "OSSEC_EMAIL_TO_FILE": VALUE, **settings}, 78)
+    assert line.startswith(f"ossec-log-server: {words}")
+    assert "nobody" not in line
 
 
 @pytest.mark.parametrize("example", PAGE, ids=lambda example: example.title)
@@ -290,14 +281,12 @@ def test_a_complete_configuration_and_a_fragment_exclude_each_other(
         assert "/etc/ossec-log-server/conf.d/a.conf has no place in it" in line
 
 
-def test_a_misspelt_variable_ends_and_a_strange_one_is_told_of(
-    client: docker.DockerClient, standin_image: image.Image
-) -> None:
-    for wrong in ("OSSEC_EMAILTO", "OSSEC_ALOWED_IPS", "OSSEC_ALLOWED_IP_FILE"):
-        with run_server(client, standin_image.name, {wrong: "/etc/hostname"}) as running:
-            assert running.exit_code() == 78
-            [line] = running.log().splitlines()
-            assert line.startswith(f"ossec-log-server: {wrong}: unknown variable; did you mean OSSEC_"), line
+def test_a_misspelt_variable_ends_and_a_strange_one_is_told_of(tried: Trial) -> None:
+    misspelt = ("OSSEC_EMAILTO", "OSSEC_ALOWED_IPS", "OSSEC_ALLOWED_IP_FILE")
+    endings = tried.each([{wrong: "/etc/hostname"} for wrong in misspelt])
+    for wrong, ended in zip(misspelt, endings, strict=True):
+        line = one_line(ended, 78)
+        assert line.startswith(f"ossec-log-server: {wrong}: unknown variable; did you mean OSSEC_"), line
     strange = {
         "OSSEC_CLUSTER_COLOUR": "red",
         "OSSEC_SERVICE_HOST": "10.0.0.1",
@@ -306,13 +295,11 @@ def test_a_misspelt_variable_ends_and_a_strange_one_is_told_of(
         "OSSEC_PORT_514_TCP": "tcp://10.0.0.1:514",
         "OSSEC_PORT_514_TCP_ADDR": "10.0.0.1",
     }
-    with run_server(client, standin_image.name, strange, ["check"]) as running:
-        assert running.exit_code() == 0
-        told, *_, right = running.log().splitlines()
-        assert told.startswith(
-            "ossec-log-server: OSSEC_CLUSTER_COLOUR: unknown variable, so it has no effect"
-        )
-        assert right == "ossec-log-server: the configuration is right"
+    ended = tried.run(strange, "check")
+    assert ended.code == 0
+    told, *_, right = ended.lines
+    assert told.startswith("ossec-log-server: OSSEC_CLUSTER_COLOUR: unknown variable, so it has no effect")
+    assert right == "ossec-log-server: the configuration is right"
 
 
 def test_one_mounted_file_hides_nothing_and_wins_over_the_volume(

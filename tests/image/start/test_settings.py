@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import docker
@@ -15,7 +15,7 @@ from tests.image.conftest import FROM_HERE
 from tests.image.start.test_awkward import QUIET, refused, works
 from tests.image.start.test_configuration import mounted
 from tests.image.start.test_start import MAIL
-from tests.image.support.trial import OWN, VALUE, Trial, says, trial
+from tests.image.support.trial import OWN, VALUE, Trial, one_line, says
 
 SIZES = [
     ("OSSEC_QUEUE_DISK", "17179869184g", "'17179869184g' is more than 1024t; write for example 500m or 2g"),
@@ -41,6 +41,30 @@ SIZES = [
     ("OSSEC_ALLOWED_IPS", " ", "write"),
     ("OSSEC_ALLOWED_IPS", "10.0.0.0/8,,192.0.2.1", "write"),
     ("OSSEC_ALLOWED_IPS", "syslog.example.org", "write"),
+    ("OSSEC_SENDER_SILENT", "24", "'24' is not"),
+    ("OSSEC_SENDER_SILENT", "soon", "'soon' is not"),
+    ("OSSEC_SENDER_SILENT", "5s", "'5s' is not"),
+    ("OSSEC_SENDER_SILENT", "400d", "'400d' is not"),
+    ("TZ", "Europe/Atlantis", "'Europe/Atlantis' is not a "),
+    ("TZ", "../../../etc/passwd", "'../../../etc/passwd' is not a "),
+    ("TZ", "/etc/localtime", "'/etc/localtime' is not a "),
+    ("TZ", "leapseconds", "'leapseconds' is not a "),
+    ("OSSEC_RETENTION_DAYS", "many", "'many' is not a "),
+    ("OSSEC_RETENTION_DAYS", "-1", "'-1' is not a "),
+    ("OSSEC_RETENTION_BYTES", "10 gigabytes", "'10 gigabytes' is not a "),
+    ("OSSEC_RETENTION_BYTES", "1.5g", "'1.5g' is not a "),
+]
+# What is no address for mail, and the reason that is given.
+NO_ADDRESS = [
+    ("root@localhost", "whose domain has no dot"),
+    ('"john doe"@example.org', "as a part of it is in quotes"),
+    ("a+@example.org", "just before the @"),
+    ("a..b@example.org", "is not an email address"),
+    ("a@example.org,,b@example.org", "is not an email address"),
+    ("a@b@example.org", "is not an email address"),
+    ("<a@example.org>", "is not an email address"),
+    ("a@-example.org", "is not an email address"),
+    (f"{'x' * 90}@example.org", "longer than 100"),
 ]
 
 
@@ -72,8 +96,6 @@ WRONG = [
     ("OSSEC_SMTP_SERVER", "mail.example.org:0", MAIL),
     ("OSSEC_SMTP_SERVER", "mail.example.org:smtp", MAIL),
     ("OSSEC_SMTP_SERVER", "a b</smtp_server>", MAIL),
-    ("OSSEC_EMAIL_TO", "root@localhost", MAIL),
-    ("OSSEC_EMAIL_TO", f"{'a' * 90}@example.org", MAIL),
     ("OSSEC_EMAIL_MAX_PER_HOUR", "0", {}),
     ("OSSEC_SMTP_TLS", "ssl", {}),
     ("OSSEC_SMTP_TLS_VERIFY", "maybe", {}),
@@ -81,6 +103,17 @@ WRONG = [
     ("OSSEC_SMTP_PASSWORD", "a\nb", {}),
     ("OSSEC_SMTP_PASSWORD", "", {**MAIL, "OSSEC_SMTP_USER": "a"}),
     ("OSSEC_SMTP_USER", "", {**MAIL, "OSSEC_SMTP_PASSWORD": "a"}),
+    ("OSSEC_ALERTS_STDOUT", "perhaps", {}),
+    ("OSSEC_FORWARD", "192.0.2.1:514", {}),
+    ("OSSEC_FORWARD", "udp://192.0.2.1:514", {}),
+    ("OSSEC_FORWARD", "tcp://192.0.2.1", {}),
+    ("OSSEC_FORWARD", "tcp://192.0.2.1:0", {}),
+    ("OSSEC_FORWARD", "relp://2001:db8::1:2514", {}),
+    ("OSSEC_FORWARD", 'tcp://host";evil:514', {}),
+    ("OSSEC_FORWARD_FORMAT", "xml", {}),
+    ("OSSEC_METRICS_PORT", "metrics", {}),
+    ("OSSEC_METRICS_PORT", "65536", {}),
+    ("OSSEC_METRICS_PORT", "6514", {}),
 ]
 # A wrong value of each kind.
 OF_KIND = {
@@ -103,23 +136,7 @@ OF_KIND = {
     "urls": "ftp://example.org/",
     "yes_no": "maybe",
 }
-FORM = re.compile(r"ossec-log-server: (?P<name>[A-Z_]+): (?P<wrong>[^;]+); (?P<right>[^;]+)\n")
-
-
-@pytest.fixture(scope="module")
-def idle(
-    client: docker.DockerClient, ossec_image: image.Image, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Trial]:
-    """A container of the image in which no server runs, for commands that end."""
-    with trial(client, ossec_image.name, tmp_path_factory.mktemp("trial")) as one:
-        yield one
-
-
-@pytest.fixture
-def tried(idle: Trial) -> Trial:
-    """A container for many starts, without a file of the user's."""
-    idle.empty()
-    return idle
+FORM = re.compile(r"ossec-log-server: (?P<name>[A-Z_]+): (?P<wrong>[^;]+); (?P<right>[^;]+)")
 
 
 def refusal(idle: Trial, settings: Mapping[str, str], *command: str) -> tuple[int, str]:
@@ -127,25 +144,24 @@ def refusal(idle: Trial, settings: Mapping[str, str], *command: str) -> tuple[in
     return says(idle.container, ["ossec-log-server", *command], environment=dict(settings))
 
 
-def test_a_wrong_value_of_any_setting_is_one_line_in_one_form(idle: Trial) -> None:
-    for one in declared.read():
-        name, wrong = one.name, OF_KIND[one["kind"]]
-        code, said = refusal(idle, {**MAIL, name: wrong}, "check")
-        form = FORM.fullmatch(said)
-        assert (code, form is not None and form["name"]) == (78, name), said
+def test_a_wrong_value_of_any_setting_is_one_line_in_one_form(tried: Trial) -> None:
+    wrong = {one.name: OF_KIND[one["kind"]] for one in declared.read()}
+    given = [{**MAIL, name: value} for name, value in wrong.items()]
+    for name, ended in zip(wrong, tried.each(given, "check"), strict=True):
+        form = FORM.fullmatch(one_line(ended, 78))
+        assert form is not None, ended
+        assert form["name"] == name
 
 
-def test_a_value_out_of_bounds_is_one_line(idle: Trial) -> None:
-    for command in ([], ["check"]):
-        for name, value, words in SIZES:
-            code, said = refusal(idle, {name: value}, *command)
-            assert (code, said.count("\n")) == (78, 1), said
-            assert said.startswith(f"ossec-log-server: {name}: ")
-            assert words in said
-        for name, value, others in WRONG:
-            code, said = refusal(idle, {**others, name: value}, *command)
-            assert (code, said.count("\n")) == (78, 1), said
-            assert said.startswith(f"ossec-log-server: {name}: ")
+@pytest.mark.parametrize("command", ["", "check"])
+def test_a_value_out_of_bounds_is_one_line(tried: Trial, command: str) -> None:
+    wanted = [(name, {name: value}, words) for name, value, words in SIZES]
+    wanted += [("OSSEC_EMAIL_TO", {**MAIL, "OSSEC_EMAIL_TO": value}, words) for value, words in NO_ADDRESS]
+    wanted += [(name, {**others, name: value}, "") for name, value, others in WRONG]
+    endings = tried.each([given for _, given, _ in wanted], command)
+    for (name, _, words), ended in zip(wanted, endings, strict=True):
+        line = one_line(ended, 78, words)
+        assert line.startswith(f"ossec-log-server: {name}: ")
 
 
 def test_config_shows_each_setting_and_which_have_their_default(idle: Trial) -> None:

@@ -16,6 +16,15 @@ from pipeline.server.execute import STDERR, execute
 OWN = "/etc/ossec-log-server"
 VALUE = "/etc/values/value"
 LONGEST = 60  # seconds
+# Behind the command come, for each trial, the number of its variables and each as NAME=VALUE.
+EACH = f"""
+while (($# > 1)); do
+    words=("${{@:3:$2}}")
+    env "${{words[@]}}" timeout {LONGEST} ossec-log-server $1 2>&1 > /dev/null
+    printf '\\0%s\\0' $?
+    set -- "$1" "${{@:3 + $2}}"
+done
+"""
 
 
 @dataclass(frozen=True)
@@ -44,9 +53,10 @@ class Trial:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
 
-    def put_value(self, content: bytes) -> None:
+    def put_value(self, content: bytes, mode: int = 0o644) -> None:
         """Write its file VALUE."""
         (self.values / "value").write_bytes(content)
+        (self.values / "value").chmod(mode)
 
     def run(self, settings: Mapping[str, str], *command: str) -> Ended:
         """Start the image's program with these variables. One that runs for a minute is ended with code 124."""
@@ -54,15 +64,32 @@ class Trial:
         code, error = execute(self.container, words, only=STDERR, environment=dict(settings))
         return Ended(code, error.decode(errors="replace").splitlines())
 
+    def each(self, trials: Sequence[Mapping[str, str]], command: str = "") -> list[Ended]:
+        """What `run` gives for each of these settings, at two thirds of its price."""
+        words = [
+            word
+            for settings in trials
+            for word in (str(len(settings)), *(f"{name}={value}" for name, value in settings.items()))
+        ]
+        code, output = execute(self.container, ["bash", "-c", EACH, "bash", command, *words])
+        parts = output.decode(errors="replace").split("\0")
+        assert (code, len(parts)) == (0, 2 * len(trials) + 1), output
+        said, codes = parts[:-1:2], parts[1::2]
+        return [Ended(int(one), lines.splitlines()) for one, lines in zip(codes, said, strict=True)]
+
     def refused(self, settings: Mapping[str, str], code: int, *words: str, command: str = "") -> str:
         """The one line that it ends with. Raises AssertionError if it is another, or more, or the code is."""
-        ended = self.run(settings, *command.split())
-        assert (ended.code, len(ended.lines)) == (code, 1), ended
-        line = ended.lines[0]
-        assert line.startswith("ossec-log-server: ")
-        for word in words:
-            assert word in line
-        return line
+        return one_line(self.run(settings, *command.split()), code, *words)
+
+
+def one_line(ended: Ended, code: int, *words: str) -> str:
+    """The one line that it said, with these words. Raises AssertionError if it is another, or more, or the code is."""
+    assert (ended.code, len(ended.lines)) == (code, 1), ended
+    line = ended.lines[0]
+    assert line.startswith("ossec-log-server: ")
+    for word in words:
+        assert word in line, line
+    return line
 
 
 def says(container: Container, words: Sequence[str], **options: Any) -> tuple[int, str]:
