@@ -49,7 +49,7 @@ def test_an_older_version_survives_and_counts(client: docker.DockerClient, older
     lines = [line.encode() for line in [*DEADLY.values(), ASL.format(FAILED, ">x")]]
     # Freed memory is filled, so that whoever still reads it shows.
     fill = "glibc.malloc.perturb=85:glibc.malloc.tcache_count=0"
-    victim = Victim(client, older.name, GLIBC_TUNABLES=fill)
+    victim = Victim(client, older.name, kept=True, GLIBC_TUNABLES=fill)
     try:
         assert victim.survives(lines, WAYS, mailed=True), victim.fell
         failed = [syslog.message(f"Failed password for x from 10.9.8.7 port {n} ssh2") for n in range(10)]

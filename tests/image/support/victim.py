@@ -4,7 +4,7 @@ import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 import docker
 from docker.errors import APIError
@@ -47,23 +47,29 @@ size=$(stat -Lc %%s {ALERTS})
 tail -c +$((size < %d ? 1 : %d + 1)) {ALERTS} | grep -qaF '%s' && echo $size
 """
 NO_DATAGRAM_WAITS = "! awk '$5 ~ /:/ && $5 !~ /:0+$/' /proc/net/udp* | grep -q ."
+# Its alerts go through a pipe, as they do to Docker, which would spend as much on hundreds of megabytes of them as the
+# engine does.
+UNREAD = ["bash", "-c", "exec ossec-log-server > >(exec cat > /dev/null)"]
 Way = Literal["udp", "lf", "octet-counting"]
 WAYS: tuple[Way, ...] = ("udp", "lf", "octet-counting")
 FALLEN = (WaitTimeout, RuntimeError, OSError, syslog.SendError)  # how it shows that the server is not well
 
 
 class Victim:
-    """A server that is replaced when it has ended."""
+    """A server that is replaced when it has ended. Docker keeps what it prints if that is `kept`."""
 
-    def __init__(self, client: docker.DockerClient, image: str, **environment: str) -> None:
+    def __init__(
+        self, client: docker.DockerClient, image: str, kept: bool = False, **environment: str
+    ) -> None:
         self.client, self.image = client, image
+        self.options: dict[str, Any] = {} if kept else {"entrypoint": UNREAD}
         self.environment = ENVIRONMENT | environment
         self.marks = 0
         self.fell = ""  # why it last did not survive
         self._start()
 
     def _start(self) -> None:
-        self._context = server(self.client, self.image, self.environment)
+        self._context = server(self.client, self.image, self.environment, **self.options)
         self.server = self._context.__enter__()
         self.server.wait_listening()
         self.known = 0  # bytes of the alerts that no later mark is in
