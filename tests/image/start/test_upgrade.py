@@ -85,6 +85,14 @@ def old(stock: Files) -> Files:
     return {**stock, **changed, **LOGS}
 
 
+@pytest.fixture
+def few(stock: Files, old: Files) -> Files:
+    """The same with fewer files: each that was changed costs the upgrade two looks of the engine."""
+    unchanged = sorted(name for name in stock if old[name] == stock[name] and name.startswith("rules/"))
+    left_out = {*unchanged[3:], "rules/nginx_rules.xml", "etc/lists/users"}
+    return {name: content for name, content in old.items() if name not in left_out}
+
+
 def put(client: docker.DockerClient, of: image.Image, volume: str, files: Files, uid: int, gid: int) -> None:
     """Write the files onto the volume, for that owner; each day's files have their second names."""
     packed = io.BytesIO()
@@ -204,9 +212,10 @@ def test_each_file_is_told_of_and_none_is_lost(
 
 @pytest.mark.parametrize("user", ["10514:0", "54321:0"])
 def test_the_server_uses_what_was_kept(
-    client: docker.DockerClient, ossec_image: image.Image, upgraded: tuple[str, list[str]], user: str
+    client: docker.DockerClient, ossec_image: image.Image, volume: str, few: Files, user: str
 ) -> None:
-    volume, _ = upgraded
+    put(client, ossec_image, volume, few, 0, 0)
+    upgrade(client, ossec_image, volume)
     mounts = {volume: {"bind": DATA}}
     with run_server(client, ossec_image.name, FROM_HERE, user=user, volumes=mounts) as server:
         server.wait_listening()
@@ -232,11 +241,11 @@ def test_a_start_without_the_upgrade_says_which_command(
     client: docker.DockerClient,
     ossec_image: image.Image,
     volume: str,
-    old: Files,
+    few: Files,
     owner: tuple[int, int],
     user: str,
 ) -> None:
-    put(client, ossec_image, volume, old, *owner)
+    put(client, ossec_image, volume, few, *owner)
     mounts = {volume: {"bind": DATA}}
     with run_server(client, ossec_image.name, FROM_HERE, user=user, volumes=mounts) as server:
         assert server.exit_code() == 73
@@ -244,7 +253,7 @@ def test_a_start_without_the_upgrade_says_which_command(
     [command] = re.findall(r": docker run --rm --user 0 -v (.*)$", line)
     assert command == f"{volume}:{DATA} IMAGE upgrade" + (" 54321:54321" if "54321" in user else "")
     assert get(client, ossec_image, volume) == {
-        **old,
+        **few,
         "logs/alerts/alerts.log": LOGS["logs/alerts/2023/Jan/ossec-alerts-05.log"],
     }
     upgrade(client, ossec_image, volume, *command.split("upgrade")[1].split())
@@ -253,9 +262,9 @@ def test_a_start_without_the_upgrade_says_which_command(
 
 
 def test_a_server_that_starts_as_root_upgrades_its_volume(
-    client: docker.DockerClient, ossec_image: image.Image, volume: str, old: Files
+    client: docker.DockerClient, ossec_image: image.Image, volume: str, few: Files
 ) -> None:
-    put(client, ossec_image, volume, old, 0, 0)
+    put(client, ossec_image, volume, few, 0, 0)
     mounts = {volume: {"bind": DATA}}
     with run_server(client, ossec_image.name, FROM_HERE, user="0", cap_drop=[], volumes=mounts) as server:
         server.wait_listening()
@@ -263,26 +272,26 @@ def test_a_server_that_starts_as_root_upgrades_its_volume(
 
 
 def test_an_interrupted_upgrade_goes_on(
-    client: docker.DockerClient, ossec_image: image.Image, volume: str, old: Files
+    client: docker.DockerClient, ossec_image: image.Image, volume: str, few: Files
 ) -> None:
     half = {
         (f"replaced-then/{name}" if name.startswith("etc/") else name): content
-        for name, content in old.items()
+        for name, content in few.items()
     }
     half |= {".upgrade": b"replaced-then\n", "etc/local_decoder.xml": b"<deco"}
     put(client, ossec_image, volume, half, 0, 0)
     upgrade(client, ossec_image, volume)
     now = get(client, ossec_image, volume)
     assert now["etc/local_decoder.xml"] == LOCAL_DECODER.encode()
-    local = old.keys() - LOGS.keys()
-    assert {name: now[f"replaced-then/{name}"] for name in local} == {name: old[name] for name in local}
+    local = few.keys() - LOGS.keys()
+    assert {name: now[f"replaced-then/{name}"] for name in local} == {name: few[name] for name in local}
     assert ".upgrade" not in now
 
 
 def test_second_names_that_are_files_of_their_own_are_set_aside(
-    client: docker.DockerClient, ossec_image: image.Image, volume: str, old: Files
+    client: docker.DockerClient, ossec_image: image.Image, volume: str, few: Files
 ) -> None:
-    put(client, ossec_image, volume, {**old, "logs/archives/archives.log": b"only here\n"}, 0, 0)
+    put(client, ossec_image, volume, {**few, "logs/archives/archives.log": b"only here\n"}, 0, 0)
     assert told(upgrade(client, ossec_image, volume))["logs/archives/archives.log"] == "set aside, not used"
     now = get(client, ossec_image, volume)
     assert [now[name] for name in now if name.endswith("/logs/archives/archives.log")] == [b"only here\n"]
@@ -336,12 +345,12 @@ def test_a_layout_that_is_not_known_is_refused(
 
 @pytest.mark.parametrize("page", ["upgrading.md", "from-kalaksi.md"])
 def test_upgrading_works_as_the_page_says(
-    client: docker.DockerClient, ossec_image: image.Image, old: Files, page: str, tmp_path: Path
+    client: docker.DockerClient, ossec_image: image.Image, few: Files, page: str, tmp_path: Path
 ) -> None:
     name = f"ossec-log-server-{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]}"
     made = client.volumes.create(name)
     try:
-        put(client, ossec_image, name, old, 0, 0)
+        put(client, ossec_image, name, few, 0, 0)
         client.containers.create(ossec_image.name, name=name, volumes={name: {"bind": DATA}})
         try_out(client, page, name, ossec_image.name, tmp_path)
     finally:
