@@ -82,7 +82,7 @@ def drained(server: Server, mark: str) -> None:
     send(address(server), [b"<38>Nov 23 04:50:00 web1 app: behind " + mark.encode()])
     # The engine works in order: with that line it has analysed all that came before.
     behind = f"grep -qa 'app: behind {mark}$' {ARCHIVE}"
-    wait_until(lambda: server.answer("bash", "-c", behind)[0] == 0, 60, 0.3, "the last line")
+    wait_until(lambda: server.answer("bash", "-c", behind)[0] == 0, 240, 0.3, "the last line")
 
 
 def settle(server: Server, mark: str, promised: str, sent: int, taken: int | None = None) -> Ledger:

@@ -6,7 +6,7 @@ declare -gA daemon=()     # PID -> name
 declare -gA pid=()        # name -> PID
 wanted=()                 # the names of those that are to run, in the order of their start
 declare -gA command_of=() # name -> its command, quoted
-declare -gA reads=()      # name -> a checksum of what it reads at its start only
+declare -gA reads=()      # name -> what it reads at its start only, or a checksum of it
 
 want() { # NAME COMMAND...
     local words=("${@:2}")
