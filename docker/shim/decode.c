@@ -186,10 +186,10 @@ void __wrap_DecodeEvent(Eventinfo *lf, void *match)
     if (!with_families) {
         return;
     }
-    if (lf->program_name != NULL && (lf->decoder_info == NULL_Decoder || (found_nothing(lf) && literals_addresses() != ADDRESS_NONE))) {
+    if (lf->program_name != NULL && (lf->decoder_info == NULL_Decoder || (found_nothing(lf) && literals_addresses(lf->log) != ADDRESS_NONE))) {
         decode_as_file(lf, match);
     }
-    if (lacks_source(lf) && literals_addresses() != ADDRESS_NONE) {
+    if (lacks_source(lf) && literals_addresses(lf->log) != ADDRESS_NONE) {
         decode_by_family(lf, match);
     }
 }

@@ -29,9 +29,9 @@ uint8_t forms_learn(const void *const codes[FORMS], const char *denied)
     return count++;
 }
 
-const void *form_for_line(uint8_t number, const void *code)
+const void *form_for_line(uint8_t number, const void *code, const char *line)
 {
-    int one_address = literals_addresses() == ADDRESS_IPV4 ? ONE_ADDRESS : 0;
+    int one_address = literals_addresses(line) == ADDRESS_IPV4 ? ONE_ADDRESS : 0;
     int not_denied = literals_fit(&all[number].denied) ? 0 : NOT_DENIED;
     const void *form = all[number].codes[one_address | not_denied];
 

@@ -11,7 +11,7 @@ enum { ONE_ADDRESS = 1, NOT_DENIED = 2, FORMS = 4 };
  * line. 0 where there is no form, or no room for it. */
 uint8_t forms_learn(const void *const codes[FORMS], const char *denied);
 
-/* The one of those that is for the line of literals.h, or `code`, which is for each. */
-const void *form_for_line(uint8_t number, const void *code);
+/* The one of those that is for the line, which is that of literals.h, or `code`, which is for each. */
+const void *form_for_line(uint8_t number, const void *code, const char *line);
 
 #endif

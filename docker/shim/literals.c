@@ -252,7 +252,7 @@ const void *literals_form(const void *code, const char *text)
     if ((is_known(text) && !has_words(one)) || (one->first != 0 && !begins_so(&firsts[one->first], text))) {
         return NULL;
     }
-    return one->forms != 0 && text == line ? form_for_line(one->forms, code) : code;
+    return one->forms != 0 && text == line ? form_for_line(one->forms, code, line) : code;
 }
 
 int literals_may_begin(const void *code, unsigned char first)
@@ -266,8 +266,11 @@ struct literal literals_known(const void *code) { return code == NULL ? (struct 
 
 int literals_are_of(const char *text) { return line != NULL && line == text; }
 
-enum addresses literals_addresses(void)
+enum addresses literals_addresses(const char *text)
 {
+    if (!literals_are_of(text)) {
+        return addresses_in(text);
+    }
     if (addresses < 0) {
         addresses = (int)addresses_in(line);
     }

@@ -35,7 +35,7 @@ int literals_may_begin(const void *code, unsigned char first);
 struct literal literals_known(const void *code);
 struct literal literals_read(const char *pattern);
 int literals_are_of(const char *text);
-enum addresses literals_addresses(void); /* in the line, which are looked for once */
+enum addresses literals_addresses(const char *text); /* if it is the line, they are looked for once */
 int literals_fit_known(const struct literal *one);
 static inline int literals_fit(const struct literal *one)
 {
