@@ -1,6 +1,7 @@
 """What several of these tests use: programs of the image, compiled with sanitizers, and a web server."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from tests.unit.http_server import Server, serving
 from tests.unit.programs import output_program
 from tests.unit.programs.intake import compiled, intake_sources
 from tests.unit.programs.output_program import Engine, Output
+
+Once = Callable[[str, Callable[[Path], Path]], Path]
 
 # Times are of this project's own measurements; a busy machine makes no test fail.
 settings.register_profile("any machine", deadline=None)
@@ -29,35 +32,37 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-def _once(tmp_path_factory: pytest.TempPathFactory, name: str, compiled: Callable[[Path], Path]) -> Path:
-    """The program that is compiled into a folder of that name, by the first worker of pytest-xdist that needs it."""
-    folder = tmp_path_factory.getbasetemp()
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """What is made into a folder of that name by the first of pytest-xdist's workers that needs it."""
+    shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # which all share
-    folder = folder / f"{name}-once"
-    with FileLock(f"{folder}.lock"):
-        if folder.is_dir():
-            return next(folder.iterdir())
-        folder.mkdir()
-        try:
-            return compiled(folder)
-        except BaseException:
-            folder.rmdir()
-            raise
+        shared = shared.parent
+
+    def made(name: str, make: Callable[[Path], Path]) -> Path:
+        folder, noted = shared / f"{name}-once", shared / f"{name}-once.made"
+        with FileLock(f"{folder}.lock"):
+            if not noted.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of one who did not get done with it
+                folder.mkdir()
+                noted.write_text(str(make(folder)))
+            return Path(noted.read_text())
+
+    return made
 
 
 @pytest.fixture(scope="session")
-def intake_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def intake_program(once: Once) -> Path:
     """ossec-intake with the sanitizers; it keeps its counters and senders in the folder that it runs in."""
     flags = ('-DSTATE_PATH="intake.state"', '-DSENDERS_PATH="senders.state"')
-    return _once(tmp_path_factory, "intake", lambda folder: compiled(folder, *intake_sources(), flags=flags))
+    return once("intake", lambda folder: compiled(folder, *intake_sources(), flags=flags))
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def program(once: Once) -> Path:
     """ossec-output with the sanitizers."""
     flags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    return _once(tmp_path_factory, "output", lambda folder: output_program.compiled(folder, *flags))
+    return once("output", lambda folder: output_program.compiled(folder, *flags))
 
 
 @pytest.fixture

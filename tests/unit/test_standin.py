@@ -14,6 +14,7 @@ import requests
 
 from pipeline import release, source, standin
 from pipeline.project import CACHE_VARIABLE, ROOT
+from tests.unit.conftest import Once
 
 PROGRAMS = ("ossec-analysisd", "ossec-maild", "ossec-monitord", "ossec-logtest", "ossec-makelists")
 URL = "http://127.0.0.1:8080/some/folder"
@@ -24,19 +25,22 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unpacked(folder: Path) -> Path:
     """The unpacked tarball's src folder."""
-    folder = tmp_path_factory.mktemp("standin")
     tarball = standin.write_release(folder, URL).tarball
     subprocess.run(["tar", "--extract", f"--file={tarball}", f"--directory={folder}"], check=True)
     return folder / "ossec-hids-0.1.0" / "src"
 
 
 @pytest.fixture(scope="module")
-def programs(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def programs(once: Once) -> Path:
     """The folder of the programs, compiled and linked with the image's shim as docker/build/compile does."""
-    folder, without = tmp_path_factory.mktemp("docker"), without_wraps(sources)
+    return once("standin-programs", compiled)
+
+
+def compiled(folder: Path) -> Path:
+    sources = unpacked(folder)
+    without = without_wraps(sources)
     for name in ("intake", "journal", "shim"):
         shutil.copytree(ROOT / "docker" / name, folder / name)
     shim = folder / "shim"

@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.image import DOCKER
 from pipeline.project import ROOT
+from tests.unit.conftest import Once
 
 FUZZ_SECONDS = float(os.environ.get("FUZZ_SECONDS", "5"))
 HERE = Path(__file__).parent
@@ -73,8 +74,8 @@ def compiled(folder: Path, *flags: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def harness(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compiled(tmp_path_factory.mktemp("harness"), *SANITIZERS)
+def harness(once: Once) -> Path:
+    return once("header", lambda folder: compiled(folder, *SANITIZERS))
 
 
 def run(program: Path, records: Iterable[bytes], *command: str) -> bytes:

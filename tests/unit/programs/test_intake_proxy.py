@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import loopback
+from tests.unit.conftest import Once
 from tests.unit.programs.intake import DOCKER, Intake, compiled, eventually, running
 from tests.unit.programs.test_intake_sources import closed, line
 
@@ -96,9 +97,9 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def header(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def header(once: Once) -> Path:
     harness = Path(__file__).parent / "harness" / "proxy.c"
-    return compiled(tmp_path_factory.mktemp("proxy"), harness, DOCKER / "intake" / "proxy.c")
+    return once("proxy", lambda folder: compiled(folder, harness, DOCKER / "intake" / "proxy.c"))
 
 
 def test_headers_are_read(header: Path) -> None:

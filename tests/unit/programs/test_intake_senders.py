@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.conftest import Once
 from tests.unit.programs.intake import Intake, compiled, eventually, intake_sources, running
 
 SENDER = "10.0.0.7"
@@ -14,10 +15,10 @@ BALANCER = "127.0.0.3"
 
 
 @pytest.fixture(scope="module")
-def hasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hasty(once: Once) -> Path:
     """ossec-intake that looks for silent senders each second, not each ten seconds."""
     flags = ('-DSTATE_PATH="intake.state"', '-DSENDERS_PATH="senders.state"', "-DSENDERS_MS=1000")
-    return compiled(tmp_path_factory.mktemp("hasty"), *intake_sources(), flags=flags)
+    return once("hasty", lambda folder: compiled(folder, *intake_sources(), flags=flags))
 
 
 def options(folder: Path, silent: int) -> list[str]:

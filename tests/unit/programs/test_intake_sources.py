@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.conftest import Once
 from tests.unit.programs.intake import DOCKER, Intake, compiled, eventually, free_port, running
 
 PLAIN = ("udp", "tcp", "relp")
@@ -292,11 +293,12 @@ int main(int argc, char **argv)
 
 
 @pytest.fixture(scope="module")
-def lookup(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("networks")
-    (folder / "harness.c").write_text(HARNESS)
-    intake = DOCKER / "intake"
-    return compiled(folder, folder / "harness.c", intake / "networks.c")
+def lookup(once: Once) -> Path:
+    def made(folder: Path) -> Path:
+        (folder / "harness.c").write_text(HARNESS)
+        return compiled(folder, folder / "harness.c", DOCKER / "intake" / "networks.c")
+
+    return once("networks", made)
 
 
 @pytest.mark.parametrize(("networks", "inside", "outside"), NETWORKS)

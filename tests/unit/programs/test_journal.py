@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.project import ROOT
+from tests.unit.conftest import Once
 from tests.unit.programs.intake import compiled
 
 JOURNAL = ROOT / "docker" / "journal"
@@ -74,10 +75,12 @@ int main(int argc, char **argv)
 
 
 @pytest.fixture(scope="session")
-def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("journal")
-    (folder / "tool.c").write_text(TOOL)
-    return compiled(folder, folder / "tool.c", *JOURNAL.glob("*.c"), flags=('-DSTATE_PATH="state"',))
+def tool(once: Once) -> Path:
+    def made(folder: Path) -> Path:
+        (folder / "tool.c").write_text(TOOL)
+        return compiled(folder, folder / "tool.c", *JOURNAL.glob("*.c"), flags=('-DSTATE_PATH="state"',))
+
+    return once("journal", made)
 
 
 class Journal:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.project import ROOT
+from tests.unit.conftest import Once
 
 LIBRARY = ROOT / "docker" / "rootfs" / "usr" / "local" / "lib" / "ossec-log-server"
 SECONDS = 30
@@ -114,9 +115,13 @@ class Mail:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def program(once: Once) -> Path:
     """The reader, of the folder that it runs in."""
-    made = tmp_path_factory.mktemp("maild") / "maild"
+    return once("maild", reader)
+
+
+def reader(folder: Path) -> Path:
+    made = folder / "maild"
     shim = ROOT / "docker" / "shim"
     sources = [shim / "mail.c", shim / "mail_files.c", Path(__file__).with_name("maild") / "maild.c"]
     flags = ["-std=gnu11", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]

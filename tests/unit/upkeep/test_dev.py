@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.project import ROOT
 from pipeline.wait import wait_until
+from tests.unit.conftest import Once
 
 DEV = ROOT / "dev"
 # All that ./dev uses beside Python; a PATH of only these is a machine on which nothing else is installed.
@@ -94,11 +95,14 @@ RUN_PYTHON = f'exec "{real_python()}" "$@"'
 
 
 @pytest.fixture(scope="module")
-def ready_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ready_made(once: Once) -> Path:
     """An environment as Python makes it, which takes seconds, to be copied."""
-    folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([real_python(), "-m", "venv", folder], check=True)
-    return folder
+
+    def made(folder: Path) -> Path:
+        subprocess.run([real_python(), "-m", "venv", folder], check=True)
+        return folder
+
+    return once("environment", made)
 
 
 @pytest.fixture
