@@ -65,7 +65,7 @@ class Trial:
         return Ended(code, error.decode(errors="replace").splitlines())
 
     def each(self, trials: Sequence[Mapping[str, str]], command: str = "") -> list[Ended]:
-        """What `run` gives for each of these settings, at two thirds of its price."""
+        """What `run` gives for each of these settings, in one command: it is cheaper."""
         words = [
             word
             for settings in trials
