@@ -174,6 +174,8 @@ static int lacks_source(const Eventinfo *lf)
     return lf->srcip == NULL && (type == SYSLOG || type == SQUID || type == IDS || type == FIREWALL) && !has_own_fields();
 }
 
+static int has_address(const Eventinfo *lf) { return literals_addresses(lf->log) != ADDRESS_NONE; }
+
 void __wrap_DecodeEvent(Eventinfo *lf, void *match)
 {
     int with_families = extra_rules();
@@ -186,10 +188,10 @@ void __wrap_DecodeEvent(Eventinfo *lf, void *match)
     if (!with_families) {
         return;
     }
-    if (lf->program_name != NULL && (lf->decoder_info == NULL_Decoder || (found_nothing(lf) && literals_addresses(lf->log) != ADDRESS_NONE))) {
+    if (lf->program_name != NULL && (lf->decoder_info == NULL_Decoder || (found_nothing(lf) && has_address(lf)))) {
         decode_as_file(lf, match);
     }
-    if (lacks_source(lf) && literals_addresses(lf->log) != ADDRESS_NONE) {
+    if (lacks_source(lf) && has_address(lf)) {
         decode_by_family(lf, match);
     }
 }

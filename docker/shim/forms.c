@@ -12,12 +12,7 @@ static uint8_t count = 1;
 
 uint8_t forms_learn(const void *const codes[FORMS], const char *denied)
 {
-    int some = 0;
-
-    for (int form = 1; form < FORMS; form++) {
-        some |= codes[form] != NULL;
-    }
-    if (!some || count == MOST) {
+    if (count == MOST) {
         return 0;
     }
     for (int form = 1; form < FORMS; form++) {

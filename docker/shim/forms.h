@@ -8,7 +8,7 @@
 enum { ONE_ADDRESS = 1, NOT_DENIED = 2, FORMS = 4 };
 
 /* The number of the pattern's forms, which were compiled to these; NULL where there is none. `denied` is what must not be in the
- * line. 0 where there is no form, or no room for it. */
+ * line. 0 where there is no room for them. */
 uint8_t forms_learn(const void *const codes[FORMS], const char *denied);
 
 /* The one of those that is for the line, which is that of literals.h, or `code`, which is for each. */

@@ -27,15 +27,17 @@ void literals_of(const char *text);
 /* NULL if the pattern cannot match the text; else it, or its cheapest form for this line. */
 const void *literals_form(const void *code, const char *text);
 
+/* What may be an address in the text; if it is the line, they are looked for once. */
+enum addresses literals_addresses(const char *text);
+
 /* Whether the pattern can match a text that begins with this byte, or nothing is known of it. */
 int literals_may_begin(const void *code, unsigned char first);
 
-/* For who tries many patterns on each line: what is known of one, or of its text, which stays so; whether the line is this text; and whether
- * a pattern of which that is known can match the line. */
+/* For who tries many patterns on each line: what is known of one, or of its text, which stays so; whether the line is this text;
+ * and whether a pattern of which that is known can match the line. */
 struct literal literals_known(const void *code);
 struct literal literals_read(const char *pattern);
 int literals_are_of(const char *text);
-enum addresses literals_addresses(const char *text); /* if it is the line, they are looked for once */
 int literals_fit_known(const struct literal *one);
 static inline int literals_fit(const struct literal *one)
 {

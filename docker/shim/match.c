@@ -25,15 +25,13 @@ const char *__wrap_OSRegex_Execute(const char *text, OSRegex *pattern)
 const char *__wrap_OSPcre2_Execute(const char *text, OSPcre2 *pattern)
 {
     void *code = pattern->regex;
+    const void *form = code == NULL || text == NULL ? code : literals_form(code, text);
     const char *end;
 
-    if (code == NULL || text == NULL) {
-        return __real_OSPcre2_Execute(text, pattern);
-    }
-    if ((pattern->regex = (void *)literals_form(code, text)) == NULL) {
-        pattern->regex = code;
+    if (form == NULL && code != NULL) {
         return NULL;
     }
+    pattern->regex = (void *)form;
     end = __real_OSPcre2_Execute(text, pattern);
     pattern->regex = code;
     return end;

@@ -6,8 +6,9 @@
  *
  * A pattern may name what every decoder looks for: (?&ip) is a group that takes an address, in brackets or not,
  * (?&host) one that takes an address or a name, (?&by) a word that says where something comes from, up to the address
- * behind it, (?&from) a group that takes that address, and (?&source), at the end of a pattern that begins with ^, one that takes
- * the address that is the source, of all those in a text. Stock OSSEC refuses these, as PCRE2 knows no such groups.
+ * behind it, (?&from) a group that takes that address, (?&user) one that takes a name, in quotes or not, and (?&source), at the
+ * end of a pattern that begins with ^, one that takes the address that is the source, of all those in a text. Stock OSSEC refuses
+ * these, as PCRE2 knows no such groups.
  *
  * Most lines have one address alone, of which none is to be chosen, and hold no word of what a pattern denies at its beginning,
  * (?!…): for these there are cheaper forms of such a pattern (forms.h). */
@@ -51,6 +52,11 @@
 /* A word of what stands before that, for as long as it is not one behind which a client's own words stand: a name, or in quotes. */
 #define BEFORE "(?>(?!\\b(?:for|as) )(?:[^\\W_alnu]++|(?!user|login |account|name\\b)[alnu])++[^\\w\"'`]*+|[^\\w\"'`]++|_)"
 
+/* A name that a client gave, as applications write it: in quotes or brackets, or up to what ends a word. */
+#define USER \
+    "(?|'([^']+)'|\"([^\"]+)\"|`([^`]+)`|<([^<>]+)>|\\[([^\\]]+)\\]" \
+    "|([^\\s\"',;()\\[\\]<>=]+?)(?=[\\s\"',;()\\[]|[.:]?$|[.:] ))"
+
 static const struct {
     const char *name, *pattern;
 } known[] = {
@@ -58,6 +64,7 @@ static const struct {
     {"(?&host)", WRITTEN(ADDRESS "|" NAME)},
     {"(?&by)", SOURCE},
     {"(?&from)", SOURCE WRITTEN(ADDRESS)},
+    {"(?&user)", USER},
     {"(?&source)", "(?:(?:" BEFORE "*?|.*)" SOURCE "|[\\W\\dTZ]*?|.*)" BEGINS WRITTEN(ADDRESS)},
 };
 #define CHOSEN "(?&source)"

@@ -17,6 +17,7 @@ NAMED = {
     "(?&host)": r"(x[\w.-]{1,64}y)",
     "(?&by)": "=x",
     "(?&from)": r"(=x[\w.:]{1,39})",
+    "(?&user)": "('x[^']+')",
     "(?&source)": r"(=x[\w.:]{1,39})",
 }
 REPEATS = {code.MAX_REPEAT, code.MIN_REPEAT}
