@@ -50,7 +50,10 @@ class Server:
         return self._reached(514, "tcp")
 
     def address(self) -> str:
-        """Its own address, which this machine reaches if it is Linux; "" if it does not run."""
+        """Its own address, which this machine reaches if it is Linux; "" if it does not run.
+
+        Behind a published port, Docker's proxy takes lines that the server has not seen.
+        """
         self.container.reload()
         return str(next(iter(self.container.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"])
 

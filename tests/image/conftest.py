@@ -4,15 +4,13 @@
 that is there already: whether a test fails on the one before a fix.
 """
 
-import os
-import pickle
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import docker
 import pytest
-from filelock import FileLock
 
 from pipeline import image, release, source, standin
 from pipeline.image import platforms
@@ -22,6 +20,7 @@ from pipeline.server import Server
 from pipeline.server import server as run_server
 from tests.image.support.compose import compose
 from tests.image.support.trial import Trial, trial
+from tests.once import once
 
 T = TypeVar("T")
 
@@ -62,9 +61,7 @@ def standin_image(
     """The stand-in release's image, through every station: version file, download, verification, build."""
     if given := _given(client, request):
         return given
-    return _once(
-        tmp_path_factory, "standin", lambda: standin.build(tmp_path_factory.mktemp("standin-release"))
-    )
+    return _built_once(tmp_path_factory, "standin", standin.build)
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +73,7 @@ def ossec_image(
     if given := _given(client, request):
         return given
     try:
-        return _once(tmp_path_factory, "ossec", lambda: image.build(wanted, source.fetch(wanted)))
+        return _built_once(tmp_path_factory, "ossec", lambda _: image.build(wanted, source.fetch(wanted)))
     except source.SourceUnreachable as problem:
         pytest.skip(f"NOT RUN ON REAL OSSEC {wanted.version}: {problem}")
 
@@ -135,7 +132,7 @@ def senders(
     client: docker.DockerClient, ossec_image: image.Image, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     """The name of an image with rsyslog, syslog-ng, journald, HAProxy, Python and Podman's generator."""
-    return _once(tmp_path_factory, "senders", lambda: _helper("senders", ossec_image, tmp_path_factory))
+    return helper_image(tmp_path_factory, "senders", ossec_image)
 
 
 @pytest.fixture(scope="session")
@@ -143,21 +140,26 @@ def acme(
     client: docker.DockerClient, ossec_image: image.Image, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     """The name of an image with Pebble, an ACME server for tests, and lego, an ACME client."""
-    return _once(tmp_path_factory, "acme", lambda: _helper("acme", ossec_image, tmp_path_factory))
+    return helper_image(tmp_path_factory, "acme", ossec_image)
 
 
-def _helper(kind: str, ossec_image: image.Image, factory: pytest.TempPathFactory) -> str:
+def helper_image(factory: pytest.TempPathFactory, kind: str, tested: image.Image) -> str:
+    """The name of the image that support/KIND.Dockerfile makes on the base of the image that is tested."""
     name = f"{image.REPOSITORY}-{kind}"
-    image.buildx(
-        "--load",
-        f"--tag={name}",
-        f"--build-arg=BASE={ossec_image.labels['org.opencontainers.image.base.name']}",
-        f"--build-context=scripts={ROOT / 'docker' / 'build'}",
-        f"--file={ROOT / f'tests/image/support/{kind}.Dockerfile'}",
-        str(factory.mktemp("nothing")),
-        epoch=0,
-    )
-    return name
+
+    def build(nothing: Path) -> str:
+        image.buildx(
+            "--load",
+            f"--tag={name}",
+            f"--build-arg=BASE={tested.labels['org.opencontainers.image.base.name']}",
+            f"--build-context=scripts={ROOT / 'docker' / 'build'}",
+            f"--file={ROOT / f'tests/image/support/{kind}.Dockerfile'}",
+            str(nothing),
+            epoch=0,
+        )
+        return name
+
+    return _built_once(factory, kind, build)
 
 
 @pytest.fixture
@@ -173,14 +175,8 @@ def project(client: docker.DockerClient) -> Iterator[str]:
         client.images.remove(one, force=True)
 
 
-def _once(factory: pytest.TempPathFactory, what: str, build: Callable[[], T]) -> T:
-    """What the first of pytest-xdist's workers has built: to find that nothing is to be built takes seconds, too."""
-    own = factory.getbasetemp()
-    noted = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / f"{what}.pickle"
+def _built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], T]) -> T:
+    """What is built, by one worker of one run at a time: to find that nothing is to be built takes seconds, too."""
     folder = cache_dir()
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "images.lock"):  # another run may be building, too
-        if not noted.exists():
-            noted.write_bytes(pickle.dumps(build()))
-        found: T = pickle.loads(noted.read_bytes())
-    return found
+    return once(factory, name, build, lock=folder / "images.lock")

@@ -1,16 +1,15 @@
 """What several of these tests use: programs of the image, compiled with sanitizers, and a web server."""
 
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from filelock import FileLock
 from hypothesis import settings
 
+from tests.once import once as made_once
 from tests.unit.http_server import Server, serving
 from tests.unit.programs import output_program
 from tests.unit.programs.intake import compiled, intake_sources
@@ -35,20 +34,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
     """What is made into a folder of that name by the first of pytest-xdist's workers that needs it."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-
-    def made(name: str, make: Callable[[Path], Path]) -> Path:
-        folder, noted = shared / f"{name}-once", shared / f"{name}-once.made"
-        with FileLock(f"{folder}.lock"):
-            if not noted.exists():
-                shutil.rmtree(folder, ignore_errors=True)  # of one who did not get done with it
-                folder.mkdir()
-                noted.write_text(str(make(folder)))
-            return Path(noted.read_text())
-
-    return made
+    return partial(made_once, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from pipeline.project import ROOT
 from pipeline.server import container
 from pipeline.server.execute import execute
 from pipeline.wait import wait_until
+from tests.image.conftest import helper_image
 
 UNIT = "ossec-log-server.container"
 [IMAGE] = re.findall(r"^Image=(.*)$", (ROOT / "examples" / UNIT).read_text(), re.MULTILINE)
@@ -59,16 +60,7 @@ class Machine:
 def inside(
     client: docker.DockerClient, built: image.Image, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Container]:
-    name = f"{image.REPOSITORY}-podman"
-    image.buildx(
-        "--load",
-        f"--tag={name}",
-        f"--build-arg=BASE={built.labels['org.opencontainers.image.base.name']}",
-        f"--build-context=scripts={ROOT / 'docker' / 'build'}",
-        f"--file={ROOT / 'tests/image/support/podman.Dockerfile'}",
-        str(tmp_path_factory.mktemp("nothing")),
-        epoch=0,
-    )
+    name = helper_image(tmp_path_factory, "podman", built)
     options = {
         "privileged": True,
         "cgroupns": "private",

@@ -17,7 +17,6 @@ from pipeline.wait import wait_until
 from tests import loopback
 from tests.image.conftest import FROM_HERE
 from tests.image.intake.test_intake import archived, wait_archived
-from tests.image.support.ledger import address
 from tests.image.support.relp import RelpSender
 from tests.image.support.trial import Trial
 
@@ -57,7 +56,7 @@ def tls_server(client: docker.DockerClient, built: image.Image, certificates: Pa
 def test_tls_takes_a_client_with_a_certificate_of_the_ca(tls_server: Server, certificates: Path) -> None:
     context = ssl.create_default_context(cafile=str(certificates / "ca.crt"))
     context.load_cert_chain(certificates / "client.crt", certificates / "client.key")
-    send_tls(address(tls_server), syslog.message("over TLS with a certificate", tag="app"), context)
+    send_tls(tls_server.address(), syslog.message("over TLS with a certificate", tag="app"), context)
     wait_archived(tls_server, "over TLS with a certificate", 1)
 
 
@@ -67,11 +66,11 @@ def test_tls_refuses_a_client_without_one(tls_server: Server, certificates: Path
     if shown:
         context.load_cert_chain(certificates / f"{shown}.crt", certificates / f"{shown}.key")
     with suppress(OSError):  # refused while it sends, or afterwards: TLS 1.3 tells a client late
-        send_tls(address(tls_server), syslog.message(f"over TLS as {shown}", tag="app"), context)
+        send_tls(tls_server.address(), syslog.message(f"over TLS as {shown}", tag="app"), context)
     good = ssl.create_default_context(cafile=str(certificates / "ca.crt"))
     good.load_cert_chain(certificates / "client.crt", certificates / "client.key")
 
-    send_tls(address(tls_server), syslog.message(f"after {shown}", tag="app"), good)
+    send_tls(tls_server.address(), syslog.message(f"after {shown}", tag="app"), good)
     wait_archived(tls_server, f"after {shown}", 1)
     assert not archived(tls_server, f"over TLS as {shown}")
 
@@ -82,9 +81,9 @@ def test_tls_without_a_ca_takes_anybody_and_a_silent_client_costs_nothing(
     volumes = mounted(certificates, tls_crt="server.crt", tls_key="server.key")
     with run_server(client, built.name, FROM_HERE, volumes=volumes) as running:
         running.wait_listening()
-        silent = [socket.create_connection((address(running), 6514), 10) for _ in range(100)]
+        silent = [socket.create_connection((running.address(), 6514), 10) for _ in range(100)]
         context = ssl.create_default_context(cafile=str(certificates / "ca.crt"))
-        send_tls(address(running), syslog.message("beside the silent", tag="app"), context)
+        send_tls(running.address(), syslog.message("beside the silent", tag="app"), context)
         wait_archived(running, "beside the silent", 1)
         for one in silent:
             one.close()
@@ -119,9 +118,9 @@ def test_who_is_refused_is_told_of_over_every_protocol(
         with suppress(OSError):  # closed as soon as it is there
             if protocol == "TLS":
                 context = ssl.create_default_context(cafile=str(certificates / "ca.crt"))
-                send_tls(address(running), syslog.message("from a stranger", tag="app"), context)
+                send_tls(running.address(), syslog.message("from a stranger", tag="app"), context)
             else:
-                with RelpSender(address(running)) as sender:
+                with RelpSender(running.address()) as sender:
                     sender.send({1: syslog.message("from a stranger", tag="app").encode()}, set())
         wait_until(lambda: running.counters()["refused"] == 1, 30, what="the refusal")
         wait_until(lambda: "which is not in OSSEC_ALLOWED_IPS" in running.log(), 30, what="the log's line")

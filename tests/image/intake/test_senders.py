@@ -16,7 +16,6 @@ from pipeline.wait import wait_until
 from tests import loopback
 from tests.image.conftest import FROM_HERE
 from tests.image.intake.test_intake import archived, wait_archived
-from tests.image.support.ledger import address
 from tests.image.support.relp import RelpSender
 from tests.image.support.trial import Trial
 
@@ -64,7 +63,7 @@ def test_a_stranger_with_1500_connections_keeps_nobody_out(
         for n in range(1500):
             port = 514 if n % 2 else 2514
             with suppress(OSError):  # it may be closed before we have noticed that it was open
-                stack.enter_context(socket.create_connection((address(running), port), 10))
+                stack.enter_context(socket.create_connection((running.address(), port), 10))
         before = cpu_ticks(running)
         running.run("ossec-log-server", "health")
         own_line(running, "from one who may")
@@ -83,7 +82,7 @@ def test_one_sender_with_all_connections_leaves_room_for_others(
     with run_server(client, built.name, environment) as running, ExitStack() as stack:
         running.wait_listening()
         held = [
-            stack.enter_context(socket.create_connection((address(running), 514), 10)) for _ in range(120)
+            stack.enter_context(socket.create_connection((running.address(), 514), 10)) for _ in range(120)
         ]
         assert closed(held[-1])
         wait_until(lambda: running.counters()["limited"] == 20, 30, what="the others to be closed")
@@ -101,7 +100,7 @@ def test_descriptors_that_run_out_are_a_line_and_no_spinning_process(
     with run_server(client, built.name, FROM_HERE, ulimits=FEW_FILES) as running, ExitStack() as stack:
         running.wait_listening()
         senders = [
-            stack.enter_context(socket.create_connection((address(running), 514), 10)) for _ in range(1500)
+            stack.enter_context(socket.create_connection((running.address(), 514), 10)) for _ in range(1500)
         ]
         assert closed(senders[-1])
         assert "connections fit into the limit of 1024 open files, and not the 4096" in running.log()
@@ -120,11 +119,11 @@ def test_the_port_can_be_another_one(client: docker.DockerClient, built: image.I
     with run_server(client, built.name, {**FROM_HERE, "OSSEC_SYSLOG_PORT": "1514"}) as running:
         running.wait_listening()
         running.run("ossec-log-server", "health")
-        syslog.send_udp(address(running), 1514, [syslog.message("by UDP on 1514", tag="app")])
-        syslog.send_tcp(address(running), 1514, [syslog.message("by TCP on 1514", tag="app")])
+        syslog.send_udp(running.address(), 1514, [syslog.message("by UDP on 1514", tag="app")])
+        syslog.send_tcp(running.address(), 1514, [syslog.message("by TCP on 1514", tag="app")])
         wait_archived(running, "on 1514", 2)
         with pytest.raises(OSError, match="refused"):
-            socket.create_connection((address(running), 514), 10)
+            socket.create_connection((running.address(), 514), 10)
 
 
 def test_a_second_listener_on_the_port_is_one_line_and_no_health_of_its_own(
@@ -160,7 +159,7 @@ def test_all_of_ipv6_is_not_ipv4(client: docker.DockerClient, built: image.Image
     """D12."""
     with run_server(client, built.name, {"OSSEC_ALLOWED_IPS": "::/0"}) as running:
         running.wait_listening()
-        syslog.send_udp(address(running), 514, [syslog.message("over IPv4", tag="app")])
+        syslog.send_udp(running.address(), 514, [syslog.message("over IPv4", tag="app")])
         wait_until(lambda: running.counters()["refused"] == 1, 30, what="the refusal")
         running.run("bash", "-c", "echo '<38>Nov 26 06:00:00 web1 app: over IPv6' > /dev/udp/::1/514")
         wait_archived(running, "over IPv6", 1)
@@ -232,12 +231,12 @@ def test_every_input_at_once_is_healthy_and_warns_of_a_certificate(
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.load_cert_chain(certificates / "client.crt", certificates / "client.key")
         with (
-            socket.create_connection((address(running), 6514), 10) as plain,
+            socket.create_connection((running.address(), 6514), 10) as plain,
             context.wrap_socket(plain) as sender,
         ):
             sender.sendall(syslog.message("over TLS", tag="app").encode() + b"\n")
         acknowledged: set[int] = set()
-        with RelpSender(address(running)) as sender:
+        with RelpSender(running.address()) as sender:
             sender.send({1: syslog.message("over RELP", tag="app").encode()}, acknowledged)
         assert acknowledged == {1}
         wait_archived(running, "over TLS", 1)

@@ -12,7 +12,7 @@ from pipeline.server import Server, syslog
 from pipeline.server import server as run_server
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
-from tests.image.support.ledger import address, restart, send
+from tests.image.support.ledger import restart, send
 
 
 def listed(server: Server) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def test_a_sender_that_stops_alerts_and_one_that_is_back_too(
         server.wait_listening()
         assert listed(server) == []  # the health check's own lines do not count
         began = datetime.now(UTC)
-        send(address(server), [syslog.message(f"line {n}").encode() for n in range(5)])
+        send(server.address(), [syslog.message(f"line {n}").encode() for n in range(5)])
         wait_until(lambda: listed(server), 30, what="the sender")
         [one] = listed(server)
         assert one["lines"] == 5
@@ -55,7 +55,7 @@ def test_a_sender_that_stops_alerts_and_one_that_is_back_too(
         [kept] = listed(server)
         assert (kept["first"], kept["lines"], kept["silent"]) == (one["first"], 5, True)
 
-        send(address(server), [syslog.message("again").encode()])
+        send(server.address(), [syslog.message("again").encode()])
         wait_until(lambda: 119001 in rules(server), 30, what="the alert that it is back")
         assert rules(server).count(119000) == 1
         assert listed(server)[0]["silent"] is False
@@ -72,7 +72,7 @@ def test_a_damaged_list_begins_anew_and_without_the_setting_nobody_is_silent(
     path = "/var/ossec/data/queue/senders/list"
     with run_server(client, built.name, FROM_HERE) as server:
         server.wait_listening()
-        send(address(server), [syslog.message("one").encode()])
+        send(server.address(), [syslog.message("one").encode()])
         wait_until(lambda: listed(server), 30, what="the sender")
         server.stop()
         restart(server)

@@ -19,7 +19,6 @@ from tests.image.conftest import FROM_HERE
 from tests.image.support.ledger import (
     DATA,
     FAKE_CLOCK,
-    address,
     archived_count,
     come_and_go,
     drained,
@@ -72,7 +71,7 @@ def test_a_daemon_that_hangs_under_load_costs_nothing(server: Server, daemon: st
     # So many and so long that what waits for the engine is more than the journal holds before it grows.
     lines = numbered(daemon, range(count), 600 if daemon == "ossec-analysisd" else 0)
     alert = f"Failed password for {daemon} from 203.0.113.7 port 22 ssh2"
-    with sending(address(server), lines, 10) as senders:
+    with sending(server.address(), lines, 10) as senders:
         wait_until(lambda: archived_count(server, daemon) > 500, 30, what="the load")
         with stopped(server, command):
             if on_the_way:
@@ -102,7 +101,7 @@ def test_senders_wait_when_the_disk_allowance_is_full(
     count = 100_000  # of 600 bytes: more than the allowance, the receiver's memory and the sockets hold
     with run_server(client, built.name, {**FROM_HERE, "OSSEC_QUEUE_DISK": "10m"}) as server:
         server.wait_listening()
-        with sending(address(server), numbered("allowed", range(count), 600), 1) as [sender]:
+        with sending(server.address(), numbered("allowed", range(count), 600), 1) as [sender]:
             with stopped(server, "bin/ossec-analysisd"):
                 wait_until(lambda: server.counters()["waiting_bytes"] > 10_000_000, 60, what="a full journal")
                 # What the last read brought is taken, too: 32,000 bytes at most, and a head for each line.
@@ -123,7 +122,7 @@ def test_an_engine_killed_while_all_that_may_wait_waits_costs_nothing(
     settings = {**FROM_HERE, "OSSEC_QUEUE_DISK": "16m"}
     with run_server(client, built.name, settings, healthcheck=NO_HEALTH_CHECK) as server:
         server.wait_listening()
-        with sending(address(server), numbered("held", range(100_000), 600), 1) as [sender]:
+        with sending(server.address(), numbered("held", range(100_000), 600), 1) as [sender]:
             wait_until(lambda: server.counters()["analysed"] > 100, 30, what="the engine's counters")
             signal(server, "bin/ossec-analysisd", "STOP")
             full = (16 << 20) - 1000
@@ -147,7 +146,7 @@ def test_an_engine_killed_under_load_costs_nothing_that_was_handed_over(
         server.wait_listening()
         for _ in range(3):
             before = server.counters()["received"]
-            with sending(address(server), numbered("killed", range(begun, begun + each)), 1) as [sender]:
+            with sending(server.address(), numbered("killed", range(begun, begun + each)), 1) as [sender]:
                 wait_until(lambda: server.counters()["received"] > before + 10_000, 60, what="the load")  # noqa: B023
                 server.kill("ossec-analysisd")
                 killed = time.monotonic()
@@ -156,7 +155,7 @@ def test_an_engine_killed_under_load_costs_nothing_that_was_handed_over(
             begun += sender.result()
             cuts.append(begun - 1)
             restart(server)
-        send(address(server), numbered("killed", range(begun, begun + 1000)))
+        send(server.address(), numbered("killed", range(begun, begun + 1000)))
         begun += 1000
         drained(server, "killed")
         ledger = settle(server, "killed", "a killed engine costs nothing that was handed over", begun)
@@ -176,7 +175,7 @@ def test_a_container_killed_under_load_starts_again(
         client, built.name, FROM_HERE, volumes=mounts, tmpfs={"/tmp": ""}, healthcheck=NO_HEALTH_CHECK
     ) as server:
         server.wait_listening()
-        with sending(address(server), numbered("cut", range(100_000)), 1) as [sender]:
+        with sending(server.address(), numbered("cut", range(100_000)), 1) as [sender]:
             wait_until(lambda: server.counters()["received"] > 10_000, 60, what="the load")
             server.container.kill()
             assert server.exit_code() == 137
@@ -198,7 +197,7 @@ def test_over_relp_nothing_acknowledged_is_lost_whatever_is_killed(
         server.wait_listening()
 
         def send_rest() -> None:
-            with RelpSender(address(server)) as sender:
+            with RelpSender(server.address()) as sender:
                 sender.send({n: line for n, line in lines.items() if n not in acknowledged}, acknowledged)
 
         for kill in (
@@ -225,7 +224,7 @@ def test_over_relp_nothing_acknowledged_is_lost_whatever_is_killed(
 
 
 def test_ten_thousand_connections_come_and_go_and_cost_nothing(server: Server) -> None:
-    host, seen = address(server), []
+    host, seen = server.address(), []
     for mark in ("many", "again"):
         come_and_go(host, 10_000)
         with ExitStack() as idle, ThreadPoolExecutor(500) as pool:
@@ -250,7 +249,7 @@ def test_little_memory_is_enough_while_the_engine_hangs(
     limits = {"mem_limit": f"{limit}m", "memswap_limit": f"{limit}m"}
     with run_server(client, built.name, FROM_HERE, **limits) as server:
         server.wait_listening()
-        with sending(address(server), numbered("memory", range(count), 100), 10) as senders:
+        with sending(server.address(), numbered("memory", range(count), 100), 10) as senders:
             with stopped(server, "bin/ossec-analysisd"):
                 wait_until(lambda: stuck(server), 60, what="health to see it")
                 queued = wait_until(
@@ -269,13 +268,13 @@ def test_little_memory_is_enough_while_the_engine_hangs(
 
 
 def test_who_comes_while_it_ends_is_refused_and_who_is_there_is_told(server: Server) -> None:
-    with socket.create_connection((address(server), 514), 10) as sender:
+    with socket.create_connection((server.address(), 514), 10) as sender:
         sender.sendall(b"<13>half of a line, for which the end waits a moment")
         wait_until(lambda: server.counters()["connections"] == 1, 30, 0.02, "the connection")
         server.container.kill("TERM")
         assert sender.recv(1) == b""
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((address(server), 514), 1)
+            socket.create_connection((server.address(), 514), 1)
         assert server.exit_code() == 0
 
 
@@ -283,7 +282,7 @@ def test_a_second_sigterm_ends_at_once(client: docker.DockerClient, built: image
     with run_server(client, built.name, FROM_HERE) as server:
         server.wait_listening()
         signal(server, "bin/ossec-analysisd", "STOP")
-        send(address(server), numbered("waits", range(1000)))
+        send(server.address(), numbered("waits", range(1000)))
         server.container.kill("TERM")
         wait_until(lambda: "ossec-log-server: stopping" in server.log(), 30, 0.02, "the stop")
         before = time.monotonic()
@@ -303,18 +302,18 @@ def test_a_full_volume_is_noticed_and_forgotten(
         mounts = {str(made.name): {"bind": DATA, "mode": "rw"}}
         with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts) as server:
             server.wait_listening()
-            send(address(server), numbered("before", range(1000)))
+            send(server.address(), numbered("before", range(1000)))
             wait_all(server, "before", 1000)
             server.run("bash", "-c", f"cat /dev/zero > {DATA}/filler 2>/dev/null; df {DATA} | grep -q 100%")
             send(
-                address(server), numbered("full", range(1000))
+                server.address(), numbered("full", range(1000))
             )  # held back: the engine could not write it down
             complaint = wait_until(lambda: stuck(server), 60, what="health to see it")
             print(f"health: {complaint}")
             assert server.running(), server.log()
             server.run("rm", f"{DATA}/filler")
             wait_until(lambda: not stuck(server), 60, what="health")
-            send(address(server), numbered("after", range(1000)))
+            send(server.address(), numbered("after", range(1000)))
             wait_all(server, "after", 1000)
             wait_all(server, "full", 1000)
             for mark in ("full", "after"):
@@ -343,7 +342,7 @@ def test_a_clock_that_steps_stops_nothing(
             clock.write_text(step + "\n")
             alert = f"Failed password for clock{number} from 203.0.113.8 port 22 ssh2"
             send(
-                address(server),
+                server.address(),
                 [
                     *numbered("clock", range(number * 1000, number * 1000 + 1000)),
                     syslog.message(alert).encode(),

@@ -21,7 +21,7 @@ from pipeline.soak.senders import RelpSender, Sender, TcpSender
 from pipeline.soak.verdict import Verdict, judge
 from pipeline.wait import WaitTimeout, wait_until
 from tests.image.conftest import FROM_HERE
-from tests.image.support.ledger import DATA, address, send, signal
+from tests.image.support.ledger import DATA, send, signal
 
 RELP = {**FROM_HERE, "OSSEC_RELP": "yes"}
 NO_HEALTH_CHECK = {"test": ["NONE"]}  # where every line is counted
@@ -75,7 +75,7 @@ def _interrupted(stage: Stage, sender: Sender, action: Action, rounds: int, line
 
 def acknowledged(server: Server, numbers: range) -> None:
     """Send these lines over RELP; return when all are acknowledged."""
-    sender = RelpSender("before", lambda: address(server), only=len(numbers))
+    sender = RelpSender("before", lambda: server.address(), only=len(numbers))
     sender.start()
     sender.join(60)
     assert sender.acknowledged.unique("before") == len(numbers), sender.error
@@ -125,11 +125,11 @@ def test_a_line_like_the_last_one_hides_none_before_it(
         client, ossec_image.name, FROM_HERE, volumes=volumes, healthcheck=NO_HEALTH_CHECK
     ) as running:
         running.wait_listening()
-        send(address(running), [b"<38>Nov 26 06:00:00 web1 app: the first line", same])
+        send(running.address(), [b"<38>Nov 26 06:00:00 web1 app: the first line", same])
         wait_until(lambda: archived_count_of(running, "the same line again") == 1, 30, what="the first line")
         signal(running, ENGINE, "STOP")
         before = running.counters()["received"]
-        send(address(running), [*(line("before", n) for n in range(6)), same])
+        send(running.address(), [*(line("before", n) for n in range(6)), same])
         wait_until(lambda: running.counters()["received"] == before + 7, 30, what="the lines to be received")
         running.kill("ossec-analysisd")
         assert running.exit_code() == 137
@@ -162,7 +162,7 @@ def test_a_full_journal_repeats_nothing_and_starts_nothing(
         processes = running.run("bash", "-c", DAEMONS)
         signal(running, ENGINE, "STOP")
         count = 200_000
-        sender = RelpSender("before", lambda: address(running), only=count)
+        sender = RelpSender("before", lambda: running.address(), only=count)
         sender.start()
         last = full_since = -1.0
 
@@ -195,7 +195,7 @@ def test_a_second_server_on_the_volume_is_refused(
     volumes = [f"{volume}:{DATA}"]
     with server.server(client, ossec_image.name, FROM_HERE, volumes=volumes) as first:
         first.wait_listening()
-        send(address(first), [line("before", n) for n in range(10)])
+        send(first.address(), [line("before", n) for n in range(10)])
         printed_and_archived(first, ossec_image.name, volume, 10)
         with server.server(client, ossec_image.name, FROM_HERE, volumes=volumes) as second:
             assert second.exit_code() not in (0, 137, 143)
@@ -204,7 +204,7 @@ def test_a_second_server_on_the_volume_is_refused(
             assert DATA in complaint
             assert "in use" in complaint
             assert not second.alerts()
-        send(address(first), [line("before", n) for n in range(10, 20)])
+        send(first.address(), [line("before", n) for n in range(10, 20)])
         printed, archived = printed_and_archived(first, ossec_image.name, volume, 20)
         assert printed == archived == Counter(range(20))
 
@@ -214,7 +214,7 @@ def test_equal_lines_count_each(client: docker.DockerClient, ossec_image: image.
     lines = [line("before", n // 4) for n in range(400)]
     with server.server(client, ossec_image.name, FROM_HERE, volumes=[f"{volume}:{DATA}"]) as running:
         running.wait_listening()
-        send(address(running), lines)
+        send(running.address(), lines)
         expected = Counter(dict.fromkeys(range(100), 4))
         wait_until(
             lambda: (
@@ -241,7 +241,7 @@ def test_a_firewall_event_with_a_field_missing_is_archived(
     with server.server(client, ossec_image.name, FROM_HERE) as running:
         running.wait_listening()
         lines = [texts[n % 3].format(n) for n in range(30)]
-        send(address(running), [syslog.message(text, pri=4, tag="kernel").encode() for text in lines])
-        send(address(running), [line("before", 0)])
+        send(running.address(), [syslog.message(text, pri=4, tag="kernel").encode() for text in lines])
+        send(running.address(), [line("before", 0)])
         wait_until(lambda: archived_count_of(running, "soak_before_00000000"), 30, what="the last line")
         assert archived_count_of(running, "DROP IN=eth0") == 30

@@ -19,7 +19,7 @@ from pipeline.soak.lines import Tally
 from pipeline.soak.senders import RelpSender
 from pipeline.wait import WaitTimeout, wait_until
 from tests.image.conftest import FROM_HERE
-from tests.image.support.ledger import DATA, address, stuck
+from tests.image.support.ledger import DATA, stuck
 from tests.image.support.power import MAKE, mounted, power_volume, require
 
 pytestmark = pytest.mark.alone
@@ -57,7 +57,7 @@ def test_a_power_failure_costs_nothing_that_was_acknowledged(
         server.server(client, ossec_image.name, SETTINGS, volumes=[f"{volume.path}:{DATA}"]) as running,
     ):
         running.wait_listening()
-        sender = RelpSender("power", lambda: address(running), RATE)
+        sender = RelpSender("power", lambda: running.address(), RATE)
         sender.start()
         wait_until(lambda: sender.acknowledged.unique("power") > 2 * RATE, 60, what="the load")
         for _ in range(count):
@@ -87,7 +87,7 @@ def _after(client: docker.DockerClient, name: str, folder: Path, failure: Failur
             return str(problem)
         if problems := stuck(running):
             return problems
-        sender = RelpSender("new", lambda: address(running), only=first + NEW)
+        sender = RelpSender("new", lambda: running.address(), only=first + NEW)
         sender.sent.extend([0.0] * first)
         sender.opened.extend([0.0] * first)
         sender.start()

@@ -32,7 +32,6 @@ from tests.image.outputs.test_notify import Receiver, receiving
 from tests.image.start.test_environments import wait_for_traps
 from tests.image.support.alerts import attack, numbers_in
 from tests.image.support.collector import Collector
-from tests.image.support.ledger import address
 
 DAEMONS = (
     "ossec-intake",
@@ -327,7 +326,7 @@ def test_a_network_that_is_shut_out_loses_its_connections_and_no_other_does(
     )
     with changing(client, ossec_image.name, tmp_path, **settings) as it:
         it.server.container.exec_run(["bash", "-c", inside], detach=True)
-        outside = socket.create_connection((address(it.server), 514), 10)
+        outside = socket.create_connection((it.server.address(), 514), 10)
         outside.sendall(b"<13>Nov 26 06:00:00 web1 app: goes one\n")
         wait_archived(it.server, "stays one", 1, 60)
         wait_archived(it.server, "goes one", 1, 60)

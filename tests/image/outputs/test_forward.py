@@ -21,7 +21,7 @@ from tests import loopback
 from tests.image.conftest import FROM_HERE
 from tests.image.support.alerts import attack, numbers_in, printed, to, wait_for
 from tests.image.support.collector import Collector
-from tests.image.support.ledger import DATA, address, numbered, send
+from tests.image.support.ledger import DATA, numbered, send
 from tests.image.support.trial import Trial
 
 FOLDER = "/etc/ossec-log-server/forward"
@@ -147,7 +147,7 @@ def test_another_server_of_this_image_takes_them(
             second.wait_listening()
             port = 2514 if way == "relp" else 6514
             first_settings = {**FROM_HERE, "OSSEC_FORWARD": f"{way}://localhost:{port}"}
-            options: dict[str, Any] = {"network": net.name, "extra_hosts": {"localhost": address(second)}}
+            options: dict[str, Any] = {"network": net.name, "extra_hosts": {"localhost": second.address()}}
             outbound = mounted(certificates, ca_crt="ca.crt", **OWN)
             with run_server(client, built.name, first_settings, volumes=outbound, **options) as first:
                 first.wait_listening()
@@ -234,10 +234,10 @@ def test_metrics_are_the_counters_as_prometheus_reads_them(
     with run_server(client, built.name, settings) as server:
         server.wait_listening()
         attack(server, "count", range(30))
-        send(address(server), numbered("more", range(20)))
+        send(server.address(), numbered("more", range(20)))
 
         def get(path: str) -> tuple[str, str]:
-            with urllib.request.urlopen(f"http://{address(server)}:9514{path}", timeout=20) as answer:
+            with urllib.request.urlopen(f"http://{server.address()}:9514{path}", timeout=20) as answer:
                 return answer.headers["Content-Type"], answer.read().decode()
 
         def scrape() -> dict[str, int]:

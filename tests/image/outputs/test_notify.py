@@ -22,18 +22,15 @@ import pytest
 from docker.models.containers import Container
 
 from pipeline import image
-from pipeline.project import ROOT
 from pipeline.server import Server, container, gateway, network, syslog
 from pipeline.server import server as run_server
 from pipeline.server.alerts import parse
 from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 from tests import loopback
-from tests.image.conftest import FROM_HERE
+from tests.image.conftest import FROM_HERE, helper_image
 from tests.image.support.alerts import attack
-from tests.image.support.ledger import address, restart, send
-
-RECEIVERS = ROOT / "tests/image/support/receivers.Dockerfile"
+from tests.image.support.ledger import restart, send
 
 
 def numbers_of(bodies: list[bytes]) -> list[int]:
@@ -474,17 +471,7 @@ def receivers_image(
     client: docker.DockerClient, ossec_image: image.Image, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     """The name of an image with ntfy, Alertmanager, Apprise and Prometheus."""
-    name = f"{image.REPOSITORY}-receivers"
-    image.buildx(
-        "--load",
-        f"--tag={name}",
-        f"--build-arg=BASE={ossec_image.labels['org.opencontainers.image.base.name']}",
-        f"--build-context=scripts={ROOT / 'docker' / 'build'}",
-        f"--file={RECEIVERS}",
-        str(tmp_path_factory.mktemp("nothing")),
-        epoch=0,
-    )
-    return name
+    return helper_image(tmp_path_factory, "receivers", ossec_image)
 
 
 def asked(one: Container, *command: str) -> str:
@@ -517,10 +504,10 @@ def test_real_ntfy_alertmanager_and_apprise_take_them(
         with run_server(client, ossec_image.name, settings, network=net.name) as server:
             server.wait_listening()
             line = "Failed password for root from 203.0.113.9 port 22 ssh2"
-            send(address(server), [syslog.message(line).encode()])
+            send(server.address(), [syslog.message(line).encode()])
             wait_until(lambda: server.counters()["notified"] == 4, 60, what="all to take it")
             long = f"Failed password for {'ü&' * 1500} from 203.0.113.9 port 22 ssh2"
-            send(address(server), [syslog.message(long).encode()])
+            send(server.address(), [syslog.message(long).encode()])
             wait_until(lambda: server.counters()["notified"] == 8, 60, what="all to take the long one")
             assert server.counters()["notify_refused"] == 0
         fetch = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"

@@ -17,7 +17,6 @@ from pipeline.server import server as run_server
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.support.ledger import ARCHIVE, DATA, FAKE_CLOCK, fake_clock, numbered, send, signal, wait_all
-from tests.image.support.ledger import address as address_of
 
 ENDINGS = (
     "archives/{}/ossec-archive-{}.log",
@@ -77,7 +76,7 @@ def over_midnight(
     mounts = {str(folder): {"bind": "/faketime", "mode": "ro"}}
     with run_server(client, ossec_image.name, {**FROM_HERE, **FAKE_CLOCK}, volumes=mounts) as server:
         server.wait_listening()
-        send(address_of(server), [*numbered("first", range(1000)), failed_login("first")])
+        send(server.address(), [*numbered("first", range(1000)), failed_login("first")])
         wait_all(server, "first", 1000)
         # It notes the day just before it says so.
         wait_until(lambda: "ossec-monitord" in server.run("cat", ARCHIVE), 30, 0.5, "ossec-monitord's start")
@@ -86,7 +85,7 @@ def over_midnight(
         tomorrow = date.fromisoformat(server.run("date", "+%F").strip())
 
         def begun() -> bool:
-            send(address_of(server), [failed_login("second")])
+            send(server.address(), [failed_login("second")])
             return set(paths(tomorrow)) <= files(server)
 
         wait_until(begun, 30, 1, "the new day's files")

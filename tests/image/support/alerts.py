@@ -10,13 +10,13 @@ from pipeline.server.alerts import parse
 from pipeline.wait import WaitTimeout, wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.support.collector import Collector
-from tests.image.support.ledger import address, send
+from tests.image.support.ledger import send
 
 
 def attack(server: Server, mark: str, numbers: Iterable[int]) -> None:
     """Send a line that alerts for each number."""
     lines = [f"Failed password for {mark}{n:06d} from 203.0.113.9 port 22 ssh2" for n in numbers]
-    send(address(server), [syslog.message(line).encode() for line in lines])
+    send(server.address(), [syslog.message(line).encode() for line in lines])
 
 
 def numbers_in(lines: Iterable[str], mark: str) -> Counter[int]:

@@ -49,11 +49,6 @@ class Ledger:
         )
 
 
-def address(of: Server) -> str:
-    """Its own address: behind a published port, Docker's proxy would take lines that the server has not seen."""
-    return of.address()
-
-
 def numbered(mark: str, numbers: Iterable[int], length: int = 0) -> list[bytes]:
     """A line for each number, at least `length` bytes long."""
     head = syslog.message("", tag="app").encode()
@@ -79,7 +74,7 @@ def wait_all(server: Server, mark: str, count: int, seconds: float = 60) -> None
 
 def drained(server: Server, mark: str) -> None:
     """Return once what the server has taken is analysed."""
-    send(address(server), [b"<38>Nov 23 04:50:00 web1 app: behind " + mark.encode()])
+    send(server.address(), [b"<38>Nov 23 04:50:00 web1 app: behind " + mark.encode()])
     # The engine works in order: with that line it has analysed all that came before.
     behind = f"grep -qa 'app: behind {mark}$' {ARCHIVE}"
     wait_until(lambda: server.answer("bash", "-c", behind)[0] == 0, 240, 0.3, "the last line")
