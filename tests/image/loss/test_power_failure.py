@@ -22,8 +22,6 @@ from tests.image.conftest import FROM_HERE
 from tests.image.support.ledger import DATA, stuck
 from tests.image.support.power import MAKE, mounted, power_volume, require
 
-pytestmark = pytest.mark.alone
-
 RATE = 500.0  # lines a second
 SETTINGS = {**FROM_HERE, "OSSEC_RELP": "yes"}
 BETWEEN = (0.1, 1.5)  # seconds between two failures

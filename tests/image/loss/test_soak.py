@@ -2,14 +2,10 @@
 
 import os
 
-import pytest
-
 from pipeline import image
 from pipeline.console import out
 from pipeline.soak import soak
 from pipeline.soak.report import table
-
-pytestmark = pytest.mark.alone
 
 SECONDS = 60
 

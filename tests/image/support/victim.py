@@ -40,11 +40,15 @@ exit 1
 """
 # Bytes of alerts that it reads at once. Of more it reads on as their mails are queued, 90 every 5 seconds.
 AT_ONCE = 20_000
-# Whether a mark is among the alerts; their number of bytes then. It looks only behind those where the one before was:
-# there may be hundreds of megabytes of them; at midnight the file begins anew.
+# Whether a mark is among the alerts, and from which byte on to look for the next. What was looked through is not read
+# again: there may be hundreds of megabytes of alerts; at midnight the file begins anew.
 FOUND = f"""
 size=$(stat -Lc %%s {ALERTS})
-tail -c +$((size < %d ? 1 : %d + 1)) {ALERTS} | grep -qaF '%s' && echo $size
+((size >= ${{from:=%d}})) || from=0
+tail -c +$((from + 1)) {ALERTS} | grep -qaF '%s'; found=$?
+from=$((size > 1000 ? size - 1000 : 0))
+echo $from
+((found == 0))
 """
 NO_DATAGRAM_WAITS = "! awk '$5 ~ /:/ && $5 !~ /:0+$/' /proc/net/udp* | grep -q ."
 # Its alerts go through a pipe, as they do to Docker, which would spend as much on hundreds of megabytes of them as the
@@ -72,7 +76,7 @@ class Victim:
         self._context = server(self.client, self.image, self.environment, **self.options)
         self.server = self._context.__enter__()
         self.server.wait_listening()
-        self.known = 0  # bytes of the alerts that no later mark is in
+        self.known = 0  # bytes of the alerts in which no later mark is
 
     def replace(self) -> None:
         """A new one, with nothing in it."""
@@ -109,11 +113,11 @@ class Victim:
         self.marks += 1
         mark = f"segfault at {self.marks} of {id(self)}"
         syslog.send_tcp(*self.server.tcp, [syslog.message(mark, tag="kernel")])
-        script = FOUND % (self.known, self.known, mark)
 
         def found() -> bool:
-            seen, size = self._until(script)
-            self.known = int(size) if seen else self.known
+            seen, places = self._until(FOUND % (self.known, mark))
+            if places:  # not where the container ended meanwhile
+                self.known = int(places.split()[-1])
             return seen
 
         self._wait_for(found, timeout, what="the next line's alert")
@@ -138,9 +142,10 @@ class Victim:
         """Whether the script ends with 0 within some seconds, and what it prints then. One process in the container
         asks again and again: to start one for each question costs the machine more than the question.
         """
-        code, output = self.server.answer(
-            "timeout", "5", "bash", "-c", f"until {{ {script}\n}}; do sleep 0.1; done"
+        asking = (
+            f"for ((n = 0; n < 50; n++)); do {{ {script}\n}} && exit; sleep 0.1; done 2>/dev/null; exit 1"
         )
+        code, output = self.server.answer("bash", "-c", asking)
         return code == 0, output
 
     def _wait_for(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
