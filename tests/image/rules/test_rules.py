@@ -191,10 +191,18 @@ def test_every_sample_of_the_release_gives_its_rule_level_and_decoder(
     assert different == {row["sample"]: row["engine"] for row in about(upstream, "differs")}
 
 
-def test_our_own_rules_change_no_verdict_without_a_reason(ossec_image: image.Image, upstream: Source) -> None:
-    def tested(samples: list[Sample], extra_rules: str) -> list[str]:
-        options = ["-e", f"OSSEC_EXTRA_RULES={extra_rules}"]
-        found = detect.logtest(ossec_image.name, [sample.line for sample in samples], options)
+def test_our_own_rules_change_no_verdict_without_a_reason(
+    ossec_image: image.Image, upstream: Source, tmp_path: Path
+) -> None:
+    each_alone = tmp_path / "each-alone"
+    each_alone.write_text(
+        '#!/bin/bash\nwhile IFS= read -r line; do ossec-log-server logtest <<< "$line" || exit; done\n'
+    )
+    each_alone.chmod(0o755)
+
+    def tested(samples: list[Sample], extra_rules: str, *options: str) -> list[str]:
+        words = ["-e", f"OSSEC_EXTRA_RULES={extra_rules}", *options]
+        found = detect.logtest(ossec_image.name, [sample.line for sample in samples], words)
         return [f"{one.rule} {one.level}" for one in found]
 
     # The tester leaves very short lines out. What follows from the lines before is no difference: each that seems to
@@ -202,11 +210,9 @@ def test_our_own_rules_change_no_verdict_without_a_reason(ossec_image: image.Ima
     asked = [sample for sample in upstream.samples if len(sample.line) > 12]
     both = zip(asked, tested(asked, "no"), tested(asked, "yes"), strict=True)
     suspects = [sample for sample, before, now in both if before != now]
-    different = {
-        sample.name: now
-        for sample in suspects
-        if (now := tested([sample], "yes")[0]) != tested([sample], "no")[0]
-    }
+    alone = ["-v", f"{each_alone}:/each-alone:ro", "--entrypoint", "/each-alone"]
+    both = zip(suspects, tested(suspects, "no", *alone), tested(suspects, "yes", *alone), strict=True)
+    different = {sample.name: now for sample, before, now in both if before != now}
     assert different == {row["sample"]: row["verdict"] for row in about(upstream, "layer")}
 
 

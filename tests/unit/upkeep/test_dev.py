@@ -115,7 +115,7 @@ def tools(tmp_path: Path, ready_made: Path) -> Path:
         assert found, f"this machine has no {tool}"
         (folder / tool).symlink_to(found)
     cp, rm = shutil.which("cp"), shutil.which("rm")
-    copy = f'"{rm}" -rf "$4" && exec "{cp}" -R "{ready_made}" "$4"'
+    copy = f'"{rm}" -rf "$4" && exec "{cp}" -Rp "{ready_made}" "$4"'
     script(folder / "python3", f'case "$*" in "-m venv --clear "*) {copy};; esac; {RUN_PYTHON}')
     return folder
 
