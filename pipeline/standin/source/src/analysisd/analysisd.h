@@ -16,7 +16,7 @@ typedef void *field_setter(Eventinfo *lf, char *field, int order);
 field_setter DstUser_FP, SrcUser_FP, SrcIP_FP, DstIP_FP, SrcPort_FP, DstPort_FP, Protocol_FP, Action_FP, ID_FP;
 field_setter Url_FP, Data_FP, Status_FP, SystemName_FP, FileName_FP, DynamicField_FP;
 Rule *find_rule(const Eventinfo *event); /* NULL for a harmless line */
-int LastMsg_Stats(const char *log); /* 1 for a line that was there just before */
+int LastMsg_Stats(const char *log); /* 1 for a line that was there just before: the shim's, as is the next */
 void LastMsg_Change(const char *log);
 int FW_Log(Eventinfo *lf); /* to firewall.log; 0 for an event that lacks a field */
 void OS_Store(const Eventinfo *lf); /* to the archive */

@@ -32,9 +32,6 @@ extern volatile sig_atomic_t ending;
 void note_ending(int sig); /* a handler for StartSIG2: sets `ending` */
 void StartSIG2(const char *process_name, void (*func)(int));
 
-/* line.c */
-void remove_control_characters(char *text);
-
 /* xml.c: reads a file, fails where it is ill-formed, and hands over each element that has no others in it. */
 typedef void xml_handler(void *context, const char *element, const char *text);
 void xml_read(const char *path, xml_handler *take, void *context);
@@ -68,7 +65,8 @@ typedef struct OSList {
 void OSList_AddData(OSList *list, void *data);
 void OSList_DeleteOldestNode(OSList *list);
 
-/* queue.c: the next message of a socket; its length, 0 where there is none. */
-int OS_RecvUnix(int socket, int size, char *message);
+/* The image's shim has these, and stands in front of OSSEC's own: here there are none behind it. */
+void remove_control_characters(char *text);
+int OS_RecvUnix(int socket, int size, char *message); /* the next message; its length, 0 where there is none */
 
 #endif

@@ -1,4 +1,4 @@
-/* Not cJSON, but a small tree under the names of cJSON's functions that the image's shim knows. */
+/* What of cJSON the engine's writers call: the image's shim has all of it, so there is nothing behind these names here. */
 typedef struct cJSON cJSON;
 typedef int cJSON_bool;
 
@@ -10,5 +10,5 @@ cJSON_bool cJSON_AddItemToObject(cJSON *object, const char *name, cJSON *item);
 cJSON *cJSON_AddStringToObject(cJSON *object, const char *name, const char *text);
 cJSON *cJSON_AddNumberToObject(cJSON *object, const char *name, double number);
 cJSON *cJSON_GetObjectItem(const cJSON *object, const char *name);
-char *cJSON_PrintUnformatted(const cJSON *item); /* on the heap */
+char *cJSON_PrintUnformatted(const cJSON *item);
 void cJSON_Delete(cJSON *item);
