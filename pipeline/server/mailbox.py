@@ -4,12 +4,10 @@ import email
 import email.policy
 import json
 import socket
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import requests
 from aiosmtpd.controller import Controller
@@ -54,37 +52,17 @@ class Mail:
         )
 
 
-class Mailbox(Protocol):
-    """Where mail ends up in a test or in the demo."""
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port of its SMTP side, as the server under test must name them."""
-        ...
-
-    def messages(self) -> tuple[Mail, ...]:
-        """Every mail since the start or the last `clear`, oldest first."""
-        ...
-
-    def clear(self) -> None:
-        """Forget all mail."""
-        ...
-
-
 class MailHog:
     """A running MailHog, read through its HTTP API.
 
-    `api` is the API's base URL as seen from here (http://127.0.0.1:PORT), `address` is the SMTP side as seen
-    by the server under test. Both methods raise MailboxError when the API cannot be reached or misbehaves.
+    `api` is the API's base URL as seen from here (http://127.0.0.1:PORT), `address` is the host and port of the SMTP
+    side as the server under test must name them. Both methods raise MailboxError when the API cannot be reached or
+    misbehaves.
     """
 
     def __init__(self, api: str, address: tuple[str, int]) -> None:
         self._api = api.rstrip("/")
-        self._address = address
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return self._address
+        self.address = address
 
     def messages(self) -> tuple[Mail, ...]:
         # Newest first, so mail that arrives between two pages pushes older mail onto the next page again, and
@@ -98,7 +76,10 @@ class MailHog:
                 answer = json.loads(page.content)
                 total, items = int(answer["total"]), list(answer["items"])
                 for item in items:
-                    found.setdefault(str(item["ID"]), _mailhog_mail(item["Raw"]))
+                    # Its "Content" keeps only the last of several headers of one name; "Raw" is the mail as received.
+                    sender, recipients, data = (item["Raw"][key] for key in ("From", "To", "Data"))
+                    mail = Mail.parse(str(sender), tuple(map(str, recipients)), str(data).encode())
+                    found.setdefault(str(item["ID"]), mail)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 problem = f"{type(error).__name__}: {error}"
                 raise MailboxError(f"{page.url} does not answer like MailHog: {problem}") from error
@@ -121,7 +102,7 @@ class MailHog:
             raise MailboxError(f"MailHog's API at {self._api} does not answer: {error}") from error
 
 
-class EmbeddedMailbox:
+class EmbeddedMailbox(Controller):
     """An SMTP server in a thread of this process, for `with`: it listens inside the block only.
 
     It listens on `host` and `port`; port 0 takes a free one. `seen_as` is the name or address under which
@@ -137,77 +118,61 @@ class EmbeddedMailbox:
         host: str = "127.0.0.1",
         port: int = 0,
         seen_as: str | None = None,
-        objection: Callable[[str], str | None] | None = None,
+        objection: Callable[[str], str | None] = lambda _recipient: None,
         **options: Any,
     ) -> None:
-        self._host, self._port = host, port
         self._seen_as = seen_as or host
-        self._controller: _Controller | None = None
-        self._inbox = _Inbox(objection or (lambda _recipient: None))
-        self._options = options
+        self._inbox = _Inbox(objection)
+        # A name of its own: without one aiosmtpd asks DNS for this machine's at each connection, and where
+        # DNS does not answer that takes seconds.
+        super().__init__(
+            self._inbox, host, port, server_hostname="mailbox.invalid", ready_timeout=30, **options
+        )
 
     def __enter__(self) -> Self:
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        family = socket.AF_INET6 if ":" in self.hostname else socket.AF_INET
         try:
-            listener = socket.create_server((self._host, self._port), family=family)
+            # Not by aiosmtpd, which waits before it says that it can't, and never tells what port 0 became.
+            self._listener = socket.create_server((self.hostname, self.port), family=family)
         except OSError as error:
             raise UserError(
-                f"cannot listen for mail on {self._host} port {self._port} ({error}): "
+                f"cannot listen for mail on {self.hostname} port {self.port} ({error}): "
                 "give an address of this machine and a free port, or port 0 to have one chosen"
             ) from error
-        controller = _Controller(self._inbox, listener, **self._options)
-        try:
-            controller.start()
-        except BaseException:
-            controller.stop(no_assert=True)
-            listener.close()
-            raise
-        self._controller = controller
+        self.port = self._listener.getsockname()[1]
+        self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        controller, self._controller = self._controller, None
-        if controller is not None:
-            controller.stop()
+    def __exit__(self, *_: object) -> None:
+        if self.server is not None:
+            self.stop()
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self._listener, ssl=self.ssl_context)
 
     @property
     def address(self) -> tuple[str, int]:
-        if self._controller is None:
+        if self.server is None:
             raise RuntimeError("the embedded mailbox has an address only inside its with block")
-        return self._seen_as, self._controller.port
+        return self._seen_as, self.port
 
     def messages(self) -> tuple[Mail, ...]:
-        return self._inbox.messages()
+        return tuple(self._inbox.mails)
 
     def clear(self) -> None:
-        self._inbox.clear()
+        self._inbox.mails.clear()
 
 
 class _Inbox:
-    """What the embedded server puts its mail into, in its own thread.
-
-    Apart from EmbeddedMailbox because aiosmtpd reads every attribute of its handler, properties too.
-    """
+    """What the embedded server puts its mail into: aiosmtpd calls these, in its own thread."""
 
     def __init__(self, objection: Callable[[str], str | None]) -> None:
-        self._lock = threading.Lock()
-        self._mails: list[Mail] = []
+        self.mails: list[Mail] = []
         self._objection = objection
-
-    def messages(self) -> tuple[Mail, ...]:
-        with self._lock:
-            return tuple(self._mails)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._mails.clear()
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """aiosmtpd's hook, called for each recipient."""
         objection = self._objection(address)
         if objection is None:
             envelope.rcpt_tos.append(address)
@@ -215,37 +180,13 @@ class _Inbox:
         return objection or "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """aiosmtpd's hook, called for each mail."""
         raw = envelope.original_content or b""
-        mail = Mail.parse(envelope.mail_from or "", tuple(envelope.rcpt_tos), raw)
-        with self._lock:
-            self._mails.append(mail)
+        self.mails.append(Mail.parse(envelope.mail_from or "", tuple(envelope.rcpt_tos), raw))
         return "250 OK"
 
 
-class _Controller(Controller):
-    """A Controller on a socket that listens already.
-
-    The stock one takes port 0 but then knocks at port 0 to see whether it is up, and never tells the real
-    one.
-    """
-
-    def __init__(self, inbox: _Inbox, listener: socket.socket, **options: Any) -> None:
-        host, port = listener.getsockname()[:2]
-        # A name of its own: without one aiosmtpd asks DNS for this machine's at each connection, and where
-        # DNS does not answer that takes seconds.
-        super().__init__(
-            inbox, hostname=host, port=port, server_hostname="mailbox.invalid", ready_timeout=30, **options
-        )
-        self._listener = listener
-
-    def _create_server(self) -> Any:
-        return self.loop.create_server(self._factory_invoker, sock=self._listener, ssl=self.ssl_context)
-
-
-def _mailhog_mail(raw: dict[str, Any]) -> Mail:
-    # Its "Raw" is the mail as received. Its "Content" keeps only the last of several headers of one name.
-    return Mail.parse(str(raw["From"]), tuple(map(str, raw["To"])), str(raw["Data"]).encode())
+# Where mail ends up in a test or in the demo: every one since the start or the last `clear`, the oldest first.
+Mailbox = MailHog | EmbeddedMailbox
 
 
 def _body(message: EmailMessage) -> str:
