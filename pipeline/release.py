@@ -1,15 +1,17 @@
 """Which OSSEC versions are built, and from what: the files of `versions/`, checked before they are used."""
 
 import ipaddress
+import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
+from jsonschema import Draft4Validator, FormatChecker  # type: ignore[import-untyped]
 from rich.table import Table
 from semver import Version
 
@@ -17,6 +19,7 @@ from pipeline import project
 from pipeline.errors import UserError
 
 VERSIONS = project.ROOT / "versions"
+SCHEMA = VERSIONS / "schema.json"
 
 
 @dataclass(frozen=True)
@@ -77,17 +80,12 @@ def load(path: Path) -> Release:
     """
     try:
         with path.open("rb") as file:
-            data = {"build": {}} | tomllib.load(file)
+            data = tomllib.load(file)
     except OSError as problem:
         raise UserError(f"{path} cannot be read: {problem.strerror}.") from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise UserError(f"{path} is not valid TOML: {problem}.") from problem
-    _check(path, "", data, _FILE)
-    _check(path, "source.", data["source"], _SOURCE)
-    _check(path, "base.", data["base"], _BASE)
-    build = {key: [] for key in _BUILD} | data["build"]
-    _check(path, "build.", build, _BUILD)
-
+    _check(path, data)
     version = data["version"]
     if path.name != f"{version}.toml":
         raise UserError(f"{path}: version is {version}, so the file's name must be {version}.toml.")
@@ -100,7 +98,7 @@ def load(path: Path) -> Release:
         revision=data["revision"],
         source=Source(**data["source"]),
         base=Base(**data["base"]),
-        build=Build(**{key: tuple(words) for key, words in build.items()}),
+        build=Build(**{key: tuple(words) for key, words in data.get("build", {}).items()}),
     )
 
 
@@ -210,25 +208,23 @@ def _is_stable(release: Release) -> bool:
     return release.version.prerelease is None
 
 
-class _Key(NamedTuple):
-    """What a version file must say under one key: the value's type, that in words, and the test for it."""
-
-    kind: type
-    must_be: str
-    holds: Callable[[Any], bool]
-
-
-def _check(path: Path, table_name: str, values: Mapping[str, Any], keys: Mapping[str, _Key]) -> None:
-    for name in values:
-        if name not in keys:
-            raise UserError(f"{path}: unknown key {table_name}{name}. The keys here are {', '.join(keys)}.")
-    for name, key in keys.items():
-        if name not in values:
-            raise UserError(f"{path}: {table_name}{name} is missing. It must be {key.must_be}.")
-        value = values[name]
-        # `is`, because to isinstance true is a whole number.
-        if type(value) is not key.kind or not key.holds(value):
-            raise UserError(f"{path}: {table_name}{name} must be {key.must_be}, not {value!r:.100}.")
+def _check(path: Path, data: dict[str, Any]) -> None:
+    """Raise UserError, naming the key, at the first thing that is not as versions/schema.json has it."""
+    schema = json.loads(SCHEMA.read_text())
+    for error in Draft4Validator(schema, format_checker=FORMATS).iter_errors(data):
+        keys = [key for key in error.absolute_path if isinstance(key, str)]
+        known = error.schema.get("properties", {})
+        if error.validator == "additionalProperties":
+            name = ".".join([*keys, next(key for key in error.instance if key not in known)])
+            raise UserError(f"{path}: unknown key {name}. The keys here are {', '.join(known)}.")
+        if error.validator == "required":
+            missing = next(key for key in error.validator_value if key not in error.instance)
+            must_be = known[missing]["description"]
+            raise UserError(f"{path}: {'.'.join([*keys, missing])} is missing. It must be {must_be}.")
+        wanted, value = schema, data
+        for key in keys:
+            wanted, value = wanted["properties"][key], value[key]
+        raise UserError(f"{path}: {'.'.join(keys)} must be {wanted['description']}, not {value!r:.100}.")
 
 
 def _is_date(text: str, form: str) -> bool:
@@ -244,45 +240,9 @@ def _is_dated_image(text: str) -> bool:
     return match is not None and _is_date(match[1], "%Y%m%d")
 
 
-def _is_a(pattern: str) -> Callable[[str], bool]:
-    return lambda text: re.fullmatch(pattern, text) is not None
-
-
-def _are_each(pattern: str) -> Callable[[list[Any]], bool]:
-    def hold(words: list[Any]) -> bool:
-        each = all(isinstance(word, str) and re.fullmatch(pattern, word) for word in words)
-        return each and len(set(words)) == len(words)
-
-    return hold
-
-
-_VERSION = "a semantic version such as 4.2.0, without +build and not ending in -rN (N counts our revisions)"
-_URL = "an https address (http only on this machine's own loopback)"
-_IMAGE = "an image with a dated tag, such as debian:trixie-20261005-slim"
-_SNAPSHOT = "a point in time written YYYYMMDDTHHMMSSZ"
-
-_FILE = {
-    "version": _Key(str, _VERSION, is_version),
-    "revision": _Key(int, "a whole number from 1 up", lambda number: number >= 1),
-    "source": _Key(dict, "a table, [source]", lambda _: True),
-    "base": _Key(dict, "a table, [base]", lambda _: True),
-    "build": _Key(dict, "a table, [build]", lambda _: True),
-}
-_SOURCE = {
-    "url": _Key(str, _URL, is_safe_url),
-    "size": _Key(int, "the tarball's size in bytes, above 0", lambda number: number > 0),
-    "sha256": _Key(str, "64 lower-case hex digits", _is_a("[0-9a-f]{64}")),
-    "commit_date": _Key(int, "seconds since 1970, above 0", lambda number: number > 0),
-}
-_BASE = {
-    "image": _Key(str, _IMAGE, _is_dated_image),
-    "digest": _Key(str, "sha256: and 64 lower-case hex digits", _is_a("sha256:[0-9a-f]{64}")),
-    "snapshot": _Key(str, _SNAPSHOT, lambda text: _is_date(text, "%Y%m%dT%H%M%SZ")),
-}
-_BUILD = {
-    "cflags": _Key(
-        list, "a list of the compiler's flags, such as -fcommon, each once", _are_each("-[A-Za-z0-9_=,.+-]+")
-    ),
-    "without_wraps": _Key(list, "a list of C functions, each once", _are_each("[A-Za-z_][A-Za-z0-9_]*")),
-    "packages": _Key(list, "a list of Debian's packages, each once", _are_each("[a-z0-9][a-z0-9.+-]+")),
-}
+# What no pattern can say of a text. Not Draft 6 or later: there 1.0 is a whole number.
+FORMATS = FormatChecker(formats=())
+FORMATS.checks("version")(is_version)
+FORMATS.checks("safe-url")(is_safe_url)
+FORMATS.checks("dated-image")(_is_dated_image)
+FORMATS.checks("snapshot")(lambda text: _is_date(text, "%Y%m%dT%H%M%SZ"))
