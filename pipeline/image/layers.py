@@ -1,11 +1,9 @@
 """Two images compared: which file of which layer differs, and in what."""
 
-import gzip
 import io
 import json
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import IO, Any
@@ -99,33 +97,27 @@ def _layer(where: str, one: IO[bytes], other: IO[bytes]) -> list[Difference]:
     return found or [Difference(where, PACKED)]
 
 
-@contextmanager
-def _tar(blob: IO[bytes]) -> Iterator[tarfile.TarFile]:
-    data = blob.read()
-    if data.startswith(b"\x1f\x8b"):
-        data = gzip.decompress(data)
-    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        yield tar
+def _tar(blob: IO[bytes]) -> tarfile.TarFile:
+    return tarfile.open(fileobj=io.BytesIO(blob.read()))
 
 
 def _entry(
     tar: tarfile.TarFile, one: tarfile.TarInfo, other_tar: tarfile.TarFile, other: tarfile.TarInfo
 ) -> Iterator[str]:
-    for field in FIELDS:
-        left, right = getattr(one, field), getattr(other, field)
-        if left != right:
-            yield f"{field} {_field(field, left)} and {_field(field, right)}"
-    headers, other_headers = _headers(one), _headers(other)
-    for key in sorted({*headers, *other_headers}):
-        if headers.get(key) != other_headers.get(key):
-            yield f"{key} {headers.get(key)!r} and {other_headers.get(key)!r}"
+    left, right = _facts(one), _facts(other)
+    for name in left | right:
+        if left.get(name) != right.get(name):
+            yield f"{name} {left.get(name)} and {right.get(name)}"
     if one.isfile() and other.isfile():
         yield from _content(tar.extractfile(one), other_tar.extractfile(other))
 
 
-def _headers(entry: tarfile.TarInfo) -> dict[str, str]:
-    # The others are what FIELDS already tell, or where the name or the time does not fit into a plain header.
-    return {key: value for key, value in entry.pax_headers.items() if key.startswith("SCHILY.")}
+def _facts(entry: tarfile.TarInfo) -> dict[str, str]:
+    found = {field: _field(field, getattr(entry, field)) for field in FIELDS}
+    # Other headers are what FIELDS already tell, or where the name or the time does not fit into a plain header.
+    return found | {
+        key: repr(entry.pax_headers[key]) for key in entry.pax_headers if key.startswith("SCHILY.")
+    }
 
 
 def _field(name: str, value: Any) -> str:

@@ -46,19 +46,10 @@ class Outcome:
         return all(each.what == layers.PACKED for each in self.differences)
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """Where a build is started from: none of it may be seen in the image. `user` None is the present one."""
-
-    umask: int
-    locale: str
-    timezone: str
-    user: int | None
-
-
-PLAIN = Surroundings(0o022, "C.UTF-8", "UTC", None)
-# A locale with other upper and lower case, a time zone with another day, a user with no rights.
-STRANGE = Surroundings(0o077, "tr_TR.UTF-8", "Pacific/Kiritimati", 65534)
+# None of this may be seen in an image: a locale with other upper and lower case, a time zone with another day, a umask
+# that hides files, and a user with no rights.
+STRANGE = {"LC_ALL": "tr_TR.UTF-8", "TZ": "Pacific/Kiritimati"}
+UMASK, NOBODY = 0o077, 65534
 
 
 def reproduce(made_from: image.Recipe, archive: Path | None = None) -> Outcome:
@@ -74,7 +65,7 @@ def reproduce(made_from: image.Recipe, archive: Path | None = None) -> Outcome:
         err.print(f"{archive} is of another commit or base, so two new builds are compared.")
     with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
         err.print("The first build …")
-        first = _build(made_from, Path(folder), PLAIN, cache=False)
+        first = _build(made_from, Path(folder))
         err.print("The second build …")
         return rebuild(made_from, first)
 
@@ -84,14 +75,12 @@ def rebuild(made_from: image.Recipe, first: Content, cache: bool = False) -> Out
 
     The build does not get into the engine. Raises UserError when it fails.
     """
-    strange = STRANGE
     if os.geteuid() != 0:
         err.print("Only root can build as another user, so this build is run by the present one.")
-        strange = replace(STRANGE, user=None)
     with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
         place = Path(folder, "in", "another", "place")
-        copy = replace(made_from, docker=checked_out(made_from.docker, place / "docker", strange.umask))
-        second = _build(copy, place, strange, cache)
+        copy = replace(made_from, docker=checked_out(made_from.docker, place / "docker", UMASK))
+        second = _build(copy, place, cache, strange=True)
         differences = layers.compare(first, second)
     subject = f"{made_from.labels[labels.VERSION]} for {made_from.platform}"
     return Outcome(subject, first.digest, second.digest, tuple(differences), made_from.under.snapshot)
@@ -124,37 +113,26 @@ def report(outcome: Outcome) -> None:
     raise UserError(f"{outcome.subject} is not reproducible{only}: {outcome.digest}, then {outcome.again}.")
 
 
-def _build(made_from: image.Recipe, place: Path, surroundings: Surroundings, cache: bool) -> Content:
-    place.mkdir(parents=True, exist_ok=True)
+def _build(made_from: image.Recipe, place: Path, cache: bool = False, strange: bool = False) -> Content:
     to = place / "image.tar"
+    process: dict[str, Any] = {"environment": STRANGE, "umask": UMASK, "cwd": place} if strange else {}
     with image.arguments(made_from, place) as words:
         if not cache:
             words.append("--no-cache")
-        environment = {
-            "LC_ALL": surroundings.locale,
-            "TZ": surroundings.timezone,
-            "DOCKER_HOST": engine.look().host,
-        }
-        process: dict[str, Any] = {"umask": surroundings.umask, "cwd": place}
-        if surroundings.user is not None:
-            environment |= {"HOME": str(place), "DOCKER_CONFIG": str(place / "docker-config")}
-            process |= {
-                "user": surroundings.user,
-                "group": surroundings.user,
-                "extra_groups": _engine_groups(),
-            }
-            _give(place, surroundings.user)
-        image.write(
-            to, "ossec-log-server:again", words, made_from.release.source.commit_date,
-            environment=environment, **process,
-        )  # fmt: skip
+        if strange and os.geteuid() == 0:
+            process |= _as_nobody(place)
+        image.write(to, "ossec-log-server:again", words, made_from.release.source.commit_date, **process)
     return content.read(to)
 
 
-def _engine_groups() -> list[int]:
-    """The group that may use the engine's socket."""
-    socket = Path(engine.look().host.removeprefix("unix://"))
-    return [socket.stat().st_gid] if socket.exists() else []
+def _as_nobody(place: Path) -> dict[str, Any]:
+    """How a process is started as a user with no rights but to the engine's socket and the folder, which it is given."""
+    host = engine.look().host
+    socket = Path(host.removeprefix("unix://"))
+    _give(place, NOBODY)
+    home = {"DOCKER_HOST": host, "HOME": str(place), "DOCKER_CONFIG": str(place / "docker-config")}
+    groups = [socket.stat().st_gid] if socket.exists() else []
+    return {"environment": STRANGE | home, "user": NOBODY, "group": NOBODY, "extra_groups": groups}
 
 
 def _give(place: Path, user: int) -> None:

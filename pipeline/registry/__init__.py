@@ -11,14 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self, cast
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
-from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import MaxRetryError, ResponseError
-from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
 from pipeline.errors import UserError
@@ -63,19 +60,11 @@ class NotItsDigest(UserError):
 class _Patient(Retry):
     """Waits as long as the registry says, and gives up at once where nobody would wait so long."""
 
-    def increment(
-        self,
-        method: str | None = None,
-        url: str | None = None,
-        response: BaseHTTPResponse | None = None,
-        error: Exception | None = None,
-        _pool: ConnectionPool | None = None,
-        _stacktrace: TracebackType | None = None,
-    ) -> Self:
+    def increment(self, *words: Any, **about: Any) -> Self:
+        response = about.get("response")
         if response is not None and (self.get_retry_after(response) or 0) > LONGEST_PAUSE:
-            assert _pool is not None
-            raise MaxRetryError(_pool, url or "", ResponseError("it asks to wait for too long"))
-        return super().increment(method, url, response, error, _pool, _stacktrace)
+            raise MaxRetryError(about["_pool"], "", ResponseError("it asks to wait for too long"))
+        return super().increment(*words, **about)
 
 
 @dataclass(frozen=True)
