@@ -24,7 +24,7 @@ def measure(running: Subject, count: int) -> list[float]:
     with _alerts(running) as stream:
         watcher = threading.Thread(target=_watch, args=(stream, seen), daemon=True)
         watcher.start()
-        _send(running.address, sent)
+        _send(running.host, sent)
         with suppress(WaitTimeout):
             wait_until(lambda: all(seen), PATIENCE, 0.2, what="the last alert")
     times = [after - before for before, after in zip(sent, seen, strict=True) if after]

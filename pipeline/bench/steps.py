@@ -140,7 +140,7 @@ def measure_one_write(bench: Bench, kind: Kind, found: Findings) -> None:
     lines = [f"<38>{numbered(PLAIN, number)}" for number in range(ONE_WRITE)]
     with bench.subject(kind) as running:
         began = time.time()
-        syslog.send_tcp(running.address, subject.PORT, lines)
+        syslog.send_tcp(running.host, subject.PORT, lines)
         sent = Sent(ONE_WRITE, began, time.time())
         found.counts["one_write"] = _counted(running, sent, 0, ONE_WRITE)
 
@@ -149,7 +149,7 @@ def measure_tcp(bench: Bench, kind: Kind, found: Findings) -> None:
     """Of 1,000,000 mixed lines over 50 TCP connections, with DNS answering."""
     count = bench.scaled(LINES)
     with bench.subject(kind) as running:
-        sent = bench.feed("tcp", running.address, CONNECTIONS, "mixed", 0, count)
+        sent = bench.feed("tcp", running.host, CONNECTIONS, "mixed", 0, count)
         found.counts["tcp"] = _counted(running, sent, 0, count)
         _note_peak(running, found)
     if kind.sustained_over == "tcp":
@@ -176,25 +176,22 @@ def measure_direct(bench: Bench, kind: Kind, found: Findings) -> None:
     count = bench.scaled(RATE_LINES)
     with bench.subject(kind) as running:
         if kind.reads_journal:
-            running.signal_engine("STOP")
-            bench.feed("tcp", running.address, CONNECTIONS, "mixed", 0, count)
+            running.kill(subject.ENGINE, "STOP")
+            bench.feed("tcp", running.host, CONNECTIONS, "mixed", 0, count)
             running.wait_at_rest(LIMIT)
             sent = Sent(count, time.time(), time.time())
-            running.signal_engine("CONT")
+            running.kill(subject.ENGINE, "CONT")
         else:
             words = ("engine", "10.0.0.1", f"{LIMIT:g}", f"{subject.TOOLS}/mixed", "0", str(count))
-            code, output = running.run(f"{subject.TOOLS}/feed", *words)
-            if code:
-                raise RuntimeError(f"feed in {kind.title} ended with {code}: {output}")
-            sent = parse_sent(output)
+            sent = parse_sent(running.run(f"{subject.TOOLS}/feed", *words))
         found.counts["direct"] = _counted(running, sent, 0, count)
 
 
 def profile_engine(bench: Bench, kind: Kind) -> Profile:
     """Where its time goes while it works off a journal that was filled while it was stopped."""
     with bench.subject(kind) as running:
-        running.signal_engine("STOP")
-        bench.feed("tcp", running.address, CONNECTIONS, "mixed", 0, bench.scaled(LINES))
+        running.kill(subject.ENGINE, "STOP")
+        bench.feed("tcp", running.host, CONNECTIONS, "mixed", 0, bench.scaled(LINES))
         running.wait_at_rest(LIMIT)
         return profile.record(running.engine_pid(), PROFILE_SECONDS * bench.scale)
 
@@ -204,7 +201,7 @@ def measure_udp(bench: Bench, kind: Kind, found: Findings) -> None:
     with bench.subject(kind) as running:
         for number, rate in enumerate(UDP_RATES):
             first, count = number * SPAN, bench.scaled(rate * UDP_SECONDS)
-            sent = bench.feed("udp", running.address, rate, "plain", first, count)
+            sent = bench.feed("udp", running.host, rate, "plain", first, count)
             found.counts[f"udp_{rate}"] = _counted(running, sent, first, count)
 
 
@@ -228,7 +225,7 @@ def measure_cores(bench: Bench, kind: Kind, found: Findings) -> None:
             break
         limits: dict[str, Any] = {"cpuset_cpus": f"0-{cores - 1}", "nano_cpus": int(cores * 1e9)}
         with bench.subject(kind, **limits) as running:
-            sent = bench.feed("tcp", running.address, CONNECTIONS, "mixed", 0, count)
+            sent = bench.feed("tcp", running.host, CONNECTIONS, "mixed", 0, count)
             found.counts[f"cores_{cores}"] = _counted(running, sent, 0, count)
 
 
@@ -266,7 +263,7 @@ def _cpu(
 ) -> float:
     """Microseconds a line that was analysed; not a number if none was."""
     before = running.wait_at_rest(START_REST)
-    bench.feed(how[0], running.address, how[1], lines, first, count)
+    bench.feed(how[0], running.host, how[1], lines, first, count)
     used, analysed = 0.0, -1
 
     def over() -> bool:
@@ -299,7 +296,7 @@ def _cost(running: Subject, *command: str) -> float:
     """Milliseconds of CPU time that the container uses for a command in it, with what it takes to get there."""
     before = running.cpu()
     for _ in range(RUNS):
-        running.run(*command)
+        running.answer(*command)
     return (running.cpu() - before) / RUNS * 1000
 
 
@@ -320,7 +317,7 @@ def measure_relp(bench: Bench, kind: Kind, found: Findings) -> None:
         try:
             mounts = [f"{bench.tools}:{subject.TOOLS}:ro", f"{volume.name}:{subject.DATA}"]
             with bench.subject(kind, volumes=mounts) as running:
-                sent = bench.feed("relp", running.address, RELP_CONNECTIONS, "mixed", 0, count)
+                sent = bench.feed("relp", running.host, RELP_CONNECTIONS, "mixed", 0, count)
                 found.counts[name] = _counted(running, sent, 0, count)
         finally:
             volume.remove(force=True)
@@ -348,7 +345,7 @@ def _sustained(bench: Bench, kind: Kind, found: Findings, answers: bool) -> Meas
     count = bench.scaled(RATE_LINES)
     protocol, setting = _most_through(kind)
     with bench.subject(kind, answers) as running:
-        sent = bench.feed(protocol, running.address, setting, "mixed", 0, count)
+        sent = bench.feed(protocol, running.host, setting, "mixed", 0, count)
         measured = _counted(running, sent, 0, count, quiet=QUIET if answers else LIMIT)
         _note_peak(running, found)
     return measured

@@ -16,12 +16,12 @@ from docker.models.containers import Container
 from pipeline import server
 from pipeline.bench.lines import Found, count_ids
 from pipeline.bench.results import COMMANDS
-from pipeline.server import syslog
-from pipeline.server.execute import execute
+from pipeline.server import Server, syslog
 from pipeline.wait import WaitTimeout, wait_until
 
 TOOLS = "/bench"  # where a subject finds the load generator and the lines
 PORT = 514
+ENGINE = "ossec-analysisd"
 DATA = "/var/ossec/data"  # our image's volume
 START = 60  # seconds in which a subject is expected to listen
 REST_SECONDS, REST_SHARE = 0.5, 0.05  # of a CPU: with less it has nothing left to do
@@ -82,22 +82,14 @@ class Look:
     alive: bool
 
 
-class Subject:
-    """A running one. `peak` is the most memory in bytes that was seen of it."""
+class Subject(Server):
+    """A running one. `host` is its address, `peak` the most memory in bytes that was seen of it."""
 
     def __init__(self, container: Container, kind: Kind) -> None:
-        self.container = container
+        super().__init__(container)
         self.kind = kind
         self.peak = 0
-        networks = container.attrs["NetworkSettings"]["Networks"]
-        self.address = str(
-            next(iter(networks.values()))["IPAddress"]
-        )  # reached by this machine, if it is Linux
-
-    def run(self, *command: str) -> tuple[int, str]:
-        """The exit code and the output of a command in the container. Raises APIError if it has ended."""
-        code, output = execute(self.container, command)
-        return code, output.decode(errors="replace")
+        self.host = self.address()
 
     def wait_ready(self) -> None:
         """Return once it listens to UDP and TCP and a line over each has come through. Raises WaitTimeout.
@@ -106,7 +98,7 @@ class Subject:
         """
         listening = f"{self.kind.title} to listen"
         wait_until(
-            lambda: self.run("sh", "-c", _LISTENS)[0] == 0, START, what=listening, ignoring=(APIError,)
+            lambda: self.answer("sh", "-c", _LISTENS)[0] == 0, START, what=listening, ignoring=(APIError,)
         )
         self._wait_through("UDP", syslog.send_udp)
         self._wait_through("TCP", syslog.send_tcp)
@@ -115,43 +107,34 @@ class Subject:
         probe = f"probe over {protocol}"
 
         def through() -> bool:
-            send(self.address, PORT, [syslog.message(probe)])
-            return self.run("grep", "-qF", probe, f"{self.kind.logs}/archives/archives.log")[0] == 0
+            send(self.host, PORT, [syslog.message(probe)])
+            return self.answer("grep", "-qF", probe, f"{self.kind.logs}/archives/archives.log")[0] == 0
 
         what = f"a {probe} to come through {self.kind.title}"
         wait_until(through, START, what=what, ignoring=(APIError, syslog.SendError))
 
     def connect(self) -> socket.socket:
         """A TCP connection to it. Raises OSError while it does not listen."""
-        return socket.create_connection((self.address, PORT), 5)
+        return socket.create_connection((self.host, PORT), 5)
 
     def has_alert(self, text: str) -> bool:
         """Whether an alert that has the text has come out. Raises APIError if the container has ended."""
         if self.kind.alerts_on_stdout:
             return text.encode() in self.container.logs(stdout=True, stderr=False)
-        return self.run("grep", "-qF", text, f"{self.kind.logs}/alerts/alerts.log")[0] == 0
+        return self.answer("grep", "-qF", text, f"{self.kind.logs}/alerts/alerts.log")[0] == 0
 
     def look(self) -> Look:
         try:
-            seen = parse_look(self.run("sh", "-c", _LOOK, "look", self.kind.logs)[1])
+            seen = parse_look(self.answer("sh", "-c", _LOOK, "look", self.kind.logs)[1])
         except APIError:  # the container has ended
             return Look(0.0, 0, 0, alive=False)
         self.peak = max(self.peak, seen.memory)
         return seen
 
-    def signal_engine(self, name: str) -> None:
-        """Send the engine a signal, such as "STOP". Raises RuntimeError if there is none."""
-        script = (
-            'for p in /proc/[0-9]*; do read -r name < "$p/comm" && [ "$name" = ossec-analysisd ] && '
-            'kill -s "$1" "${p#/proc/}" && exit 0; done 2>/dev/null; exit 1'
-        )
-        if self.run("bash", "-c", script, "signal", name)[0]:
-            raise RuntimeError(f"{self.kind.title} has no engine that could be sent {name}")
-
     def engine_pid(self) -> int:
         """The engine's process, as this machine counts it. Raises RuntimeError if there is none."""
         top: Any = self.container.top(ps_args="-eo pid,comm")
-        pids = [int(pid) for pid, name in top["Processes"] if name == "ossec-analysisd"]
+        pids = [int(pid) for pid, name in top["Processes"] if name == ENGINE]
         if not pids:
             raise RuntimeError(f"{self.kind.title} has no engine")
         return pids[0]
@@ -191,7 +174,7 @@ class Subject:
         counters: dict[str, int] = {}
 
         def current() -> bool:
-            counters.update(parse_counters(self.run("cat", "/var/ossec/var/run/ossec-analysisd.state")[1]))
+            counters.update(parse_counters(self.answer("cat", "/var/ossec/var/run/ossec-analysisd.state")[1]))
             return counters.get("archives_written", 0) >= analysed
 
         try:

@@ -126,7 +126,7 @@ def _build(made_from: image.Recipe, place: Path, cache: bool = False, strange: b
 
 
 def _as_nobody(place: Path) -> dict[str, Any]:
-    """How a process is started as a user with no rights but to the engine's socket and the folder, which it is given."""
+    """How a process is started as a user with no rights but to the engine's socket and the folder, then its own."""
     host = engine.look().host
     socket = Path(host.removeprefix("unix://"))
     _give(place, NOBODY)
