@@ -57,11 +57,11 @@ def cached(release: Release) -> Path | None:
     return path if _fault(path, release.source) is None else None
 
 
-def fetch(release: Release, *, mirror: str | None = None) -> Path:
+def fetch(release: Release) -> Path:
     """The release's tarball in the cache, downloaded if it is not there yet, its size and SHA-256 checked.
 
-    `mirror` is the address of a folder that holds `ossec-hids-VERSION.tar.gz`; without it the variable
-    OSSEC_LOG_SERVER_MIRROR counts, and then the version file's own address.
+    OSSEC_LOG_SERVER_MIRROR may name a folder that holds `ossec-hids-VERSION.tar.gz`; else the version file's address
+    counts.
 
     Raises SourceUnreachable when no server gives the tarball out, UserError when what comes is not the
     tarball or the cache cannot be written.
@@ -70,7 +70,7 @@ def fetch(release: Release, *, mirror: str | None = None) -> Path:
         return path
     path = tarball_path(release)
     part = path.with_name(f"{path.name}.part")
-    url = address(release.source.url, path.name, mirror)
+    url = address(release.source.url, path.name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path):
@@ -94,10 +94,9 @@ def fetch(release: Release, *, mirror: str | None = None) -> Path:
     return path
 
 
-def address(url: str, name: str, mirror: str | None = None) -> str:
+def address(url: str, name: str) -> str:
     """Where to ask for the file of that name: the mirror, if there is one, else `url`. Raises UserError."""
-    mirror = mirror or os.environ.get(MIRROR_VARIABLE)
-    if not mirror:
+    if not (mirror := os.environ.get(MIRROR_VARIABLE)):
         return url
     # A mirror may speak plain http: whoever names it knows its network, and the SHA-256 is checked anyway.
     if not mirror.startswith(("https://", "http://")):

@@ -39,7 +39,7 @@ def test_a_published_image_is_built_again_from_what_it_says(ossec_image: image.I
 @pytest.fixture
 def recipe(standin_image: image.Image, tmp_path: Path) -> image.Recipe:
     """What the stand-in release's image was made from."""
-    return image.recipe(*standin.fetch(tmp_path), standin.REPOSITORY)
+    return image.recipe(*standin.write_release(tmp_path), standin.REPOSITORY)
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """Debian's archive of a certain day: where it lies, whether it answers, and what is said where it does not."""
 
 import socket
-from pathlib import Path
 
 import pytest
 
-from pipeline import release, standin
+from pipeline import release
 from pipeline.errors import UserError
 from pipeline.image import base, snapshot
 from tests.unit.http_server import Server, status
@@ -36,15 +35,14 @@ def test_a_wrong_mirror_is_named(monkeypatch: pytest.MonkeyPatch, wrong: str) ->
 
 
 def test_an_archive_that_has_the_day_is_reachable_and_one_that_has_not_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = tmp_path / "debian" / DAY / "dists" / "trixie" / "InRelease"
-    release.parent.mkdir(parents=True)
-    release.touch()
-    with standin.serve(tmp_path) as url:
-        monkeypatch.setenv(snapshot.VARIABLE, url)
-        assert snapshot.reachable(DAY, "trixie")
-        assert not snapshot.reachable("20200101T000000Z", "trixie")
+    monkeypatch.setenv(snapshot.VARIABLE, server.address)
+    server.script = [status(200), status(404)]
+    assert snapshot.reachable(DAY, "trixie")
+    assert not snapshot.reachable("20200101T000000Z", "trixie")
+    days = (DAY, "20200101T000000Z")
+    assert server.paths == [f"/debian/{day}/dists/trixie/InRelease" for day in days]
 
 
 def test_one_that_does_not_answer_is_not_reachable(monkeypatch: pytest.MonkeyPatch) -> None:
