@@ -92,15 +92,11 @@ def rows(results: Results) -> list[tuple[str, Cell]]:
 
 
 def by_version(each: Sequence[Results]) -> Table:
-    """One row for each version, of this image and of stock OSSEC; all were measured alike, on one machine."""
+    """One row for each version, of this image / of stock OSSEC; all were measured alike, on one machine."""
     first = each[0]
-    headings, lines = _of_versions(each)
-    titles = [findings.title for findings in first.findings.values()]
-    shown = _rich_table(
-        ["OSSEC", *(f"{heading}\n{title}" for heading in headings for title in titles)],
-        [[version, *(text for cell in cells for text in cell)] for version, cells in lines],
-    )
-    shown.title = f"Each version, {first.date}"
+    shown = _rich_table(*_of_versions(each))
+    titles = " / ".join(findings.title for findings in first.findings.values())
+    shown.title = f"Each version, {first.date}: {titles}"
     shown.caption = ", ".join([*first.machine.values(), *first.limits.values()])
     return shown
 
@@ -116,18 +112,18 @@ def markdown(results: Results, names: Collection[str] = ()) -> str:
 
 def markdown_by_version(each: Sequence[Results]) -> str:
     """The rows of the versions for a page: this image / stock."""
-    headings, lines = _of_versions(each)
-    text = _table(["OSSEC", *headings], [[version, *map(" / ".join, cells)] for version, cells in lines])
-    return f"{text}\n{each[0].date}, {', '.join(each[0].machine.values())}. This image / stock.\n"
+    about = f"{each[0].date}, {', '.join(each[0].machine.values())}. This image / stock."
+    return f"{_table(*_of_versions(each))}\n{about}\n"
 
 
-def _of_versions(each: Sequence[Results]) -> tuple[list[str], list[tuple[str, list[list[str]]]]]:
-    """What was measured of each version: its headings, and a row each, in it a list of those compared for a cell."""
+def _of_versions(each: Sequence[Results]) -> tuple[list[str], list[list[str]]]:
+    """The headings, and a row for each version: what was measured of those compared."""
     first = list(each[0].findings.values())
     measured = {name: one.sent for findings in first for name, one in findings.counts.items() if name in EACH}
     headings = [EACH[name][0].format(lines=f"{sent:,}") for name, sent in measured.items()]
     cells = [_of(name, EACH[name][1]) for name in measured]
-    return headings, [(one.ossec, [[*map(cell, one.findings.values())] for cell in cells]) for one in each]
+    lines = [[one.ossec, *(" / ".join(map(cell, one.findings.values())) for cell in cells)] for one in each]
+    return ["OSSEC", *headings], lines
 
 
 def stages(profile: Profile) -> Table:

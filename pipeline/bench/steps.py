@@ -25,10 +25,8 @@ from pipeline.wait import WaitTimeout, wait_until
 
 LINES = 1_000_000
 RATE_LINES = 500_000  # where only the rate is measured
-CONNECTIONS = 50
 ONE_WRITE = 100  # lines
 UDP_SECONDS = 4.0  # how long each rate is kept up
-SUSTAINED_UDP = 50_000  # datagrams a second for one that is not measured over TCP: stock takes no more
 STARTS = 3  # of which the middle one counts
 IDLE_LOOKS = 5  # a second apart
 LIMIT = 60.0  # seconds that a subject has for all that it gets; one that is still at work then has no more
@@ -47,7 +45,6 @@ LATENCY_LINES = 10_000
 RELP_LINES = 200_000
 PROFILE_SECONDS = 8.0  # less than the engine takes for all lines
 IN_MEMORY = {"type": "tmpfs", "device": "tmpfs", "o": "size=900m,uid=10514,gid=0,mode=0775"}
-RELP_CONNECTIONS = 10
 ATTACKER = "203.0.113.9"
 
 # Answers each query at once with NXDOMAIN, or never.
@@ -99,13 +96,27 @@ class Bench:
             networks = made.attrs["NetworkSettings"]["Networks"].values()
             yield str(next(iter(networks))["IPAddress"])
 
-    def feed(self, how: str, where: str, setting: float, lines: str, first: int, count: int) -> "Sent":
+    def feed(self, how: "How", running: Subject, first: int, count: int, lines: str = "mixed") -> "Sent":
         """Send from this machine; see feed.c."""
-        words = (how, where, f"{setting:g}", str(self.tools / lines), str(first), str(count))
+        words = (how[0], running.host, f"{how[1]:g}", str(self.tools / lines), str(first), str(count))
         done = subprocess.run([str(self.tools / "feed"), *words], capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"feed {' '.join(words)} ended with {done.returncode}: {done.stderr}")
         return parse_sent(done.stdout)
+
+    def fed(
+        self, how: "How", running: Subject, first: int, count: int, lines: str = "mixed", quiet: float = QUIET
+    ) -> Measurement:
+        """Send, and count what arrives."""
+        sent = self.feed(how, running, first, count, lines)
+        return _counted(running, sent, first, count, quiet)
+
+
+# By which protocol, and over so many connections, or so many datagrams a second.
+How = tuple[str, float]
+TCP: How = ("tcp", 50)
+RELP: How = ("relp", 10)
+SUSTAINED_UDP: How = ("udp", 50_000)  # for one that is not measured over TCP: stock takes no more
 
 
 @dataclass(frozen=True)
@@ -149,8 +160,7 @@ def measure_tcp(bench: Bench, kind: Kind, found: Findings) -> None:
     """Of 1,000,000 mixed lines over 50 TCP connections, with DNS answering."""
     count = bench.scaled(LINES)
     with bench.subject(kind) as running:
-        sent = bench.feed("tcp", running.host, CONNECTIONS, "mixed", 0, count)
-        found.counts["tcp"] = _counted(running, sent, 0, count)
+        found.counts["tcp"] = bench.fed(TCP, running, 0, count)
         _note_peak(running, found)
     if kind.sustained_over == "tcp":
         found.counts["sustained"] = found.counts["tcp"]
@@ -177,7 +187,7 @@ def measure_direct(bench: Bench, kind: Kind, found: Findings) -> None:
     with bench.subject(kind) as running:
         if kind.reads_journal:
             running.kill(subject.ENGINE, "STOP")
-            bench.feed("tcp", running.host, CONNECTIONS, "mixed", 0, count)
+            bench.feed(TCP, running, 0, count)
             running.wait_at_rest(LIMIT)
             sent = Sent(count, time.time(), time.time())
             running.kill(subject.ENGINE, "CONT")
@@ -191,7 +201,7 @@ def profile_engine(bench: Bench, kind: Kind) -> Profile:
     """Where its time goes while it works off a journal that was filled while it was stopped."""
     with bench.subject(kind) as running:
         running.kill(subject.ENGINE, "STOP")
-        bench.feed("tcp", running.host, CONNECTIONS, "mixed", 0, bench.scaled(LINES))
+        bench.feed(TCP, running, 0, bench.scaled(LINES))
         running.wait_at_rest(LIMIT)
         return profile.record(running.engine_pid(), PROFILE_SECONDS * bench.scale)
 
@@ -201,8 +211,7 @@ def measure_udp(bench: Bench, kind: Kind, found: Findings) -> None:
     with bench.subject(kind) as running:
         for number, rate in enumerate(UDP_RATES):
             first, count = number * SPAN, bench.scaled(rate * UDP_SECONDS)
-            sent = bench.feed("udp", running.host, rate, "plain", first, count)
-            found.counts[f"udp_{rate}"] = _counted(running, sent, first, count)
+            found.counts[f"udp_{rate}"] = bench.fed(("udp", rate), running, first, count, "plain")
 
 
 def measure_cpu(bench: Bench, kind: Kind, found: Findings) -> None:
@@ -225,8 +234,7 @@ def measure_cores(bench: Bench, kind: Kind, found: Findings) -> None:
             break
         limits: dict[str, Any] = {"cpuset_cpus": f"0-{cores - 1}", "nano_cpus": int(cores * 1e9)}
         with bench.subject(kind, **limits) as running:
-            sent = bench.feed("tcp", running.host, CONNECTIONS, "mixed", 0, count)
-            found.counts[f"cores_{cores}"] = _counted(running, sent, 0, count)
+            found.counts[f"cores_{cores}"] = bench.fed(TCP, running, 0, count)
 
 
 def measure_headers(bench: Bench, kind: Kind, found: Findings) -> None:
@@ -240,7 +248,7 @@ def measure_headers(bench: Bench, kind: Kind, found: Findings) -> None:
         for number in range(HEADER_ROUNDS):
             for place, header in enumerate(list(HEADERS)[:: -1 if number % 2 else 1]):
                 first = (number * len(HEADERS) + place) * count
-                used = _cpu(bench, running, ("tcp", CONNECTIONS), first, count, f"header-{header}")
+                used = _cpu(bench, running, TCP, first, count, f"header-{header}")
                 name = f"header_{header}_us"
                 found.values[name] = min(found.values.get(name, math.inf), used)
 
@@ -254,16 +262,14 @@ def measure_rules(bench: Bench, kind: Kind, found: Findings) -> None:
     with bench.subject(kind) as both, bench.subject(upstreams) as one:
         for number in range(RULES_ROUNDS):
             for name, running in (("rules_ours_us", both), ("rules_upstreams_us", one)):
-                used = _cpu(bench, running, ("tcp", CONNECTIONS), number * count, count)
+                used = _cpu(bench, running, TCP, number * count, count)
                 found.values[name] = min(found.values.get(name, math.inf), used)
 
 
-def _cpu(
-    bench: Bench, running: Subject, how: tuple[str, float], first: int, count: int, lines: str = "mixed"
-) -> float:
+def _cpu(bench: Bench, running: Subject, how: How, first: int, count: int, lines: str = "mixed") -> float:
     """Microseconds a line that was analysed; not a number if none was."""
     before = running.wait_at_rest(START_REST)
-    bench.feed(how[0], running.host, how[1], lines, first, count)
+    bench.feed(how, running, first, count, lines)
     used, analysed = 0.0, -1
 
     def over() -> bool:
@@ -317,8 +323,7 @@ def measure_relp(bench: Bench, kind: Kind, found: Findings) -> None:
         try:
             mounts = [f"{bench.tools}:{subject.TOOLS}:ro", f"{volume.name}:{subject.DATA}"]
             with bench.subject(kind, volumes=mounts) as running:
-                sent = bench.feed("relp", running.host, RELP_CONNECTIONS, "mixed", 0, count)
-                found.counts[name] = _counted(running, sent, 0, count)
+                found.counts[name] = bench.fed(RELP, running, 0, count)
         finally:
             volume.remove(force=True)
 
@@ -342,18 +347,15 @@ STEPS: Mapping[str, Callable[[Bench, Kind, Findings], None]] = {
 
 
 def _sustained(bench: Bench, kind: Kind, found: Findings, answers: bool) -> Measurement:
-    count = bench.scaled(RATE_LINES)
-    protocol, setting = _most_through(kind)
+    count, quiet = bench.scaled(RATE_LINES), QUIET if answers else LIMIT
     with bench.subject(kind, answers) as running:
-        sent = bench.feed(protocol, running.host, setting, "mixed", 0, count)
-        measured = _counted(running, sent, 0, count, quiet=QUIET if answers else LIMIT)
+        measured = bench.fed(_most_through(kind), running, 0, count, quiet=quiet)
         _note_peak(running, found)
     return measured
 
 
-def _most_through(kind: Kind) -> tuple[str, float]:
-    """The way that gets the most through, as `feed` has it: over so many connections, or so many datagrams a second."""
-    return ("tcp", CONNECTIONS) if kind.sustained_over == "tcp" else ("udp", SUSTAINED_UDP)
+def _most_through(kind: Kind) -> How:
+    return TCP if kind.sustained_over == "tcp" else SUSTAINED_UDP
 
 
 def _counted(running: Subject, sent: Sent, first: int, count: int, quiet: float = QUIET) -> Measurement:

@@ -13,16 +13,13 @@ from pipeline.release import is_safe_url
 from pipeline.web import NoAnswer, innermost
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # never in a traceback or a log
 class Login:
     """What one registry is to be shown: a name with a password, or a token that stands for both."""
 
     name: str = ""
     password: str = ""
     identity_token: str = ""
-
-    def __repr__(self) -> str:
-        return "Login(…)"  # never in a traceback or a log
 
 
 class Bearing(AuthBase):

@@ -181,19 +181,16 @@ def test_results_are_written_with_their_rates(found: Results, tmp_path: Path) ->
 
 def test_each_version_has_a_row(found: Results) -> None:
     shown = report.by_version([found, replace(found, ossec="3.6.0")])
-    headings = [str(column.header).replace("\n", ", ") for column in shown.columns]
+    headings = [str(column.header) for column in shown.columns]
     cells = [list(column.cells) for column in shown.columns]
     assert dict(zip(headings, cells, strict=True)) == {
         "OSSEC": ["4.2.0", "3.6.0"],
-        "of 1,000 over TCP, this image": ["1,000"] * 2,
-        "of 1,000 over TCP, stock": ["died after 231"] * 2,
-        "lines/s, this image": ["2,000"] * 2,
-        "lines/s, stock": ["1,000"] * 2,
-        "lines/s, no DNS, this image": ["2,000"] * 2,
-        "lines/s, no DNS, stock": ["50"] * 2,
-        "into the engine, this image": ["2,222"] * 2,
-        "into the engine, stock": ["–"] * 2,
+        "of 1,000 over TCP": ["1,000 / died after 231"] * 2,
+        "lines/s": ["2,000 / 1,000"] * 2,
+        "lines/s, no DNS": ["2,000 / 50"] * 2,
+        "into the engine": ["2,222 / –"] * 2,
     }
+    assert "this image / stock" in str(shown.title)
 
 
 def test_plot_shows_each_share_and_loads_nothing(found: Results) -> None:
