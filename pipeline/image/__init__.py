@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import docker
 from docker.errors import ImageNotFound
-from rich.table import Table
+from rich.filesize import decimal
+from rich.table import Column, Table
 
 from pipeline import project
 from pipeline.console import err
@@ -37,13 +39,12 @@ class Layer:
 @dataclass(frozen=True)
 class Image:
     """A built image: its name in the engine, its manifest's digest, the archive (docker's and OCI's form in
-    one file) that holds it, its platform, its labels and its layers, the lowest first.
+    one file) that holds it, its labels and its layers, the lowest first.
     """
 
     name: str
     digest: str
     archive: Path
-    platform: str
     labels: dict[str, str]
     layers: tuple[Layer, ...]
 
@@ -188,19 +189,19 @@ def inspect(archive: Path, name: str) -> Image:
         Layer(_shortened(step), layer["size"], of_base=number < first)
         for number, (step, layer) in enumerate(zip(steps, held.manifest.data["layers"], strict=True))
     )
-    return Image(name, held.digest, archive, held.platform_name, dict(held.labels), layers)
+    return Image(name, held.digest, archive, dict(held.labels), layers)
 
 
 def sizes(image: Image) -> Table:
     """The image's compressed size, layer by layer, and what it adds to its base."""
-    table = Table("layer", "compressed", box=None, pad_edge=False, show_footer=False)
-    table.columns[1].justify = "right"
+    table = Table("layer", Column("compressed", justify="right"), box=None, pad_edge=False)
+    megabytes = partial(decimal, precision=2)
     for layer in image.layers:
-        table.add_row(("base: " if layer.of_base else "") + layer.made_by, _megabytes(layer.size))
+        table.add_row(("base: " if layer.of_base else "") + layer.made_by, megabytes(layer.size))
     added = sum(layer.size for layer in image.layers if not layer.of_base)
     table.add_section()
-    table.add_row("added to the base", _megabytes(added), style="bold")
-    table.add_row("in all", _megabytes(sum(layer.size for layer in image.layers)), style="bold")
+    table.add_row("added to the base", megabytes(added), style="bold")
+    table.add_row("in all", megabytes(sum(layer.size for layer in image.layers)), style="bold")
     return table
 
 
@@ -238,7 +239,3 @@ def _shortened(step: str) -> str:
     step = step.removeprefix("RUN ").split("# buildkit")[0].strip()
     step = step.removeprefix("|").partition("/bin/sh -c ")[2] or step
     return step if len(step) <= 60 else step[:59] + "…"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1_000_000:.2f} MB"

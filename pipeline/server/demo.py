@@ -3,8 +3,8 @@
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,21 +58,19 @@ def show(name: str) -> None:
 
     Raises UserError if the mailbox cannot listen, or if no alert or no mail comes.
     """
-    client = docker.from_env()
-    with ExitStack() as stack:
-        stack.callback(client.close)
-        net = stack.enter_context(server.network(client))
-        mailbox = stack.enter_context(_mailbox(server.gateway(net)))
-        running = stack.enter_context(
-            server.server(
-                client,
-                name,
-                smoke.settings(mailbox, server.gateway(net)),
-                network=net.name,
-                ports=server.LOOPBACK,
-                extra_hosts={"host.docker.internal": "host-gateway"},
-            )
-        )
+    with (
+        closing(docker.from_env()) as client,
+        server.network(client) as net,
+        _mailbox(server.gateway(net)) as mailbox,
+        server.server(
+            client,
+            name,
+            smoke.settings(mailbox, server.gateway(net)),
+            network=net.name,
+            ports=server.LOOPBACK,
+            extra_hosts={"host.docker.internal": "host-gateway"},
+        ) as running,
+    ):
         with err.status("Starting the server …"):
             running.wait_listening()
         lines = ATTACK.read_text().splitlines()
@@ -82,9 +80,7 @@ def show(name: str) -> None:
         syslog.send_udp(*running.udp, [_dated(line) for line in lines])
 
         with err.status("Waiting for the alerts …"):
-            wait_until(
-                lambda: _alerts(running, lines[-1]), SECONDS, what="the alert of the attack's last line"
-            )
+            _wait(running, lambda: _alerts(running, lines[-1]), "the alert of the attack's last line")
         out.print("\n[bold]Alerts[/], of which the server writes one JSON object a line to standard output:")
         out.print(_table(running.alerts()))
 
@@ -108,15 +104,11 @@ def how_to_go_on(name: str) -> str:
     )
 
 
-@contextmanager
-def _mailbox(gateway: str) -> Iterator[EmbeddedMailbox]:
+def _mailbox(gateway: str) -> EmbeddedMailbox:
     """A mailbox in this process that the container reaches: Docker Desktop keeps its gateway to itself."""
     if sys.platform == "linux":
-        with EmbeddedMailbox(gateway) as mailbox:
-            yield mailbox
-    else:
-        with EmbeddedMailbox(seen_as="host.docker.internal") as mailbox:
-            yield mailbox
+        return EmbeddedMailbox(gateway)
+    return EmbeddedMailbox(seen_as="host.docker.internal")
 
 
 def _wait(running: server.Server, predicate: Callable[[], T], what: str) -> T:

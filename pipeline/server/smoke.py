@@ -1,13 +1,14 @@
 """The test that an image must pass before anybody else gets it: real syslog in, real alerts and mail out."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import docker
 from docker.errors import APIError, ImageNotFound
+from docker.models.containers import Container
 
 from pipeline import server
 from pipeline.console import err
@@ -43,35 +44,20 @@ def smoke(image: str, archive: Path | None = None) -> Passed | None:
     Raises SmokeFailure at the first that fails, UserError if MailHog cannot be had. Leaves no container,
     network or volume behind, also when it is interrupted.
     """
-    client = docker.from_env()
-    with terminated_like_interrupted(), ExitStack() as stack:
-        stack.callback(client.close)
-        have_mailhog(client)
-        net = stack.enter_context(server.network(client))
-        hog = stack.enter_context(
-            server.container(
-                client,
-                MAILHOG,
-                platform=MAILHOG_PLATFORM,
-                network=net.name,
-                ports={"8025/tcp": ("127.0.0.1", None)},
-            )
-        )
+    with (
+        terminated_like_interrupted(),
+        closing(docker.from_env()) as client,
+        server.network(client) as net,
+        mailhog(client, network=net.name, ports={"8025/tcp": ("127.0.0.1", None)}) as hog,
+    ):
         host, port = server.published(hog, "8025/tcp")
         mailbox = MailHog(f"http://{host}:{port}", (str(hog.name), 1025))
-        under_test = stack.enter_context(
-            server.server(
-                client,
-                image,
-                settings(mailbox, server.gateway(net)),
-                network=net.name,
-                ports=server.LOOPBACK,
-            )
-        )
-        tests = commit()
-        _check(under_test, mailbox, lambda script: _sender(client, image, str(net.name), script))
-        # What the container was made of: the name may belong to another image by now.
-        return tested.record(archive, str(under_test.container.attrs["Image"]), tests) if archive else None
+        variables, tests = settings(mailbox, server.gateway(net)), commit()
+        with server.server(client, image, variables, network=net.name, ports=server.LOOPBACK) as under_test:
+            _check(under_test, mailbox, lambda script: _sender(client, image, str(net.name), script))
+            # What the container was made of: the name may belong to another image by now.
+            engine_id = str(under_test.container.attrs["Image"])
+    return tested.record(archive, engine_id, tests) if archive else None
 
 
 def settings(mailbox: Mailbox, allowed: str) -> dict[str, str]:
@@ -128,8 +114,9 @@ def _check(under_test: Server, mailbox: Mailbox, run_elsewhere: Callable[[str], 
             before = under_test.counters()["refused"]
             line = syslog.message(f"Failed password for stranger from {ATTACKER} port 4711 ssh2")
             run_elsewhere(f"echo '{line}' > /dev/{protocol}/{under_test.container.name}/514")
-            refused = partial(_refusals, under_test, before + 1)
-            wait_until(refused, SECONDS, what="the refusal among the server's counters")
+            wait_until(
+                partial(_refused, under_test, before), SECONDS, what="the refusal among the server's counters"
+            )
             _require(not _matching(under_test, "stranger"), "a stranger's line gave an alert")
 
     with _step(under_test, "stops cleanly within its grace period"):
@@ -147,16 +134,14 @@ def _require_no_rights(under_test: Server) -> None:
 
 def _alert(under_test: Server, rule: int, level: int, text: str) -> None:
     def found() -> bool:
-        return any(
-            (alert["rule"]["sidid"], alert["rule"]["level"]) == (rule, level)
-            for alert in _matching(under_test, text)
-        )
+        rules = [alert["rule"] for alert in _matching(under_test, text)]
+        return (rule, level) in [(one["sidid"], one["level"]) for one in rules]
 
     wait_until(found, SECONDS, what=f"an alert of rule {rule}, level {level}")
 
 
-def _refusals(under_test: Server, least: int) -> bool:
-    return under_test.counters()["refused"] >= least
+def _refused(under_test: Server, before: int) -> bool:
+    return under_test.counters()["refused"] > before
 
 
 def _matching(under_test: Server, text: str) -> list[dict[str, Any]]:
@@ -179,6 +164,14 @@ def _sender(client: docker.DockerClient, image: str, network: str, script: str) 
     with server.container(client, image, **{**server.HARDENED, **options}) as made:
         code = made.wait(timeout=30)["StatusCode"]
         _require(code == 0, f"the sender ended with {code}: {made.logs().decode()}")
+
+
+@contextmanager
+def mailhog(client: docker.DockerClient, **options: Any) -> Iterator[Container]:
+    """MailHog, in a container with these options. Raises UserError as `have_mailhog` does."""
+    have_mailhog(client)
+    with server.container(client, MAILHOG, platform=MAILHOG_PLATFORM, **options) as made:
+        yield made
 
 
 def have_mailhog(client: docker.DockerClient) -> None:

@@ -24,9 +24,9 @@ from pipeline.console import err, out
 from pipeline.errors import UserError
 from pipeline.machine import engine
 from pipeline.release import Release
+from pipeline.server import smoke
 from pipeline.server.certificates import certificates
 from pipeline.server.mailbox import MailboxError, MailHog
-from pipeline.server.smoke import MAILHOG, MAILHOG_PLATFORM, RECIPIENTS, have_mailhog, settings
 from pipeline.soak import ends, events, report
 from pipeline.soak.collector import Collector
 from pipeline.soak.ends import Ends
@@ -91,7 +91,6 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
     with ExitStack() as stack:
         client = docker.from_env()
         stack.callback(client.close)
-        have_mailhog(client)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ossec-log-server-soak-")))
         folder.chmod(0o755)  # the container's user is not ours
         certificates(folder, server="localhost")
@@ -102,17 +101,15 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
         net = stack.enter_context(servers.network(client))
         volume = client.volumes.create()
         stack.callback(volume.remove, force=True)
-        relay = stack.enter_context(
-            servers.container(client, MAILHOG, platform=MAILHOG_PLATFORM, network=net.name)
-        )
+        relay = stack.enter_context(smoke.mailhog(client, network=net.name))
         gateway = servers.gateway(net)
         collector = Collector(gateway)
         collector.open()
         stack.callback(collector.close)
         volumes = [f"{volume.name}:{DATA}", f"{mounted}:/etc/ossec-log-server:ro"]
-        variables = settings(mailhog(relay, net), gateway) | {
+        variables = smoke.settings(mailhog(relay, net), gateway) | {
             # Of several, each gets every mail, which looks like a repetition.
-            "OSSEC_EMAIL_TO": RECIPIENTS[0],
+            "OSSEC_EMAIL_TO": smoke.RECIPIENTS[0],
             "OSSEC_EMAIL_ALERT_LEVEL": str(MAIL_LEVEL),
             "OSSEC_EMAIL_MAX_PER_HOUR": "9999",
             "OSSEC_RELP": "yes",

@@ -13,7 +13,6 @@ import docker
 import pytest
 
 from pipeline import image, release, source, standin
-from pipeline.image import platforms
 from pipeline.machine import engine
 from pipeline.project import ROOT, cache_dir
 from pipeline.server import Server
@@ -50,7 +49,7 @@ def client() -> Iterator[docker.DockerClient]:
 def _given(client: docker.DockerClient, request: pytest.FixtureRequest) -> image.Image | None:
     if name := request.config.getoption("--image", default=None):
         labels = client.images.get(name).labels
-        return image.Image(name, "", image.archive(name), platforms.NATIVE, labels, ())
+        return image.Image(name, "", image.archive(name), labels, ())
     return None
 
 
