@@ -13,8 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -88,22 +86,20 @@ class Signer:
             "predicate": predicate,
         }
         # `cosign attest` would wrap the predicate in a statement of the older form 0.1, and change it on the way.
-        with self._options() as options, tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
+        with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
             said, bundle = Path(folder, "statement.json"), Path(folder, "bundle.json")
             said.write_text(json.dumps(statement))
+            options = self._options(Path(folder))
             _run("attest-blob", "--yes", *options, f"--statement={said}", f"--bundle={bundle}")
             about = {"dev.sigstore.bundle.content": "dsse-envelope", PREDICATE_TYPE: kind}
             repository.attach(subject, BUNDLE, bundle.read_bytes(), about)
 
-    @contextmanager
-    def _options(self) -> Iterator[list[str]]:
+    def _options(self, folder: Path) -> list[str]:
         if not self.key:
-            yield []
-            return
-        with tempfile.NamedTemporaryFile("w", suffix=".json") as services:
-            json.dump(NO_SERVICES, services)
-            services.flush()
-            yield [f"--key={self.key}", f"--signing-config={services.name}"]
+            return []
+        services = folder / "services.json"
+        services.write_text(json.dumps(NO_SERVICES))
+        return [f"--key={self.key}", f"--signing-config={services}"]
 
 
 @dataclass(frozen=True)

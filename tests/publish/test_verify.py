@@ -299,12 +299,13 @@ def test_cosign_alone_takes_the_same_signatures(published: Project) -> None:
     subprocess.run(["cosign", "verify-attestation", kind, *words], check=True, capture_output=True)
 
 
-def test_what_cosign_itself_signs_counts_too(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cosign_itself_signs_counts_too(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def by_cosign(signer: cosign.Signer, repository: Repository, subject: Manifest) -> None:
-        with signer._options() as options:
-            words = ["--yes", *options, f"--registry-cacert={repository.certificate_authority}"]
-            name = f"{repository.name}@{subject.digest}"
-            subprocess.run(["cosign", "sign", *words, name], check=True, capture_output=True)
+        words = ["--yes", *signer._options(tmp_path), f"--registry-cacert={repository.certificate_authority}"]
+        name = f"{repository.name}@{subject.digest}"
+        subprocess.run(["cosign", "sign", *words, name], check=True, capture_output=True)
 
     monkeypatch.setattr(cosign.Signer, "sign", by_cosign)
     project.publish(R1)

@@ -60,7 +60,7 @@ def build(
     )
 
 
-def rebuild(recipe: image.Recipe, place: Path, *_: Any) -> image.Image:
+def rebuild(recipe: image.Recipe, place: Path, *_: Any, **__: Any) -> image.Image:
     fail_if_told("rebuild", recipe.release.version)
     return made(recipe, place / "image.tar")
 
