@@ -10,9 +10,10 @@
  * be sent, because nobody takes it any more, is not counted; `engine` gives up when its seconds are over. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,12 +38,6 @@ static char **lines;
 static size_t line_count, first, count, connections;
 static struct sockaddr_in target = {.sin_family = AF_INET};
 
-static void die(const char *what)
-{
-    fprintf(stderr, "feed: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
 static double seconds(clockid_t clock)
 {
     struct timespec time;
@@ -59,7 +54,7 @@ static void read_lines(const char *path)
     ssize_t length;
 
     if (file == NULL) {
-        die(path);
+        err(1, "%s", path);
     }
     while ((length = getline(&line, &room, file)) > 0) {
         if (line[length - 1] == '\n') {
@@ -67,14 +62,13 @@ static void read_lines(const char *path)
         }
         lines = realloc(lines, (line_count + 1) * sizeof(*lines));
         if (lines == NULL || (lines[line_count++] = strdup(line)) == NULL) {
-            die("memory");
+            err(1, "memory");
         }
     }
     fclose(file);
     free(line);
     if (line_count == 0) {
-        errno = ENODATA;
-        die(path);
+        errx(1, "%s: no lines in it", path);
     }
 }
 
@@ -86,8 +80,7 @@ static size_t compose(char *message, const char *before, size_t number, const ch
     int length = snprintf(message, MESSAGE_MAX, "%s%.*s uid=%07zu%s%s", before, text, line, first + number, line + text, after);
 
     if (length < 0 || length >= MESSAGE_MAX) {
-        errno = EMSGSIZE;
-        die("a line");
+        errx(1, "a line is too long");
     }
     return (size_t)length;
 }
@@ -100,7 +93,7 @@ static int connected(void)
 
     if (out < 0 || setsockopt(out, SOL_SOCKET, SO_SNDTIMEO, &stall, sizeof(stall)) != 0 ||
         setsockopt(out, SOL_SOCKET, SO_RCVTIMEO, &stall, sizeof(stall)) != 0) {
-        die("socket");
+        err(1, "socket");
     }
     if (connect(out, (struct sockaddr *)&target, sizeof(target)) != 0) {
         close(out);
@@ -161,30 +154,24 @@ static ssize_t relp_answers(int out, int wait)
     return length == 0 ? -1 : lines_in_it;
 }
 
-/* Opens a session on a connection; the answer ends with an empty line's newline or that of its last offer. */
+/* Opens a session on a connection: its answer is "1 rsp LENGTH DATA" and a newline, and nothing follows it yet. */
 static int relp_open(int out)
 {
     static const char hello[] = "1 open 49 relp_version=0\nrelp_software=feed\ncommands=syslog\n";
-    char answer[4096];
-    size_t length = 0, wanted = 0;
+    FILE *answer = fdopen(dup(out), "r");
+    size_t left;
 
-    if (send_all(out, hello, sizeof(hello) - 1) != 0) {
-        return -1;
+    if (answer == NULL) {
+        err(1, "socket");
     }
-    do { /* "1 rsp LENGTH DATA" and a newline */
-        ssize_t got = recv(out, answer + length, sizeof(answer) - 1 - length, 0);
-        char *data;
-
-        if (got <= 0) {
-            return -1;
+    if (send_all(out, hello, sizeof(hello) - 1) != 0 || fscanf(answer, "1 rsp %zu", &left) != 1) {
+        left = SIZE_MAX;
+    } else {
+        for (left += 2; left > 0 && getc(answer) != EOF; left--) { /* with the space and the newline */
         }
-        length += (size_t)got;
-        answer[length] = '\0';
-        if (strncmp(answer, "1 rsp ", 6) == 0 && (data = strchr(answer + 6, ' ')) != NULL) {
-            wanted = (size_t)(data + 1 - answer) + strtoul(answer + 6, NULL, 10) + 1;
-        }
-    } while (wanted == 0 || length < wanted);
-    return 0;
+    }
+    fclose(answer);
+    return left == 0 ? 0 : -1;
 }
 
 /* As tcp_sender, but over RELP; returns how many were acknowledged. */
@@ -229,8 +216,8 @@ static size_t over_connections(void *(*sender)(void *))
     void *one;
 
     for (size_t i = 0; i < connections; i++) {
-        if ((errno = pthread_create(&threads[i], NULL, sender, (void *)i)) != 0) {
-            die("thread");
+        if (pthread_create(&threads[i], NULL, sender, (void *)i) != 0) {
+            errx(1, "no more threads");
         }
     }
     for (size_t i = 0; i < connections; i++) {
@@ -254,7 +241,7 @@ static size_t over_udp(double rate)
 
     /* Not connected: where nobody listens any more, it goes on all the same, as a device would. */
     if (out < 0) {
-        die("socket");
+        err(1, "socket");
     }
     /* In life the senders are other machines, which do not wait for this one's CPUs. Where it may not, it goes without. */
     setpriority(PRIO_PROCESS, 0, -10);
@@ -286,7 +273,7 @@ static size_t over_udp(double rate)
             int taken = sendmmsg(out, burst + done, n - done, 0);
 
             if (taken < 0 && errno != ENOBUFS && errno != EINTR) {
-                die("sendmmsg");
+                err(1, "sendmmsg");
             }
             done += taken > 0 ? (unsigned)taken : 0;
         }
@@ -307,7 +294,7 @@ static size_t into_engine(const char *sender, double limit)
 
     if (out < 0 || setsockopt(out, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0 ||
         connect(out, (struct sockaddr *)&engine, sizeof(engine)) != 0) {
-        die(ENGINE_SOCKET);
+        err(1, ENGINE_SOCKET);
     }
     snprintf(before, sizeof(before), "2:%s:", sender);
     while (sent < count && (sent % 64 != 0 || seconds(CLOCK_MONOTONIC) < until)) {
@@ -331,8 +318,7 @@ int main(int argc, char **argv)
     size_t sent;
 
     if (!relp && !tcp && !udp && strcmp(mode, "engine") != 0) {
-        fputs("usage: feed tcp|relp ADDRESS CONNECTIONS | udp ADDRESS RATE | engine SENDER SECONDS   LINES FIRST COUNT\n", stderr);
-        return 64;
+        errx(64, "usage: feed tcp|relp ADDRESS CONNECTIONS | udp ADDRESS RATE | engine SENDER SECONDS   LINES FIRST COUNT");
     }
     how = atof(argv[3]);
     connections = (size_t)how;
@@ -341,8 +327,7 @@ int main(int argc, char **argv)
     count = strtoul(argv[6], NULL, 10);
     target.sin_port = htons(relp ? RELP_PORT : PORT);
     if ((relp || tcp || udp) && inet_pton(AF_INET, argv[2], &target.sin_addr) != 1) {
-        errno = EINVAL;
-        die(argv[2]);
+        errx(1, "%s: not an address", argv[2]);
     }
     began = seconds(CLOCK_REALTIME);
     if (tcp || relp) {

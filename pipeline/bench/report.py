@@ -21,6 +21,18 @@ MICROSECONDS, TENTHS, MILLISECONDS, MEGABYTES = "{:,.0f} µs", "{:,.1f} µs", "{
 Cell = Callable[[Findings], str]
 CountCell = Callable[[Measurement], str]
 
+ANALYSED, DEAD = "{0.analysed:,}".format, "died after {0.analysed:,}".format
+RATE, ACKNOWLEDGED = "{0.rate:,.0f}".format, "{0.sending_rate:,.0f}".format
+NOTHING = NONE.format
+
+# The steps by which versions are compared: what comes through over TCP, with DNS and without, and past the receiver.
+EACH: Mapping[str, tuple[str, CountCell]] = {
+    "tcp": ("of {lines} over TCP", ANALYSED),
+    "sustained": ("lines/s", RATE),
+    "dns": ("lines/s, no DNS", RATE),
+    "direct": ("into the engine", RATE),
+}
+
 # The rows that the README has.
 SHORT = (
     "analysed of 1,000,000 mixed lines over 50 TCP connections",
@@ -53,16 +65,16 @@ def rows(results: Results) -> list[tuple[str, Cell]]:
     lines = ours.counts["tcp"].sent if ours and "tcp" in ours.counts else 1_000_000
     best = ours.counts.get("dns") if ours else None
     return [
-        (f"analysed of {lines:,} mixed lines over 50 TCP connections", _of("tcp", _analysed)),
-        ("dropped of these by the engine's own counters", _of("tcp", _dropped, _nothing)),
-        ("analysed of 100 lines in one TCP write", _of("one_write", _analysed)),
+        (f"analysed of {lines:,} mixed lines over 50 TCP connections", _of("tcp", ANALYSED)),
+        ("dropped of these by the engine's own counters", _of("tcp", _dropped, NOTHING)),
+        ("analysed of 100 lines in one TCP write", _of("one_write", ANALYSED)),
         *((f"lost of {rate:,} UDP datagrams/s", _of(f"udp_{rate}", _loss(rate))) for rate in UDP_RATES),
-        ("mixed lines/s, DNS answering", _of("sustained", _rate)),
-        ("mixed lines/s, DNS dropping every query", _of("dns", _rate)),
-        ("this image's rate then, against it", _of("dns", _times(best), _nothing)),
-        ("mixed lines/s straight into the engine", _of("direct", _rate)),
+        ("mixed lines/s, DNS answering", _of("sustained", RATE)),
+        ("mixed lines/s, DNS dropping every query", _of("dns", RATE)),
+        ("this image's rate then, against it", _of("dns", _times(best), NOTHING)),
+        ("mixed lines/s straight into the engine", _of("direct", RATE)),
         ("mixed lines/s, of that", _share),
-        *((f"mixed lines/s on {cores} cores", _of(f"cores_{cores}", _rate)) for cores in CORES),
+        *((f"mixed lines/s on {cores} cores", _of(f"cores_{cores}", RATE)) for cores in CORES),
         ("from docker run to the first alert", _value("first_alert_seconds", "{:.1f} s")),
         ("CPU time a line, at full speed", _value("cpu_full_us", MICROSECONDS)),
         *(
@@ -83,8 +95,8 @@ def rows(results: Results) -> list[tuple[str, Cell]]:
         ("of that, docker exec alone", _value("exec_cpu_ms", MILLISECONDS)),
         ("from a datagram to its alert at 1,000/s, median", _value("latency_median_ms", MILLISECONDS)),
         ("the same, 99th percentile", _value("latency_99_ms", MILLISECONDS)),
-        ("lines/s acknowledged over RELP, each synced to disk", _of("relp", _acknowledged)),
-        ("the same in memory, where a sync costs nothing", _of("relp_in_memory", _acknowledged)),
+        ("lines/s acknowledged over RELP, each synced to disk", _of("relp", ACKNOWLEDGED)),
+        ("the same in memory, where a sync costs nothing", _of("relp_in_memory", ACKNOWLEDGED)),
         ("memory, idle", _value("idle_bytes", MEGABYTES, 1e-6)),
         ("memory, most", _value("peak_bytes", MEGABYTES, 1e-6)),
         ("image, compressed", _value("image_bytes", MEGABYTES, 1e-6)),
@@ -210,15 +222,7 @@ def _without_scripts(root: Element) -> Element:
     return root
 
 
-def _dead(one: Measurement) -> str:
-    return f"died after {one.analysed:,}"
-
-
-def _nothing(one: Measurement) -> str:
-    return NONE
-
-
-def _of(name: str, cell: CountCell, of_dead: CountCell = _dead) -> Cell:
+def _of(name: str, cell: CountCell, of_dead: CountCell = DEAD) -> Cell:
     """What is said of that count; of an engine that died of it, `of_dead`."""
 
     def shown(findings: Findings) -> str:
@@ -236,29 +240,8 @@ def _value(name: str, form: str, unit: float = 1.0) -> Cell:
     return shown
 
 
-def _analysed(one: Measurement) -> str:
-    return f"{one.analysed:,}"
-
-
 def _dropped(one: Measurement) -> str:
     return NONE if one.dropped is None else f"{one.dropped:,}"
-
-
-def _rate(one: Measurement) -> str:
-    return f"{one.rate:,.0f}"
-
-
-def _acknowledged(one: Measurement) -> str:
-    return f"{one.sending_rate:,.0f}"
-
-
-# The steps by which versions are compared: what comes through over TCP, with DNS and without, and past the receiver.
-EACH: Mapping[str, tuple[str, CountCell]] = {
-    "tcp": ("of {lines} over TCP", _analysed),
-    "sustained": ("lines/s", _rate),
-    "dns": ("lines/s, no DNS", _rate),
-    "direct": ("into the engine", _rate),
-}
 
 
 def _loss(asked: int) -> CountCell:
