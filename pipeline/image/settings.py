@@ -55,6 +55,7 @@ def page(settings: list[SectionProxy]) -> str:
     return text
 
 
+RANGES = {"level": (0, 16), "port": (1, 65535)}
 # Kinds by a pattern alone. What a pattern can't say, `ossec-log-server check` does.
 PATTERNS = {
     "address": r"^\s*[^@,\s]+@[^@,\s]+\.[^@,\s]+\s*$",
@@ -78,8 +79,8 @@ def _schema_of(setting: SectionProxy) -> dict[str, Any]:
     kind = setting["kind"]
     if kind in ("choice", "yes_no"):
         rule: dict[str, Any] = {"enum": ["", *setting.get("values", "yes no").split(" ")]}
-    elif kind in ("number", "port"):
-        least, most = (int(setting.get(end, other)) for end, other in (("least", "1"), ("most", "65535")))
+    elif kind == "number" or kind in RANGES:
+        least, most = RANGES.get(kind) or (int(setting["least"]), int(setting["most"]))
         rule = {
             "type": ["integer", "string"],
             "minimum": least,

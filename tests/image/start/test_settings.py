@@ -122,6 +122,7 @@ OF_KIND = {
     "ciphers": "A B\x07",
     "duration": "a while",
     "headers": "no header",
+    "level": "17",
     "networks": "10.0.0.0/33",
     "number": "many",
     "peers": "10.0.0.0/33=a.example.org",

@@ -15,12 +15,13 @@ kind_choice() { # NAME [VALUES]
     [[ " $values " == *" $value "* ]] || wrong "$1" "is not one of its values; write one of: $values"
 }
 
-kind_number() {
-    local least=${about[$1.least]} most=${about[$1.most]} of=${about[$1.of]}
-    [[ $value =~ ^(0|[1-9][0-9]{0,8})$ ]] && ((value >= least && value <= most)) && return
-    [[ $of == an\ * ]] || of="a number of $of"
-    wrong "$1" "is not $of; write a number from $least to $most"
+number() { # NAME LEAST MOST WHAT
+    [[ $value =~ ^(0|[1-9][0-9]{0,8})$ && $value -ge $2 && $value -le $3 ]] || wrong "$1" "is not $4; write a number from $2 to $3"
 }
+
+kind_number() { number "$1" "${about[$1.least]}" "${about[$1.most]}" "a number of ${about[$1.of]}"; }
+
+kind_level() { number "$1" 0 16 "an alert level"; }
 
 kind_port() {
     is_port "$value" || wrong "$1" "is not a port; write a number from 1 to 65535"

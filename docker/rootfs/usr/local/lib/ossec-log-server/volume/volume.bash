@@ -81,12 +81,10 @@ on_volume() {
     ((status == 0)) || volume_trouble "$1" "$(reason_of "$problem")"
 }
 
-append_nothing() { : >> "$1"; }
-
 make_empty() { # FILE...: where it is not there
     local file
     for file in "$@"; do
-        [[ -f $file ]] || on_volume "$file" append_nothing "$file"
+        [[ -f $file ]] || on_volume "$file" touch "$file"
     done
 }
 
@@ -170,7 +168,7 @@ tell_holder() {
 check_file_system() {
     local probe=$data/logs/.probe said
     [[ ! -e $probe && ! -e $probe.link ]] || rm -f "$probe" "$probe.link" 2>/dev/null || true
-    on_volume "$probe" append_nothing "$probe"
+    on_volume "$probe" touch "$probe"
     said=$(ln "$probe" "$probe.link" 2>&1) || case $(reason_of "$said") in
         "No space left on device") ;;
         *) fail 73 "$data/logs: its file system ($(mount_of "$data/logs" FSTYPE)) has no hard links, which OSSEC needs" \
@@ -286,7 +284,7 @@ prepare_run() {
     # Only the mail queue needs a FIFO.
     mkfifo -m 0660 $run/spool/trigger 2>/dev/null || [[ ${email_notification-no} == no ]] ||
         fail 73 "$run: no FIFO can be made there, and mail needs one; $remedy"
-    must 73 "$run: cannot be filled" "$remedy" append_nothing $run/queue/queue # the engine removes it before it makes it
+    must 73 "$run: cannot be filled" "$remedy" touch $run/queue/queue # the engine removes it before it makes it
 }
 
 # keep_newest FILE LINES
