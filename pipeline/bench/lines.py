@@ -10,12 +10,12 @@ from pathlib import Path
 from pipeline.errors import UserError
 
 # Nothing alerts on it, and no correlation list grows by it: it costs every engine the same.
-PLAIN = "Nov 23 04:50:00 web1 sshd[1234]: session statistics: 3 opened, 3 closed"
+_MESSAGE = "session statistics: 3 opened, 3 closed"
+PLAIN = f"Nov 23 04:50:00 web1 sshd[1234]: {_MESSAGE}"
 
 # The same message under each header that senders write. None may cost much more than the first, which OSSEC reads.
-_MESSAGE = "session statistics: 3 opened, 3 closed"
 HEADERS = {
-    "canonical": f"Nov 23 04:50:00 web1 sshd[1234]: {_MESSAGE}",
+    "canonical": PLAIN,
     "iso": f"2026-11-23T04:50:00.123456+01:00 web1 sshd[1234]: {_MESSAGE}",
     "iso_z": f"2026-11-23T04:50:00Z web1 sshd[1234]: {_MESSAGE}",
     "rfc5424": f"<38>1 2026-11-23T04:50:00.123Z web1 sshd 1234 - - {_MESSAGE}",

@@ -51,6 +51,11 @@ def os_release() -> Mapping[str, str]:
         return {}
 
 
+def ours_to_install() -> bool:
+    """Whether packages may be installed: as root, on Debian or Ubuntu."""
+    return os.geteuid() == 0 and os_release().get("ID") in ("debian", "ubuntu")
+
+
 def install(packages: Sequence[str], if_known: Sequence[str] = ()) -> None:
     """Install packages from the machine's own archive; those in `if_known` only if it has them.
 

@@ -1,6 +1,5 @@
 """Running another platform's programs here: found, or QEMU installed and registered where that is ours."""
 
-import os
 import re
 from pathlib import Path
 
@@ -21,8 +20,7 @@ def ensure(platform: str) -> None:
     """
     if runs(platform):
         return
-    here = engine.look()
-    if not engine.mendable(here, machine.os_release(), root=os.geteuid() == 0):
+    if not engine.mendable(engine.look()):
         raise UserError(
             f"The Docker engine does not run programs of {platform}: install QEMU for it on the engine's machine "
             "(on Debian and Ubuntu: apt-get install qemu-user-static binfmt-support)."

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
@@ -70,7 +69,7 @@ def ensure(compose: bool = False) -> None:
     engine = look()
     if engine.ready(compose):
         return
-    if not mendable(engine, machine.os_release(), root=os.geteuid() == 0):
+    if not mendable(engine):
         raise UserError(complaint(engine, sys.platform))
     with FileLock(LOCK):  # another run may be mending it: look again once that is done
         engine = look()
@@ -107,10 +106,9 @@ def caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
     return error is not None
 
 
-def mendable(engine: Engine, os_release: Mapping[str, str], root: bool) -> bool:
+def mendable(engine: Engine) -> bool:
     """Whether it is ours to install or start what is missing: not if someone chose an engine elsewhere."""
-    ours = root and os_release.get("ID") in ("debian", "ubuntu") and engine.host == LOCAL_HOST
-    return ours and engine.answer is not Answer.DENIED
+    return machine.ours_to_install() and engine.host == LOCAL_HOST and engine.answer is not Answer.DENIED
 
 
 def complaint(engine: Engine, platform: str) -> str:

@@ -112,11 +112,6 @@ class Trust:
     def __str__(self) -> str:
         return f"the key {self.key}" if self.key else f"the release workflow of {self.repository}"
 
-    def signature(self, repository: Repository, subject: Manifest) -> None:
-        """Raise NotSigned unless what lies under this manifest's digest is signed."""
-        # An attestation is signed, too; this is about the signature alone.
-        self.attestations(repository, subject, SIGNATURE)
-
     def attestations(self, repository: Repository, subject: Manifest, kind: str) -> list[dict[str, Any]]:
         """The predicates of this kind that are signed and about this manifest.
 
@@ -188,13 +183,12 @@ def ensure() -> None:
     """
     if _usable():
         return
-    system = machine.os_release()
-    if system.get("ID") not in ("debian", "ubuntu") or os.geteuid() != 0 or shutil.which("cosign"):
+    if not machine.ours_to_install() or shutil.which("cosign"):
         raise UserError(
             "Signatures need cosign 3 or newer: install it (Debian from forky on: apt-get install cosign)."
         )
     engine.agree("To do: install cosign with apt-get.")
-    if system.get("VERSION_CODENAME") in ("bookworm", "trixie"):
+    if machine.os_release().get("VERSION_CODENAME") in ("bookworm", "trixie"):
         # Debian's own of then is older; forky's needs no newer libc than bookworm's.
         machine.install_from_later("forky", ["cosign"], ["cosign"])
     else:

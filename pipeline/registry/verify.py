@@ -20,7 +20,7 @@ from pipeline.registry import (
     inventory,
     published,
 )
-from pipeline.registry.cosign import NotKnown, NotSigned, Trust
+from pipeline.registry.cosign import SIGNATURE, NotKnown, NotSigned, Trust
 from pipeline.release import Release
 from pipeline.web import NoAnswer
 
@@ -144,7 +144,7 @@ def is_what_it_is_called(subject: Subject, trusted: Trust) -> str:
 
 def signature(subject: Subject, trusted: Trust) -> str:
     """Check the signature of the tag's digest, and that each image under it is the one that this names."""
-    trusted.signature(subject.repository, subject.top)
+    trusted.attestations(subject.repository, subject.top, SIGNATURE)
     # An index holds the digest of each image, and each was fetched by that and compared with it.
     return f"{trusted} signed this digest, so no byte has changed since."
 
