@@ -60,7 +60,7 @@ def _alerts(running: Subject) -> Iterator[Iterator[bytes]]:
     """What comes out, line by line."""
     name = str(running.container.id)
     command = ["docker", "attach", "--no-stdin", "--sig-proxy=false", name]
-    if not running.kind.alerts_on_stdout:
+    if not running.kind.ours:
         # By itself it looks once a second on some file systems.
         look = ["tail", "-n", "0", "-s", "0.005", "---disable-inotify", "-F"]
         command = ["docker", "exec", name, *look, f"{running.kind.logs}/alerts/alerts.log"]

@@ -18,7 +18,7 @@ from pipeline import server
 from pipeline.bench import latency, profile, subject
 from pipeline.bench.lines import HEADERS, PLAIN, numbered
 from pipeline.bench.profile import Profile
-from pipeline.bench.results import CORES, CPU_RATES, UDP_RATES, Findings, Measurement
+from pipeline.bench.results import COMMANDS, CORES, CPU_RATES, UDP_RATES, Findings, Measurement
 from pipeline.bench.subject import Kind, Look, Subject
 from pipeline.server import syslog
 from pipeline.wait import WaitTimeout, wait_until
@@ -162,13 +162,13 @@ def measure_tcp(bench: Bench, kind: Kind, found: Findings) -> None:
     with bench.subject(kind) as running:
         found.counts["tcp"] = bench.fed(TCP, running, 0, count)
         _note_peak(running, found)
-    if kind.sustained_over == "tcp":
+    if kind.ours:
         found.counts["sustained"] = found.counts["tcp"]
 
 
 def measure_sustained(bench: Bench, kind: Kind, found: Findings) -> None:
     """Mixed lines by the way that gets the most through, with DNS answering."""
-    if kind.sustained_over != "tcp":
+    if not kind.ours:
         found.counts["sustained"] = _sustained(bench, kind, found, answers=True)
 
 
@@ -185,7 +185,7 @@ def measure_direct(bench: Bench, kind: Kind, found: Findings) -> None:
     """
     count = bench.scaled(RATE_LINES)
     with bench.subject(kind) as running:
-        if kind.reads_journal:
+        if kind.ours:
             running.kill(subject.ENGINE, "STOP")
             bench.feed(TCP, running, 0, count)
             running.wait_at_rest(LIMIT)
@@ -292,9 +292,10 @@ def measure_idle(bench: Bench, kind: Kind, found: Findings) -> None:
             lambda: time.monotonic() - began >= IDLE_SECONDS, 2 * IDLE_SECONDS, 0.1, what="a quiet while"
         )
         found.values["idle_cpu_ms"] = (running.cpu() - before) / (time.monotonic() - began) * 1000
-        for command in kind.commands:
-            found.values[f"{command}_cpu_ms"] = _cost(running, "ossec-log-server", command)
-        if kind.commands:  # what Docker itself costs in that container, each time
+        if kind.ours:
+            for command in COMMANDS:
+                found.values[f"{command}_cpu_ms"] = _cost(running, "ossec-log-server", command)
+            # what Docker itself costs in that container, each time
             found.values["exec_cpu_ms"] = _cost(running, "true")
 
 
@@ -355,7 +356,7 @@ def _sustained(bench: Bench, kind: Kind, found: Findings, answers: bool) -> Meas
 
 
 def _most_through(kind: Kind) -> How:
-    return TCP if kind.sustained_over == "tcp" else SUSTAINED_UDP
+    return TCP if kind.ours else SUSTAINED_UDP
 
 
 def _counted(running: Subject, sent: Sent, first: int, count: int, quiet: float = QUIET) -> Measurement:

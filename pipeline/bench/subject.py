@@ -15,7 +15,6 @@ from docker.models.containers import Container
 
 from pipeline import server
 from pipeline.bench.lines import Found, count_ids
-from pipeline.bench.results import COMMANDS
 from pipeline.server import Server, syslog
 from pipeline.wait import WaitTimeout, wait_until
 
@@ -45,8 +44,10 @@ true
 @dataclass(frozen=True)
 class Kind:
     """What to run: its key and title in the results, its image and command, its further options, where it keeps
-    its logs, which steps it takes (none: all), whether its alerts go to standard output, and by which protocol
-    it gets the most through.
+    its logs, and which steps it takes (none: all).
+
+    `ours` is this image: its alerts go to standard output, its engine reads a journal and no socket, it has commands of
+    its own, and it gets the most through over TCP, where stock passes on next to nothing.
     """
 
     key: str
@@ -56,13 +57,7 @@ class Kind:
     command: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: tuple[str, ...] = ()
-    alerts_on_stdout: bool = False
-    # Its engine reads what to analyse from a journal, not from a socket.
-    reads_journal: bool = False
-    # Commands of its own whose cost is measured.
-    commands: tuple[str, ...] = ()
-    # Stock passes on next to nothing over TCP, so what it sustains is measured over UDP.
-    sustained_over: str = "udp"
+    ours: bool = False
 
     def with_variable(self, name: str, value: str) -> "Kind":
         """The same with another environment variable."""
@@ -119,7 +114,7 @@ class Subject(Server):
 
     def has_alert(self, text: str) -> bool:
         """Whether an alert that has the text has come out. Raises APIError if the container has ended."""
-        if self.kind.alerts_on_stdout:
+        if self.kind.ours:
             return text.encode() in self.container.logs(stdout=True, stderr=False)
         return self.answer("grep", "-qF", text, f"{self.kind.logs}/alerts/alerts.log")[0] == 0
 
@@ -214,17 +209,7 @@ def running(
 def ours(image: str) -> Kind:
     """Our image as the README runs it."""
     options = {**server.HARDENED, "environment": {"OSSEC_ALLOWED_IPS": SENDERS}}
-    return Kind(
-        "ours",
-        "this image",
-        image,
-        "/var/ossec/data/logs",
-        options=options,
-        alerts_on_stdout=True,
-        reads_journal=True,
-        commands=COMMANDS,
-        sustained_over="tcp",
-    )
+    return Kind("ours", "this image", image, "/var/ossec/data/logs", options=options, ours=True)
 
 
 def stocks(image: str) -> list[Kind]:
