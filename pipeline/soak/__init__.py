@@ -8,8 +8,8 @@ import random
 import ssl
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -31,7 +31,7 @@ from pipeline.soak import ends, events, report
 from pipeline.soak.collector import Collector
 from pipeline.soak.ends import Ends
 from pipeline.soak.events import Stage
-from pipeline.soak.lines import MAIL_LEVEL, mailed
+from pipeline.soak.lines import MAIL_LEVEL, Tally, mailed
 from pipeline.soak.senders import RelpSender, Sender, TcpSender, TlsSender, UdpSender
 from pipeline.soak.verdict import Verdict, judge
 from pipeline.wait import WaitTimeout, wait_until
@@ -132,9 +132,17 @@ def seen(stage: Stage) -> Ends:
         ends.archived(stage.image, stage.volume),
         ends.alerts(stage.image, stage.volume),
         ends.printed(str(stage.server.container.id)),
-        stage.collector.seen.copy(),
-        ends.mailed(mailhog(stage.relay, stage.network)),
+        _forwarded(stage),
+        _mailed(stage),
     )
+
+
+def _forwarded(stage: Stage) -> Tally:
+    return stage.collector.seen.copy()
+
+
+def _mailed(stage: Stage) -> Tally:
+    return ends.mailed(mailhog(stage.relay, stage.network))
 
 
 def mailhog(relay: Container, on: Network) -> MailHog:
@@ -179,26 +187,30 @@ def _load(stage: Stage, senders: Sequence[Sender], seconds: float) -> None:
 
 def drained(stage: Stage, senders: Sequence[Sender]) -> Ends:
     """What is at the ends, once all is there that was archived, or nothing new comes any more."""
-    before, since = tuple[int, ...](), time.monotonic()
-    found = seen(stage)
+    near, before, since = tuple[int, ...](), tuple[int, ...](), time.monotonic()
+    found: Ends | None = None
 
     def over() -> bool:
-        nonlocal before, since, found
+        nonlocal near, before, since, found
+        # What is printed and what lies on the volume costs the engine seconds to read: not while mails still come.
+        arrived = _totals([_forwarded(stage), _mailed(stage)], senders)
+        if arrived != near:
+            near, since = arrived, time.monotonic()
+            return False
         found = seen(stage)
-        counts = tuple(
-            tally.total(sender.channel) for tally in found.by_name().values() for sender in senders
-        )
+        counts = _totals(found.by_name().values(), senders)
         if counts != before:
             before, since = counts, time.monotonic()
             return False  # one look more, for what is repeated
         return _complete(found, senders) or time.monotonic() - since > QUIET
 
-    with err.status("Waiting until all has arrived …"):
-        try:
-            wait_until(over, DRAIN, 2.0, "the last alert")
-        except WaitTimeout:
-            return found  # what has arrived by then counts
-    return found
+    with err.status("Waiting until all has arrived …"), suppress(WaitTimeout):
+        wait_until(over, DRAIN, 2.0, "the last alert")
+    return found or seen(stage)  # what has arrived by then counts
+
+
+def _totals(tallies: Iterable[Tally], senders: Sequence[Sender]) -> tuple[int, ...]:
+    return tuple(tally.total(sender.channel) for tally in tallies for sender in senders)
 
 
 def _complete(found: Ends, senders: Sequence[Sender]) -> bool:

@@ -105,6 +105,9 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
     def build(file: str, old: str, new: str) -> str:
         folder = tmp_path / "docker"
         shutil.copytree(image.DOCKER, folder)
+        # What is linked here is never run: to compile it takes half the time.
+        compiles = folder / "build" / "compile"
+        compiles.write_text(compiles.read_text().replace('" libshim.a', ' -O0 -U_FORTIFY_SOURCE" libshim.a'))
         changed = folder / file
         text = changed.read_text()
         assert old in text
