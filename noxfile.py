@@ -23,7 +23,8 @@ DOCKERFILES = [
     "tests/image/support/podman.Dockerfile",
     "tests/swarm/node.Dockerfile",
 ]
-NO_TEST = 5  # pytest's code where none was left
+# Most tests wait most of the time; those of a file share what they have started. tests/conftest.py has the order.
+TOGETHER = ("--numprocesses=5", "--dist=loadfile", "--no-loadscope-reorder")
 SLOWEST = ("--durations=15", "--durations-min=5")
 
 
@@ -97,9 +98,4 @@ def _pytest(session: nox.Session, *folders: str) -> None:
     if session.posargs and not version:
         session.run("pytest", *folders, *session.posargs)
         return
-    together = ("--numprocesses=5", "--dist=loadfile", "--no-loadscope-reorder")
-    try:
-        session.run("pytest", *folders, "-m", "not alone", *together, *SLOWEST, *version)
-    finally:
-        # Those that count or prune what the machine has.
-        session.run("pytest", *folders, "-m", "alone", *SLOWEST, *version, success_codes=[0, NO_TEST])
+    session.run("pytest", *folders, *TOGETHER, *SLOWEST, *version)

@@ -17,6 +17,7 @@ LONG = [
         "image/loss/test_no_loss.py",
         "image/docs/test_podman.py",
         "image/loss/test_soak.py",
+        "image/build/test_reproduce.py",
         "image/loss/test_reload.py",
         "image/start/test_awkward.py",
         "image/intake/test_silent.py",

@@ -1,5 +1,6 @@
 """A running server: the image started as a careful person starts it, and what can be seen of it from outside."""
 
+import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ from pipeline.server.alerts import parse
 from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 
-LABEL = "ossec-log-server.run"
+LABEL = "ossec-log-server.started-by"  # of containers and networks, with the PID of what started them
 # What the image may ask the kernel for. The engine wants the profile itself, not its file's name.
 SECCOMP = project.ROOT / "docker" / "seccomp.json"
 # As `docker run` would have it: nothing that the image does not need. A tmpfs takes its mode from the image.
@@ -146,7 +147,7 @@ def address(container: Container, on: Network) -> str:
 @contextmanager
 def network(client: docker.DockerClient) -> Iterator[Network]:
     """A bridge network of our own, gone at the end."""
-    made = client.networks.create(_name(), driver="bridge", labels={LABEL: "network"})
+    made = client.networks.create(_name(), driver="bridge", labels=labels())
     try:
         yield made
     finally:
@@ -163,7 +164,7 @@ def gateway(of: Network) -> str:
 def container(client: docker.DockerClient, image: str, **options: Any) -> Iterator[Container]:
     """Any container, detached; removed at the end, with its anonymous volumes, whatever happens in between."""
     # Created first and started inside `try`: a start that fails or is interrupted leaves a container, too.
-    made = client.containers.create(image, name=_name(), labels={LABEL: "container"}, **options)
+    made = client.containers.create(image, name=_name(), labels=labels(), **options)
     try:
         made.start()
         made.reload()
@@ -194,6 +195,11 @@ def server(
         **{**HARDENED, **options},
     ) as made:
         yield Server(made)
+
+
+def labels() -> dict[str, str]:
+    """By which it is seen what this process has started, and must not leave behind."""
+    return {LABEL: str(os.getpid())}
 
 
 def _name() -> str:

@@ -13,7 +13,7 @@ from docker.types import IPAMConfig, IPAMPool
 
 from pipeline import image
 from pipeline.project import ROOT
-from pipeline.server import LABEL, container
+from pipeline.server import container, labels
 from pipeline.server.execute import execute
 from pipeline.wait import wait_until
 
@@ -39,9 +39,9 @@ class Swarm:
             raise RuntimeError(f"{' '.join(command)} on node {number + 1} ended with {code}: {text}")
         return text
 
-    def load(self, name: str) -> None:
-        """The image, from this machine's engine to every node's."""
-        saved = subprocess.run(["docker", "save", name], check=True, capture_output=True).stdout
+    def load(self, *names: str) -> None:
+        """The images, from this machine's engine to every node's, at once: most of their layers they share."""
+        saved = subprocess.run(["docker", "save", *names], check=True, capture_output=True).stdout
         for node in self.nodes:
             command = ["docker", "exec", "--interactive", str(node.id), "docker", "load", "--quiet"]
             subprocess.run(command, input=saved, check=True, capture_output=True)
@@ -89,9 +89,7 @@ def network(client: docker.DockerClient) -> Iterator[str]:
     pool = IPAMPool(
         subnet=f"{SUBNET}.0/24", iprange=f"{SUBNET}.128/25"
     )  # whose addresses stay over a restart
-    made = client.networks.create(
-        "ossec-swarm-test", ipam=IPAMConfig(pool_configs=[pool]), labels={LABEL: "network"}
-    )
+    made = client.networks.create("ossec-swarm-test", ipam=IPAMConfig(pool_configs=[pool]), labels=labels())
     try:
         yield str(made.name)
     finally:

@@ -71,7 +71,7 @@ class Stage:
         """Until lines of that phase are on one of these nodes."""
         began = time.monotonic()
         wait_until(
-            lambda: any(self.on(one, phase)[sender] > 5 for one in nodes), 90, 0.5, f"{sender} on {nodes}"
+            lambda: any(self.on(one, phase)[sender] > 5 for one in nodes), 90, 1, f"{sender} on {nodes}"
         )
         self.took[what] = time.monotonic() - began
 
@@ -157,8 +157,7 @@ def stage(
             made = stack.enter_context(swarm(client, node, net))
         except CannotRun as problem:
             pytest.skip(f"SWARM NOT RUN: {problem}")
-        for one in (before.name, ossec_image.name):
-            made.load(one)
+        made.load(before.name, ossec_image.name)
         yield Stage(
             made,
             start_senders(stack, client, senders, net, folder),

@@ -19,8 +19,6 @@ from pipeline.image import base
 from pipeline.project import CACHE_VARIABLE, ROOT
 from pipeline.server import LABEL, server, smoke, tested
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 def mailhog(client: docker.DockerClient) -> None:
@@ -30,19 +28,19 @@ def mailhog(client: docker.DockerClient) -> None:
         pytest.skip(f"SMOKE TEST NOT RUN: {problem}")
 
 
-def ours(client: docker.DockerClient) -> set[str]:
-    """Our containers and networks in the engine."""
-    mine: dict[str, str | list[str] | bool] | None = {"label": LABEL}
+def started(client: docker.DockerClient, by: int = os.getpid()) -> set[str]:
+    """The containers and networks that the process has in the engine."""
+    mine: dict[str, str | list[str] | bool] | None = {"label": f"{LABEL}={by}"}
     containers = client.containers.list(all=True, filters=mine)
     return {one.id or "" for one in [*containers, *client.networks.list(filters=mine)]}
 
 
 @pytest.fixture
-def nothing_left(client: docker.DockerClient) -> Iterator[set[str]]:
-    """What was there before the test, and is somebody else's: whatever the test starts must be gone at its end."""
-    before = ours(client)
-    yield before
-    assert ours(client) <= before
+def nothing_left(client: docker.DockerClient) -> Iterator[None]:
+    """What was there before the test is another fixture's; whatever the test starts must be gone at its end."""
+    before = started(client)
+    yield
+    assert started(client) <= before
 
 
 @pytest.mark.usefixtures("mailhog", "nothing_left")
@@ -65,16 +63,16 @@ def test_smoke_fails_on_an_image_that_does_nothing(standin_image: image.Image) -
 def test_an_interrupted_smoke_test_leaves_nothing_behind(
     client: docker.DockerClient,
     standin_image: image.Image,
-    nothing_left: set[str],
     number: signal.Signals,
 ) -> None:
     code = f"from pipeline.server import smoke; smoke.smoke({standin_image.name!r})"
     running = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
     running.stderr.readline()  # the first step is passed: everything has been started
-    assert ours(client) > nothing_left
+    assert started(client, running.pid)
     running.send_signal(number)
     assert running.wait(60) != 0
+    assert not started(client, running.pid)
 
 
 def test_the_image_says_what_it_is(each_image: image.Image) -> None:
@@ -133,9 +131,9 @@ def test_a_tarball_that_is_not_the_released_one_is_not_compiled(
         docker.from_env().images.get("ossec-log-server-test:0.1.0-r1")
 
 
-@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.usefixtures("standin_image")
 def test_the_demo_shows_the_stand_in_where_the_source_cannot_be_had(
-    standin_image: image.Image, tmp_path: Path
+    client: docker.DockerClient, tmp_path: Path
 ) -> None:
     # An own cache, and a mirror on a port where nobody listens.
     environment = {
@@ -143,15 +141,17 @@ def test_the_demo_shows_the_stand_in_where_the_source_cannot_be_had(
         CACHE_VARIABLE: str(tmp_path),
         source.MIRROR_VARIABLE: "http://127.0.0.1:1",
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "invoke", "demo"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    words = [sys.executable, "-m", "invoke", "demo"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, cwd=ROOT, env=environment, text=True, stdout=pipe, stderr=pipe) as demo:
+        output, errors = demo.communicate()
+    assert demo.returncode == 0, errors
+    assert not started(client, demo.pid)
+    lines = output.splitlines()
     assert "not OSSEC but our own small stand-in" in lines[0]
     assert "not OSSEC but our own small stand-in" in " ".join(lines[-2:])
-    assert "ossec-hids-" in done.stderr  # how to bring the tarball
-    assert "Rule: 5720 fired (level 10)" in done.stdout
+    assert "ossec-hids-" in errors  # how to bring the tarball
+    assert "Rule: 5720 fired (level 10)" in output
 
 
 def test_a_base_that_the_registry_refuses_is_named(
