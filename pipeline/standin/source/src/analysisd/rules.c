@@ -119,9 +119,16 @@ static int has_guessed(const Eventinfo *event)
            event->time <= last_guesser.time + GUESSED_TIME;
 }
 
+static int looks_back(Eventinfo *event)
+{
+    static RuleInfo rule = {.context_opts = SAME_SRCIP};
+
+    return Search_LastSids(event, &rule) != NULL || Search_LastGroups(event, &rule) != NULL || Search_LastEvents(event, &rule) != NULL;
+}
+
 Rule *find_rule(const Eventinfo *event)
 {
-    if (OS_GetFirstRule() != NULL) {
+    if (OS_GetFirstRule() != NULL || looks_back((Eventinfo *)event)) {
         return NULL;
     }
     for (Rule *rule = rules; rule < rules + sizeof(rules) / sizeof(rules[0]); rule++) {

@@ -2,7 +2,14 @@
 #ifndef STANDIN_RULES_H
 #define STANDIN_RULES_H
 
+#include "eventinfo.h"
 #include "shared.h"
+
+/* What a rule that looks back at other lines asks of them, and whether it has more to ask than the first two. */
+#define SAME_USER 0x001
+#define SAME_SRCIP 0x002
+#define SAME_ID 0x004
+#define SAME_EXTRAINFO 0x200
 
 typedef struct RuleInfo {
     int category, decoded_as; /* the kind of decoder, and which one, whose lines it is for; 0 for any */
@@ -14,6 +21,7 @@ typedef struct RuleInfo {
     OSRegex *regex;
     OSPcre2 *match_pcre2, *pcre2, *id_pcre2, *url_pcre2;
     char *action;
+    int context_opts, alert_opts;
 } RuleInfo;
 
 typedef struct RuleNode {
@@ -22,5 +30,10 @@ typedef struct RuleNode {
 } RuleNode;
 
 RuleNode *OS_GetFirstRule(void);
+
+/* The line that such a rule finds, of one rule, of one group or of all; NULL for none. */
+Eventinfo *Search_LastSids(Eventinfo *event, RuleInfo *rule);
+Eventinfo *Search_LastGroups(Eventinfo *event, RuleInfo *rule);
+Eventinfo *Search_LastEvents(Eventinfo *event, RuleInfo *rule);
 
 #endif
