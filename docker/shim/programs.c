@@ -11,7 +11,8 @@
 #include "literals.h"
 #include "programs.h"
 
-#define KNOWN 256    /* programs; one that comes anew takes the place of another */
+#define KNOWN 256    /* programs; one that comes anew takes the place of another of those that it may lie beside */
+#define BESIDE 4     /* so many */
 #define LONGEST 32   /* bytes of a name that is remembered, with its zero */
 
 /* A decoder, as it is linked for a line. */
@@ -28,7 +29,7 @@ struct list {
     size_t count;
 };
 
-static struct {
+static struct known {
     char name[LONGEST];
     struct list list;
 } known[KNOWN];
@@ -123,18 +124,32 @@ static OSDecoderNode *link_takers(const struct list *list, int to_line)
     return first;
 }
 
+static struct known *place_of(const char *program)
+{
+    static unsigned next;
+    struct known *places = &known[hash_of(program) % (KNOWN / BESIDE) * BESIDE];
+
+    for (unsigned n = 0; n < BESIDE; n++) {
+        if (strcmp(places[n].name, program) == 0) {
+            return &places[n];
+        }
+    }
+    return &places[next++ % BESIDE];
+}
+
 OSDecoderNode *takers_of_program(OSDecoderNode *from, const char *program, const char *text)
 {
-    unsigned place = hash_of(program) % KNOWN;
+    struct known *one;
 
     if (strlen(program) >= LONGEST) {
         return from;
     }
-    if (known[place].list.from != from || strcmp(known[place].name, program) != 0) {
-        strcpy(known[place].name, program);
-        fill(&known[place].list, from, &(struct kind){.program = program});
+    one = place_of(program);
+    if (one->list.from != from || strcmp(one->name, program) != 0) {
+        strcpy(one->name, program);
+        fill(&one->list, from, &(struct kind){.program = program});
     }
-    return link_takers(&known[place].list, literals_are_of(text));
+    return link_takers(&one->list, literals_are_of(text));
 }
 
 OSDecoderNode *takers_of_beginning(OSDecoderNode *from, const char *text)

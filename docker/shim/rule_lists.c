@@ -12,7 +12,8 @@
 #include "rules.h"
 
 #define DEPTH 2
-#define KNOWN 512  /* trees; one that comes anew takes the place of another */
+#define KNOWN 512  /* trees; one that comes anew takes the place of another of those that it may lie beside */
+#define BESIDE 4   /* so many */
 #define LONGEST 32 /* bytes of a program's name that is remembered, with its zero */
 
 /* In ossec-logtest alone, which tells of each rule that it tries. */
@@ -143,14 +144,22 @@ static void make_tree(struct known *one, const struct lines *lines)
     }
 }
 
-static struct known *place_of(const struct lines *lines)
-{
-    return &known[(hash_of(lines->program) ^ (unsigned)(lines->decoder * 31 + lines->type)) % KNOWN];
-}
-
 static int is_known(const struct known *one, const struct lines *lines)
 {
     return one->decoder == lines->decoder && one->type == lines->type && strcmp(one->program, lines->program) == 0;
+}
+
+static struct known *place_of(const struct lines *lines)
+{
+    static unsigned next;
+    struct known *places = &known[(hash_of(lines->program) ^ (unsigned)(lines->decoder * 31 + lines->type)) % (KNOWN / BESIDE) * BESIDE];
+
+    for (unsigned n = 0; n < BESIDE; n++) {
+        if (is_known(&places[n], lines)) {
+            return &places[n];
+        }
+    }
+    return &places[next++ % BESIDE];
 }
 
 /* NULL where there is none, or none yet. */
