@@ -6,7 +6,9 @@ from pathlib import Path
 
 def certificate(folder: Path, name: str, signed_by: str = "", host: str = "localhost") -> None:
     """Make NAME.crt and NAME.key for that host and 127.0.0.1, signed by another of the folder or by itself."""
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"]
+    # Of elliptic curves, whose keys are made at once; RSA's take a tenth of a second and more.
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command += ["-nodes", "-days", "30"]
     command += ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{host},IP:127.0.0.1"]
     command += ["-keyout", f"{name}.key", "-out", f"{name}.crt"]
     if signed_by:

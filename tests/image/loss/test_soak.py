@@ -1,4 +1,4 @@
-"""A minute of `./dev soak`: load over every protocol while the server is stopped, killed and paused at random."""
+"""Forty seconds of `./dev soak`: load over every protocol while the server is stopped, killed and paused at random."""
 
 import os
 
@@ -7,7 +7,7 @@ from pipeline.console import out
 from pipeline.soak import soak
 from pipeline.soak.report import table
 
-SECONDS = 60
+SECONDS = 40
 
 
 def test_no_alert_is_lost_whatever_happens(ossec_image: image.Image) -> None:

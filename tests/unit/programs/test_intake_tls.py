@@ -296,15 +296,15 @@ def test_relp_over_tls_is_acknowledged_and_plain_relp_is_not_taken(
 def test_the_least_version_and_the_ciphers(intake_program: Path, tmp_path: Path, certificates: Path) -> None:
     old = client(certificates)
     old.maximum_version = ssl.TLSVersion.TLSv1_2
-    given = [*options(certificates), "--ciphers", "TLS_AES_128_GCM_SHA256:ECDHE-RSA-AES128-GCM-SHA256"]
+    given = [*options(certificates), "--ciphers", "TLS_AES_128_GCM_SHA256:ECDHE-ECDSA-AES128-GCM-SHA256"]
     with running(intake_program, tmp_path, *given, inputs=("udp", "tls")) as intake:
         for context, wanted in [
             (client(certificates), "TLS_AES_128_GCM_SHA256"),
-            (old, "ECDHE-RSA-AES128-GCM-SHA256"),
+            (old, "ECDHE-ECDSA-AES128-GCM-SHA256"),
         ]:
             with connect(intake, context) as up:
                 assert (up.cipher() or ("",))[0] == wanted
-        old.set_ciphers("ECDHE-RSA-AES256-GCM-SHA384")
+        old.set_ciphers("ECDHE-ECDSA-AES256-GCM-SHA384")
         with pytest.raises(ssl.SSLError):
             connect(intake, old)
     (tmp_path / "newer").mkdir()
