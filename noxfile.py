@@ -24,7 +24,7 @@ DOCKERFILES = [
     "tests/swarm/node.Dockerfile",
 ]
 # Most tests wait most of the time; those of a file share what they have started. tests/conftest.py has the order.
-TOGETHER = ("--numprocesses=5", "--dist=loadfile", "--no-loadscope-reorder")
+TOGETHER = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 SLOWEST = ("--durations=15", "--durations-min=5")
 
 

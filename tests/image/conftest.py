@@ -32,9 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--image", help="the name of an image in the engine to test in its place, such as an older one's"
     )
-    parser.addoption("--rounds", type=int, default=1, help="how often each end comes in test_no_loss.py")
+    parser.addoption("--rounds", type=int, default=2, help="how often each end comes in test_no_loss.py")
     parser.addoption("--power-failures", type=int, default=3, help="how many on each file system")
-    parser.addoption("--lines", type=int, default=12_000, help="how many lines each round sends there")
+    parser.addoption("--lines", type=int, default=20_000, help="how many lines each round sends there")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Every alert arrives, counted by its id at every end: the archive, alerts.json, standard output, forward, mailbox.
 
-One round of few lines by default. For what the issue asks: `--rounds 20 --lines 60000 --release 3.8.0`.
+Two rounds of few lines by default. For what the issue asks: `--rounds 20 --lines 60000 --release 3.8.0`.
 """
 
 import random

@@ -136,9 +136,12 @@ def sending(host: str, lines: list[bytes], connections: int) -> Iterator[list[Fu
         yield [pool.submit(send, host, lines[n::connections]) for n in range(connections)]
 
 
-def signal(server: Server, command: str, name: str) -> None:
-    """Send a signal to the process whose command line has this in it, such as "ossec-intake --journal"."""
+def signal(server: Server, command: str, name: str, once: str = "true") -> None:
+    """Send a signal to the process whose command line has this in it, such as "ossec-intake --journal", as soon as
+    that condition of the container's shell holds, or after a minute.
+    """
     script = (
+        f"until {once} || ((SECONDS > 60)); do sleep 0.02; done; "
         "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -qE -- \"$1\" && "
         '[[ $p != /proc/$$ ]] && kill -$2 ${p#/proc/} && exit 0; done 2>/dev/null; echo "no process $1"; exit 1'
     )
@@ -146,9 +149,9 @@ def signal(server: Server, command: str, name: str) -> None:
 
 
 @contextmanager
-def stopped(server: Server, command: str) -> Iterator[None]:
-    """The process does nothing meanwhile."""
-    signal(server, command, "STOP")
+def stopped(server: Server, command: str, once: str = "true") -> Iterator[None]:
+    """The process does nothing meanwhile, from when the condition holds."""
+    signal(server, command, "STOP", once)
     try:
         yield
     finally:
