@@ -24,7 +24,8 @@ DOCKERFILES = [
     "tests/swarm/node.Dockerfile",
 ]
 # Most tests wait most of the time; those of a file share what they have started. tests/conftest.py has the order.
-TOGETHER = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+WORKERS = "--numprocesses=4"
+TOGETHER = (WORKERS, "--dist=loadfile", "--no-loadscope-reorder")
 SLOWEST = ("--durations=15", "--durations-min=5")
 
 
@@ -66,7 +67,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def unit(session: nox.Session) -> None:
     """The pipeline's own tests: no Docker, no network but loopback."""
-    _pytest(session, "tests/unit")
+    session.run("pytest", "tests/unit", *(session.posargs or (WORKERS, *SLOWEST)))
 
 
 @nox.session(default=False)
