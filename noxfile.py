@@ -16,13 +16,6 @@ from pipeline.upkeep import scripts
 nox.options.default_venv_backend = "none"
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nox may be called without ./dev
 
-DOCKERFILES = [
-    "docker/Dockerfile",
-    "pipeline/bench/stock.Dockerfile",
-    "tests/image/support/senders.Dockerfile",
-    "tests/image/support/podman.Dockerfile",
-    "tests/swarm/node.Dockerfile",
-]
 # Most tests wait most of the time; those of a file share what they have started. tests/conftest.py has the order.
 WORKERS = "--numprocesses=4"
 TOGETHER = (WORKERS, "--dist=loadfile", "--no-loadscope-reorder")
@@ -34,7 +27,7 @@ def lint(session: nox.Session) -> None:
     """Style and likely mistakes in Python, Dockerfiles, shell scripts, YAML and workflows."""
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("hadolint", *DOCKERFILES)
+    session.run("hadolint", *scripts.dockerfiles())
     if shutil.which("shellcheck") is None:
         session.error(
             "shellcheck has no wheel for this machine: install it (Debian: apt-get install shellcheck)."

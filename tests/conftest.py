@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-# Those that take a minute or more, the longest first. Most of it they wait.
+# What takes a minute or more, most of which it waits, the longest first.
 LONG = [
     TESTS / name
     for name in (

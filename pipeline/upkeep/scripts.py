@@ -1,4 +1,4 @@
-"""What lint looks at: the shell scripts of the project and of its workflows, and GitHub's own files."""
+"""What lint looks at: the shell scripts of the project and of its workflows, Dockerfiles, and GitHub's own files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +18,12 @@ def shell() -> list[str]:
     """The shell scripts, relative to the project's folder: files whose first line names a shell."""
     files = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file())
     return [*ALONE, *(str(path.relative_to(ROOT)) for path in files if _names_a_shell(path))]
+
+
+def dockerfiles() -> list[str]:
+    folders = ("docker", "examples", "pipeline", "tests")
+    files = sorted(path for folder in folders for path in (ROOT / folder).rglob("*Dockerfile"))
+    return [str(path.relative_to(ROOT)) for path in files]
 
 
 def start_up() -> list[str]:

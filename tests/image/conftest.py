@@ -57,7 +57,7 @@ def _given(client: docker.DockerClient, request: pytest.FixtureRequest) -> image
 def standin_image(
     client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> image.Image:
-    """The stand-in release's image, through every station: version file, download, verification, build."""
+    """The stand-in release's image, built as OSSEC's own from a version file and a tarball."""
     if given := _given(client, request):
         return given
     return _built_once(tmp_path_factory, "standin", standin.build)

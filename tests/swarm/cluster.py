@@ -4,15 +4,12 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import docker
 from docker.models.containers import Container
 from docker.types import IPAMConfig, IPAMPool
 
-from pipeline import image
-from pipeline.project import ROOT
 from pipeline.server import container, labels
 from pipeline.server.execute import execute
 from pipeline.wait import wait_until
@@ -100,17 +97,6 @@ def at(client: docker.DockerClient, net: str, host: int) -> dict[str, Any]:
     """The options of a container with that address."""
     config = client.api.create_endpoint_config(ipv4_address=f"{SUBNET}.{host}")
     return {"network": net, "networking_config": {net: config}}
-
-
-def node_image(base: str, nothing: Path) -> str:
-    name = f"{image.REPOSITORY}-swarm-node"
-    scripts = ROOT / "docker" / "build"
-    file = Path(__file__).with_name("node.Dockerfile")
-    image.buildx(
-        "--load", f"--tag={name}", f"--build-arg=BASE={base}", f"--build-context=scripts={scripts}", f"--file={file}",
-        str(nothing), epoch=0,
-    )  # fmt: skip
-    return name
 
 
 @contextmanager

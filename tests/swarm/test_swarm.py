@@ -21,7 +21,8 @@ from pipeline.project import ROOT
 from pipeline.server import container
 from pipeline.server.execute import execute
 from pipeline.wait import wait_until
-from tests.swarm.cluster import SUBNET, CannotRun, Swarm, at, network, node_image, swarm, wait_engine
+from tests.image.conftest import helper_image
+from tests.swarm.cluster import SUBNET, CannotRun, Swarm, at, network, swarm, wait_engine
 
 OLDER = "3.8.0"  # from which the servers are updated
 PHASES = ["early", "started", "steady", "kill", "back", "drain", "active", "update", "rotate", "after"]
@@ -147,8 +148,7 @@ def stage(
 ) -> Iterator[Stage]:
     older = release.find(OLDER)
     before = image.build(older, source.fetch(older))
-    base = ossec_image.labels["org.opencontainers.image.base.name"]
-    node = node_image(base, tmp_path_factory.mktemp("nothing"))
+    node = helper_image(tmp_path_factory, "docker", ossec_image)
     folder = tmp_path_factory.mktemp("senders")
     sender_files(folder)
     with ExitStack() as stack:

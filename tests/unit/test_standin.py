@@ -14,6 +14,7 @@ import pytest
 from pipeline import release, source, standin
 from pipeline.project import CACHE_VARIABLE, ROOT
 from tests.unit.conftest import Once
+from tests.unit.http_server import Server, whole
 
 PROGRAMS = ("ossec-analysisd", "ossec-maild", "ossec-monitord", "ossec-logtest", "ossec-makelists")
 
@@ -96,13 +97,15 @@ def test_the_version_file_is_one(tmp_path: Path) -> None:
     assert "0.1.0" not in {str(known.version) for known in release.load_all()}
 
 
-def test_its_tarball_is_what_its_version_file_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_fetched_and_verified_as_any_release_is(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(source.MIRROR_VARIABLE, server.address)
     found, tarball = standin.write_release(tmp_path)
-    cached = source.tarball_path(found)
-    cached.parent.mkdir(parents=True)
-    shutil.copyfile(tarball, cached)
-    assert source.fetch(found) == cached
+    server.script = [whole(tarball.read_bytes())]
+    assert source.fetch(found).read_bytes() == tarball.read_bytes()
+    assert server.paths == ["/ossec-hids-0.1.0.tar.gz"]
 
 
 @needs_compiler

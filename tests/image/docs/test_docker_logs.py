@@ -19,10 +19,9 @@ from pipeline.server import Server, address, container, network
 from pipeline.server import server as run_server
 from pipeline.server.execute import execute
 from pipeline.wait import wait_until
-from tests.image.conftest import FROM_HERE
+from tests.image.conftest import FROM_HERE, helper_image
 from tests.image.intake.test_intake import archived, wait_archived
 from tests.image.support.compose import compose
-from tests.swarm.cluster import node_image
 
 SERVER = "ossec.example.org"
 EXAMPLE = ROOT / "examples" / "compose.docker-logs.yaml"
@@ -205,13 +204,13 @@ def test_an_end_of_docker_itself_loses_nothing(
     net: Network,
     relp_server: Server,
     project: str,
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """What dockerd had written to its files arrives, whether it was stopped or killed."""
     debian = ossec_image.labels["org.opencontainers.image.base.name"]
     ours = ["--project-name", project]
     compose(EXAMPLE, command=[*ours, "build"], DEBIAN=debian)
-    with docker_inside(client, node_image(debian, tmp_path), net) as inside:
+    with docker_inside(client, helper_image(tmp_path_factory, "docker", ossec_image), net) as inside:
         for name in (ossec_image.name, f"{project}-docker-logs:latest"):
             inside.load(name)
         counting = inside.client.containers.run(

@@ -1,5 +1,4 @@
-# A node of a Docker Swarm: Debian's own Docker engine, to be run in a privileged container. The build context "scripts" is
-# docker/build/.
+# A machine with Debian's own Docker engine, to be run in a privileged container. The build context "scripts" is docker/build/.
 ARG BASE=scratch
 # hadolint ignore=DL3006
 FROM ${BASE}
