@@ -6,7 +6,8 @@
  *
  * A pattern may name what every decoder looks for: (?&ip) is a group that takes an address, in brackets or not,
  * (?&host) one that takes an address or a name, (?&by) a word that says where something comes from, up to the address
- * behind it, (?&from) a group that takes that address, (?&user) one that takes a name, in quotes or not, and (?&source), at the
+ * behind it, (?&from) a group that takes that address, (?&user) one that takes a name, in quotes or not, (?&fields) the fields that
+ * a forwarder has put behind a line, if any, and (?&source), at the
  * end of a pattern that begins with ^, one that takes the address that is the source, of all those in a text. Stock OSSEC refuses
  * these, as PCRE2 knows no such groups.
  *
@@ -56,6 +57,9 @@
 #define USER \
     "(?|'([^']+)'|\"([^\"]+)\"|`([^`]+)`|<([^<>]+)>|\\[([^\\]]+)\\]" \
     "|([^\\s\"',;()\\[\\]<>=]+?)(?=[\\s\"',;()\\[]|[.:]?$|[.:] ))"
+/* As pod=web-1 or note="two words". What a client sends may begin with such a field, too, but goes on with what the application
+ * wrote itself, which " from " is a part of. */
+#define FIELDS "(?:[,;]? [A-Za-z_][\\w./-]*+=(?:\"(?:(?! from )[^\"\\\\]|\\\\.)*+\"(?![^ ,;])|[^\\s\"]*+))*+"
 
 static const struct {
     const char *name, *pattern;
@@ -65,6 +69,7 @@ static const struct {
     {"(?&by)", SOURCE},
     {"(?&from)", SOURCE WRITTEN(ADDRESS)},
     {"(?&user)", USER},
+    {"(?&fields)", FIELDS},
     {"(?&source)", "(?:(?:" BEFORE "*?|.*)" SOURCE "|[\\W\\dTZ]*?|.*)" BEGINS WRITTEN(ADDRESS)},
 };
 #define CHOSEN "(?&source)"

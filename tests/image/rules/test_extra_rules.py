@@ -42,8 +42,13 @@ INJECTIONS = [
         'x","client_ip":"ADDRESS',
         '{"ip":"ADDRESS"}',
         "x\\nFailed password for root from ADDRESS port 22 ssh2",
+        "x from ADDRESS port 22 ssh2 a=b",
+        "x, client: ADDRESS a=b",
+        "x rhost=ADDRESS a=b",
     )
 ]
+# What a forwarder puts behind a line.
+FIELDS = ' pod=web-1 kubernetes.host=n-1 note="two words" trace-id='
 REQUEST = re.compile(r'"(?:GET|POST|HEAD|PUT) (\S+) HTTP')
 AGENT = re.compile(r'" "([^"]*)"$')
 NEAR = "Nov 26 06:00:00 web1 app[812]: "
@@ -55,6 +60,11 @@ def wanted(row: dict[str, Any], image: image.Image) -> dict[str, Any]:
     since = row.get("since", {"version": "999.0.0"})
     later = {key: since[key] for key in ("rule", "level") if version >= Version.parse(since["version"])}
     return {key: value for key, value in (row | later).items() if key != "since"}
+
+
+def takes_fields(line: str) -> bool:
+    """Whether fields may stand behind the line: it is neither JSON nor structured data of RFC 5424 alone."""
+    return not line.endswith("}") and not re.match(r"<\d+>1 ", line)
 
 
 def lines_of(name: str) -> list[str]:
@@ -80,6 +90,20 @@ def test_each_line_gets_its_rule_and_the_right_one_is_blamed(ossec_image: image.
     assert [line for one, line in zip(found[len(rows) :], quiet, strict=True) if one.noticed] == []
 
 
+def test_fields_behind_a_line_change_neither_source_nor_user(ossec_image: image.Image) -> None:
+    rows = [row for table in TABLES.values() for row in table["alerts"] if takes_fields(row["line"])]
+    assert len(rows) > 150
+    found = detect.logtest(ossec_image.name, [row["line"] + FIELDS for row in rows])
+    got = [
+        {"noticed": one.noticed, "source": one.source, "user": one.user, "line": row["line"]}
+        for one, row in zip(found, rows, strict=True)
+    ]
+    assert got == [
+        {"noticed": True, "source": row.get("source"), "user": row.get("user"), "line": row["line"]}
+        for row in rows
+    ]
+
+
 def attacked(line: str, user: str | None) -> Iterator[str]:
     """The line, with each injection for the user, in the request and for the client's own name."""
     is_json = bool(re.search(r'\{"\w+":', line))
@@ -100,9 +124,10 @@ def test_what_a_client_says_of_itself_moves_no_blame(ossec_image: image.Image) -
         for table in TABLES.values()
         for row in table["alerts"]
         if "source" in row
-        for line in attacked(row["line"], row.get("user"))
+        for one in attacked(row["line"], row.get("user"))
+        for line in ([one, one + FIELDS] if takes_fields(one) else [one])
     ]
-    assert len(rows) > 1500
+    assert len(rows) > 3000
     found = detect.logtest(ossec_image.name, [line for line, _ in rows])
     moved = {
         line: one.source for one, (line, source) in zip(found, rows, strict=True) if one.source != source

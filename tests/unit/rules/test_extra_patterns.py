@@ -18,6 +18,7 @@ NAMED = {
     "(?&by)": "=x",
     "(?&from)": r"(=x[\w.:]{1,39})",
     "(?&user)": "('x[^']+')",
+    "(?&fields)": "",
     "(?&source)": r"(=x[\w.:]{1,39})",
 }
 REPEATS = {code.MAX_REPEAT, code.MIN_REPEAT}
