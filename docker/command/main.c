@@ -7,11 +7,11 @@
  *
  * What is wrong is one line on standard error, and an exit status of sysexits.h; of `health` it is 1. */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "../builtin/held.h"
 #include "command.h"
 #include "say.h"
 #include "status.h"
@@ -52,19 +52,6 @@ static int ask_counters(const char *option)
     return EX_USAGE;
 }
 
-/* As PID 1 the server would lose what comes before it has traps: the script lets them in by docker/builtin/unblock.c. */
-static void hold_signals(void)
-{
-    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPIPE};
-    sigset_t held;
-
-    sigemptyset(&held);
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        sigaddset(&held, signals[i]);
-    }
-    sigprocmask(SIG_BLOCK, &held, NULL);
-}
-
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "", *option = argc > 2 ? argv[2] : NULL;
@@ -79,7 +66,7 @@ int main(int argc, char **argv)
         return ask_counters(option);
     }
     if (*command == '\0') {
-        hold_signals();
+        held_signals(SIG_BLOCK); /* as PID 1 the server would lose what comes before it has traps */
     }
     execv(SCRIPT, argv);
     say("%s cannot be run: %s", SCRIPT, strerror(errno));

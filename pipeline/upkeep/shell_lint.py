@@ -18,11 +18,11 @@ from pathlib import Path
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-# Builtins that do not fail for reasons outside of the script, and programs that read no file and write none. What the
-# shell itself ends for (`exec`, `.`), the trap of EXIT tells of.
+# Builtins that do not fail for reasons outside of the script, our own `signals` among them, and programs that read no
+# file and write none. What the shell itself ends for (`exec`, `.`), the trap of EXIT tells of.
 HARMLESS = frozenset((
     ":", ".", "break", "continue", "declare", "echo", "exec", "exit", "export", "local", "printf", "return", "set",
-    "shift", "shopt", "trap", "true", "umask", "unset",
+    "shift", "shopt", "signals", "trap", "true", "umask", "unset",
     "date", "dirname", "hostname", "id", "numfmt", "paste", "readlink", "sort",
 ))  # fmt: skip
 CONDITIONS = frozenset({"if_statement", "elif_clause", "while_statement"})

@@ -1,6 +1,7 @@
 """Where it runs: terminals, locales, kernels without IPv6, Kubernetes' variables, signals at any moment."""
 
 import errno
+import os
 import re
 import signal as signals
 import socket
@@ -119,6 +120,29 @@ def test_a_signal_that_it_does_not_know_ends_nothing(
             assert f"SIG{signal} came, which the server does not know, so it goes on" in server.log()
         assert server.stop() == 0
         assert "fault of the image" not in server.log()
+
+
+def test_signals_at_any_moment_of_the_start_break_no_command(
+    client: docker.DockerClient, ossec_image: image.Image
+) -> None:
+    """bash would take the end of a trap for a missing bracket while it reads a $(...), and end."""
+    with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET) as server:
+        wait_for_traps(server)
+        pid = server.container.attrs["State"]["Pid"]
+
+        def floods_until_started() -> bool:
+            try:
+                for _ in range(1000):
+                    os.kill(pid, signals.SIGHUP)
+                    time.sleep(0.00002)  # it is to come between any two of its commands
+            except PermissionError:
+                pytest.skip("only root may send signals to a container's process as fast as this needs it")
+            return server.answer("ossec-log-server", "ready")[0] == 0
+
+        wait_until(floods_until_started, 60, what="the server to start")
+        works(server)
+        assert "unexpected" not in server.log()
+        assert server.stop() == 0
 
 
 def test_a_daemon_that_a_signal_ends_is_named_with_it(

@@ -36,6 +36,7 @@ until_true() {
     shift
     until "$@"; do
         (($(microseconds) < deadline)) || return 1
+        signals now
         sleep 0.05
     done
 }
@@ -93,7 +94,7 @@ stop() {
     trap - ERR EXIT
     stop_began=$SECONDS
     say "stopping, as SIG$1 came"
-    trap 'say "stopped at once, as a second signal came"; kill -KILL "${!daemon[@]}" 2>/dev/null; exit 143' TERM INT
+    trap 'signals off; say "stopped at once, as a second signal came"; kill -KILL "${!daemon[@]}" 2>/dev/null; exit 143' TERM INT
     trap '' HUP
     end ossec-intake 4
     ask_to_end ossec-analysisd && until_true 3 gone "${pid[ossec-analysisd]}"
@@ -154,7 +155,9 @@ supervise() {
             ended=$gone_id
             wait "$ended" || status=$?
         else
+            signals on
             wait -n -p ended "${!daemon[@]}" || status=$?
+            signals off
         fi
     done
     say "${daemon[$ended]} (PID $ended) ended with status $status, so the container ends$(killed_by "$status")"
@@ -211,13 +214,14 @@ run_server() {
     prepare_folders
     to_file $run/pid echo $$
     configure
-    trap 'stop TERM' TERM
-    trap 'stop INT' INT
+    trap 'signals off; stop TERM' TERM
+    trap 'signals off; stop INT' INT
+    signals now
     start_daemons
     until_true 60 ready_or_broken || fail 1 "not started within 60 s: $(ossec-intake --ready 2>&1 || true)"
     one_has_ended || start ossec-monitord
     to_file $run/started echo
-    trap reload_now HUP
+    trap 'signals off; reload_now; signals on' HUP
     [[ $reload_asked == no ]] || reload_now # as SIGHUP came while it started
     supervise
 }
