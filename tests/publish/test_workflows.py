@@ -6,6 +6,8 @@ import secrets
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from pipeline.project import ROOT
 from pipeline.upkeep.add import WRITTEN
 from tests.publish import tiny
-from tests.publish.actions import Run
+from tests.publish.actions import ARCHITECTURES, Run
 from tests.publish.conftest import Keys
 from tests.publish.local_registry import PASSWORD, USER, HubRules, LocalRegistry
 
@@ -24,7 +26,7 @@ PLAYED = Path(__file__).parent / "play"
 class GitHub:
     """A repository on GitHub: its bare git repository, somebody's clone, and what `gh` knows of it."""
 
-    def __init__(self, folder: Path, registry: LocalRegistry, keys: Keys) -> None:
+    def __init__(self, folder: Path, registry: LocalRegistry, keys: Keys, played_dev: Path) -> None:
         self.folder, self.registry = folder, registry
         self.image = f"{registry.host}/me/{secrets.token_hex(4)}"
         self.remote, self.clone, self.play = folder / "remote.git", folder / "clone", folder / "play"
@@ -47,7 +49,7 @@ class GitHub:
         (self.clone / "docker").mkdir()
         (self.clone / "docker" / "Dockerfile").write_text("FROM scratch\n")
         dev = self.clone / "dev"
-        dev.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} {PLAYED}/dev.py "$@"\n')
+        dev.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {PLAYED}/call.py {played_dev} "$@"\n')
         dev.chmod(0o755)
         (self.clone / ".gitignore").write_text(".release/\n")
 
@@ -140,9 +142,27 @@ class GitHub:
         }
 
 
+@pytest.fixture(scope="module")
+def played_dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in which play/dev.py listens, for each architecture."""
+    folder = tmp_path_factory.mktemp("dev")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    with ExitStack() as stack:
+        for _, architecture in ARCHITECTURES.values():
+            words = [sys.executable, str(PLAYED / "dev.py"), str(folder), architecture]
+            process = stack.enter_context(
+                subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            )  # which closes its standard input, and waits, at the end
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
+        yield folder
+
+
 @pytest.fixture
-def github(tmp_path: Path, local_registry: LocalRegistry, docker_hub: HubRules, keys: Keys) -> GitHub:
-    return GitHub(tmp_path / "github", local_registry, keys)
+def github(
+    tmp_path: Path, local_registry: LocalRegistry, docker_hub: HubRules, keys: Keys, played_dev: Path
+) -> GitHub:
+    return GitHub(tmp_path / "github", local_registry, keys, played_dev)
 
 
 def at(tags: dict[str, str], name: str) -> set[str]:
