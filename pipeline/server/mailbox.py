@@ -62,6 +62,7 @@ class MailHog:
 
     def __init__(self, api: str, address: tuple[str, int]) -> None:
         self._api = api.rstrip("/")
+        self._known: dict[str, Mail] = {}  # by ID, as to decode one costs more than to fetch it
         self.address = address
 
     def messages(self) -> tuple[Mail, ...]:
@@ -76,16 +77,20 @@ class MailHog:
                 answer = json.loads(page.content)
                 total, items = int(answer["total"]), list(answer["items"])
                 for item in items:
+                    identity = str(item["ID"])
                     # Its "Content" keeps only the last of several headers of one name; "Raw" is the mail as received.
                     sender, recipients, data = (item["Raw"][key] for key in ("From", "To", "Data"))
-                    mail = Mail.parse(str(sender), tuple(map(str, recipients)), str(data).encode())
-                    found.setdefault(str(item["ID"]), mail)
+                    if identity not in found:
+                        envelope = str(sender), tuple(map(str, recipients))
+                        known = self._known.get(identity)
+                        found[identity] = known or Mail.parse(*envelope, str(data).encode())
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 problem = f"{type(error).__name__}: {error}"
                 raise MailboxError(f"{page.url} does not answer like MailHog: {problem}") from error
             if not items:
                 break  # the total is counted after the page is cut: never go round for what is not there
             start += len(items)
+        self._known = found
         return tuple(reversed(found.values()))
 
     def clear(self) -> None:

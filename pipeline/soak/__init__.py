@@ -38,6 +38,7 @@ from pipeline.wait import WaitTimeout, wait_until
 
 RATES = {"udp": 400.0, "tcp": 500.0, "tls": 400.0, "relp": 500.0}  # lines a second, but for the bursts
 BETWEEN = (1.0, 5.0)  # seconds of load between two events
+SETTLED = 3.0  # seconds without anything new at the forward target and in the mailbox, before it is looked everywhere
 QUIET = 30.0  # seconds without anything new at any end, after which no more is expected
 DRAIN = 600.0  # seconds that the ends have at most, once nothing is sent any more
 DATA = "/var/ossec/data"
@@ -119,7 +120,7 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
             **more,
         }
         under_test = stack.enter_context(
-            servers.server(client, name, variables, network=net.name, volumes=volumes)
+            servers.server(client, name, variables, network=net.name, volumes=volumes, **servers.MUCH_OUTPUT)
         )
         context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         stage = Stage(name, under_test, str(volume.name), relay, net, collector, context, mounted, chance)
@@ -127,22 +128,18 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
         yield stage
 
 
-def seen(stage: Stage) -> Ends:
+def seen(stage: Stage, mailbox: MailHog) -> Ends:
     return Ends(
         ends.archived(stage.image, stage.volume),
         ends.alerts(stage.image, stage.volume),
         ends.printed(str(stage.server.container.id)),
         _forwarded(stage),
-        _mailed(stage),
+        ends.mailed(mailbox),
     )
 
 
 def _forwarded(stage: Stage) -> Tally:
     return stage.collector.seen.copy()
-
-
-def _mailed(stage: Stage) -> Tally:
-    return ends.mailed(mailhog(stage.relay, stage.network))
 
 
 def mailhog(relay: Container, on: Network) -> MailHog:
@@ -187,26 +184,29 @@ def _load(stage: Stage, senders: Sequence[Sender], seconds: float) -> None:
 
 def drained(stage: Stage, senders: Sequence[Sender]) -> Ends:
     """What is at the ends, once all is there that was archived, or nothing new comes any more."""
+    mailbox = mailhog(stage.relay, stage.network)  # one, as it remembers the mails that it has decoded
     near, before, since = tuple[int, ...](), tuple[int, ...](), time.monotonic()
     found: Ends | None = None
 
     def over() -> bool:
         nonlocal near, before, since, found
         # What is printed and what lies on the volume costs the engine seconds to read: not while mails still come.
-        arrived = _totals([_forwarded(stage), _mailed(stage)], senders)
+        arrived = _totals([_forwarded(stage), ends.mailed(mailbox)], senders)
         if arrived != near:
             near, since = arrived, time.monotonic()
-            return False
-        found = seen(stage)
+        if time.monotonic() - since < SETTLED:
+            return False  # what is repeated would come now
+        found = seen(stage, mailbox)
+        if _complete(found, senders):
+            return True
         counts = _totals(found.by_name().values(), senders)
         if counts != before:
             before, since = counts, time.monotonic()
-            return False  # one look more, for what is repeated
-        return _complete(found, senders) or time.monotonic() - since > QUIET
+        return time.monotonic() - since > QUIET
 
     with err.status("Waiting until all has arrived …"), suppress(WaitTimeout):
         wait_until(over, DRAIN, 2.0, "the last alert")
-    return found or seen(stage)  # what has arrived by then counts
+    return found or seen(stage, mailbox)  # what has arrived by then counts
 
 
 def _totals(tallies: Iterable[Tally], senders: Sequence[Sender]) -> tuple[int, ...]:

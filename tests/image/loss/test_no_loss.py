@@ -161,9 +161,8 @@ def test_a_full_journal_repeats_nothing_and_starts_nothing(
     """L5."""
     settings = {**RELP, "OSSEC_QUEUE_DISK": "16m"}
     # The health check would be seen among the processes.
-    unasked = {"test": ["NONE"]}
-    mounts = [f"{volume}:{DATA}"]
-    with server.server(client, ossec_image.name, settings, volumes=mounts, healthcheck=unasked) as running:
+    options = {"healthcheck": NO_HEALTH_CHECK, "volumes": [f"{volume}:{DATA}"], **server.MUCH_OUTPUT}
+    with server.server(client, ossec_image.name, settings, **options) as running:
         running.wait_listening()
         processes = running.run("bash", "-c", DAEMONS)
         signal(running, ENGINE, "STOP")
