@@ -53,7 +53,8 @@ def smoke(image: str, archive: Path | None = None) -> Passed | None:
         host, port = server.published(hog, "8025/tcp")
         mailbox = MailHog(f"http://{host}:{port}", (str(hog.name), 1025))
         variables, tests = settings(mailbox, server.gateway(net)), commit()
-        with server.server(client, image, variables, network=net.name, ports=server.LOOPBACK) as under_test:
+        options: dict[str, Any] = {"network": net.name, "ports": server.LOOPBACK, "healthcheck": None}
+        with server.server(client, image, variables, **options) as under_test:
             _check(under_test, mailbox, lambda script: _sender(client, image, str(net.name), script))
             # What the container was made of: the name may belong to another image by now.
             engine_id = str(under_test.container.attrs["Image"])

@@ -120,7 +120,15 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
             **more,
         }
         under_test = stack.enter_context(
-            servers.server(client, name, variables, network=net.name, volumes=volumes, **servers.MUCH_OUTPUT)
+            servers.server(
+                client,
+                name,
+                variables,
+                network=net.name,
+                volumes=volumes,
+                healthcheck=None,
+                **servers.MUCH_OUTPUT,
+            )
         )
         context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         stage = Stage(name, under_test, str(volume.name), relay, net, collector, context, mounted, chance)

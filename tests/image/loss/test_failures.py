@@ -46,7 +46,6 @@ DAEMONS = {
 }
 
 
-NO_HEALTH_CHECK = {"test": ["NONE"]}  # where every line is counted
 BATCH = 64  # lines that a killed engine may analyse again: docker/shim/engine.c
 JOURNAL_AT_REST = 9 << 20  # bytes: of two segments at most
 COMPLAINTS = {
@@ -121,7 +120,7 @@ def test_an_engine_killed_while_all_that_may_wait_waits_costs_nothing(
 ) -> None:
     """What it held is in the journal beside what waits."""
     settings = {**FROM_HERE, "OSSEC_QUEUE_DISK": "16m"}
-    with run_server(client, built.name, settings, healthcheck=NO_HEALTH_CHECK) as server:
+    with run_server(client, built.name, settings) as server:
         server.wait_listening()
         with sending(server.address(), numbered("held", range(100_000), 600), 1) as [sender]:
             wait_until(lambda: server.counters()["analysed"] > 100, 30, what="the engine's counters")
@@ -143,7 +142,7 @@ def test_an_engine_killed_under_load_costs_nothing_that_was_handed_over(
     client: docker.DockerClient, built: image.Image
 ) -> None:
     each, cuts, took, begun = 400_000, list[int](), list[float](), 0
-    with run_server(client, built.name, FROM_HERE, healthcheck=NO_HEALTH_CHECK) as server:
+    with run_server(client, built.name, FROM_HERE) as server:
         server.wait_listening()
         for _ in range(3):
             before = server.counters()["received"]
@@ -172,9 +171,7 @@ def test_a_container_killed_under_load_starts_again(
 ) -> None:
     # Here /run outlives the container, as it does in a pod: sockets, FIFO and PID files of the killed one are there.
     mounts = {volume: {"bind": "/run", "mode": "rw"}}
-    with run_server(
-        client, built.name, FROM_HERE, volumes=mounts, tmpfs={"/tmp": ""}, healthcheck=NO_HEALTH_CHECK
-    ) as server:
+    with run_server(client, built.name, FROM_HERE, volumes=mounts, tmpfs={"/tmp": ""}) as server:
         server.wait_listening()
         with sending(server.address(), numbered("cut", range(100_000)), 1) as [sender]:
             wait_until(lambda: server.counters()["received"] > 10_000, 60, what="the load")

@@ -24,7 +24,6 @@ from tests.image.conftest import FROM_HERE
 from tests.image.support.ledger import DATA, send, signal
 
 RELP = {**FROM_HERE, "OSSEC_RELP": "yes"}
-NO_HEALTH_CHECK = {"test": ["NONE"]}  # where every line is counted
 ENGINE = "bin/ossec-analysisd"
 FULL_SECONDS = 15  # longer than any patience that a hand-over had
 
@@ -127,9 +126,7 @@ def test_a_line_like_the_last_one_hides_none_before_it(
     """L3."""
     volumes = [f"{volume}:{DATA}"]
     same = b"<38>Nov 26 06:00:00 web1 app: the same line again"
-    with server.server(
-        client, ossec_image.name, FROM_HERE, volumes=volumes, healthcheck=NO_HEALTH_CHECK
-    ) as running:
+    with server.server(client, ossec_image.name, FROM_HERE, volumes=volumes) as running:
         running.wait_listening()
         send(running.address(), [b"<38>Nov 26 06:00:00 web1 app: the first line", same])
         wait_until(lambda: archived_count_of(running, "the same line again") == 1, 30, what="the first line")
@@ -161,7 +158,7 @@ def test_a_full_journal_repeats_nothing_and_starts_nothing(
     """L5."""
     settings = {**RELP, "OSSEC_QUEUE_DISK": "16m"}
     # The health check would be seen among the processes.
-    options = {"healthcheck": NO_HEALTH_CHECK, "volumes": [f"{volume}:{DATA}"], **server.MUCH_OUTPUT}
+    options = {"volumes": [f"{volume}:{DATA}"], **server.MUCH_OUTPUT}
     with server.server(client, ossec_image.name, settings, **options) as running:
         running.wait_listening()
         processes = running.run("bash", "-c", DAEMONS)

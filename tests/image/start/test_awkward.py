@@ -29,7 +29,6 @@ from tests.image.support.volumes import (
 )
 
 ALERT = "Failed password for root from 203.0.113.9 port 22 ssh2"
-QUIET = {"test": ["NONE"]}
 
 
 def refused(server: Server, code: int, *words: str) -> str:
@@ -55,7 +54,7 @@ def helped(client: docker.DockerClient, name: str, mounts: Mounts, line: str) ->
     """Do what the line says and start again: now it works."""
     done = subprocess.run(remedy(line, name), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    with run_server(client, name, FROM_HERE, volumes=mounts, healthcheck=QUIET) as server:
+    with run_server(client, name, FROM_HERE, volumes=mounts) as server:
         works(server)
 
 
@@ -134,7 +133,7 @@ def test_what_is_on_the_volume_is_used_or_named(
     """D1."""
     script, expected = MADE[what]
     prepare(client, ossec_image.name, at(volume), f"cd {DATA}; {script}")
-    with run_server(client, ossec_image.name, FROM_HERE, volumes=at(volume), healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, FROM_HERE, volumes=at(volume)) as server:
         if expected:
             refused(server, *expected)
         else:
@@ -160,7 +159,7 @@ def test_a_full_volume_is_named(client: docker.DockerClient, ossec_image: image.
 def test_a_nearly_full_volume_is_told_of_until_there_is_room(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
-    options: dict[str, Any] = {"entrypoint": ["bash", "-c", fill(2 << 20)], "healthcheck": QUIET}
+    options: dict[str, Any] = {"entrypoint": ["bash", "-c", fill(2 << 20)]}
     with (
         memory_volume(client, "size=80m") as full,
         run_server(client, ossec_image.name, FROM_HERE, volumes=at(full), **options) as server,
@@ -179,7 +178,7 @@ def test_a_full_volume_whose_oldest_days_may_be_deleted_starts(
 ) -> None:
     old = f"{DATA}/logs/alerts/2020/Jan"
     made = f"mkdir -p {old}; head -c 20000000 /dev/zero > {old}/ossec-alerts-07.log.gz; {fill(0)}"
-    options: dict[str, Any] = {"entrypoint": ["bash", "-c", made], "healthcheck": QUIET}
+    options: dict[str, Any] = {"entrypoint": ["bash", "-c", made]}
     settings = {**FROM_HERE, "OSSEC_RETENTION_BYTES": "1g"}
     with (
         memory_volume(client, "size=80m") as full,
@@ -204,7 +203,7 @@ def test_a_volume_of_18_mib_works_and_is_told_of(
     """D14."""
     with (
         memory_volume(client, "size=18m") as small,
-        run_server(client, ossec_image.name, FROM_HERE, volumes=at(small), healthcheck=QUIET) as server,
+        run_server(client, ossec_image.name, FROM_HERE, volumes=at(small)) as server,
     ):
         works(server)
         assert f"{DATA}: the volume has 18M in all" in server.log()
@@ -250,7 +249,7 @@ def test_a_file_system_that_can_do_less_is_enough(
     """D1."""
     number, told = REFUSED[call]
     options = profile({call: number})
-    with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET, **options) as server:
+    with run_server(client, ossec_image.name, FROM_HERE, **options) as server:
         works(server)
         assert server.log().count("ossec-log-server:") == server.log().count("UDP's receive buffer") + bool(
             told
@@ -288,7 +287,7 @@ def test_logs_on_a_volume_at_their_stock_path_work(
     prepare(client, ossec_image.name, at(volume), f"chown 10514:0 {DATA}")
     """Where the engine mounts the data volume over it, the server says that nothing is written to it."""
     mounts = at(volume, "/var/ossec/logs")
-    with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts) as server:
         works(server)
         hidden = f"{DATA}/logs: nothing is written to what is mounted there" in server.log()
     prepare(client, ossec_image.name, at(volume), f"[[ {'!' if hidden else ''} -e {DATA}/alerts ]]")
@@ -301,7 +300,7 @@ def test_a_volume_in_sight_is_not_said_to_be_hidden(
     try:
         mounts = {**at(volume), **at(str(inner.name), f"{DATA}/logs")}
         prepare(client, ossec_image.name, mounts, f"chown 10514 {DATA} {DATA}/logs")
-        with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts, healthcheck=QUIET) as server:
+        with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts) as server:
             works(server)
             assert "mounted there" not in server.log()
     finally:
@@ -314,11 +313,11 @@ def test_a_file_system_that_maps_no_file_into_memory_is_enough(
     """As a volume; where it is /run, one line says what helps."""
     with fuse_without_mmap(tmp_path) as folder:
         mounts = at(str(folder))
-        with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts, healthcheck=QUIET) as server:
+        with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts) as server:
             works(server)
             assert server.stop() == 0, server.log()
         options: dict[str, Any] = {"tmpfs": {"/tmp": ""}, "volumes": at(str(folder), "/run")}
-        with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET, **options) as server:
+        with run_server(client, ossec_image.name, FROM_HERE, **options) as server:
             assert server.exit_code() != 0
             assert "give the container a tmpfs" in server.log()
 
@@ -329,7 +328,7 @@ def test_what_lies_where_older_images_had_it_is_told_of(
     made = "mkdir rules etc; touch rules/local_rules.xml etc/ossec.conf; echo 1 > .layout"
     script = f"cd {DATA}; {made}; chown -R 10514 ."
     prepare(client, ossec_image.name, at(volume), script)
-    with run_server(client, ossec_image.name, FROM_HERE, volumes=at(volume), healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, FROM_HERE, volumes=at(volume)) as server:
         server.wait_listening()
         for name in ("rules/local_rules.xml", "etc/ossec.conf"):
             assert (
@@ -359,14 +358,14 @@ def test_a_run_that_cannot_be_written_is_named(
 def test_run_is_the_only_tmpfs_that_is_needed(
     client: docker.DockerClient, ossec_image: image.Image, tmpfs: dict[str, str]
 ) -> None:
-    with run_server(client, ossec_image.name, FROM_HERE, tmpfs=tmpfs, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, FROM_HERE, tmpfs=tmpfs) as server:
         works(server)
 
 
 @pytest.fixture
 def first(client: docker.DockerClient, ossec_image: image.Image, volume: str) -> Iterator[Server]:
     """A server on the volume that the test gets, too."""
-    with run_server(client, ossec_image.name, FROM_HERE, volumes=at(volume), healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, FROM_HERE, volumes=at(volume)) as server:
         server.wait_listening()
         yield server
 
@@ -398,5 +397,5 @@ def test_the_lock_goes_with_the_container_however_it_ends(
     with ExitStack() as stack:
         first.container.kill("KILL")
         first.exit_code()
-        options: dict[str, Any] = {"volumes": at(volume), "healthcheck": QUIET}
+        options: dict[str, Any] = {"volumes": at(volume)}
         works(stack.enter_context(run_server(client, ossec_image.name, FROM_HERE, **options)))

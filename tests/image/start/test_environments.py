@@ -15,11 +15,11 @@ import docker
 import pytest
 
 from pipeline import image
-from pipeline.server import HARDENED, Server, container, syslog
+from pipeline.server import HARDENED, UNASKED, Server, container, syslog
 from pipeline.server import server as run_server
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
-from tests.image.start.test_awkward import QUIET, works
+from tests.image.start.test_awkward import works
 from tests.image.support.volumes import profile
 
 METRICS = {"OSSEC_METRICS_PORT": "9514"}
@@ -37,7 +37,7 @@ def test_a_locale_that_the_image_lacks_is_no_trouble(
 ) -> None:
     """D13."""
     settings = {**FROM_HERE, variable: "de_DE.UTF-8"}
-    with run_server(client, ossec_image.name, settings, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, settings) as server:
         works(server)
         assert not re.search("(?i)locale|perl: warning", server.log())
         said = server.run("ossec-log-server", "config") + server.run("ossec-log-server", "counters")
@@ -48,7 +48,7 @@ def test_a_locale_that_the_image_lacks_is_no_trouble(
 def test_a_terminal_or_an_init_in_front_of_it(
     client: docker.DockerClient, ossec_image: image.Image, options: dict[str, Any]
 ) -> None:
-    with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET, **options) as server:
+    with run_server(client, ossec_image.name, FROM_HERE, **options) as server:
         server.wait_listening()
         syslog.send_tcp(
             *server.tcp, [syslog.message("Failed password for bob from 203.0.113.9 port 22 ssh2")]
@@ -82,7 +82,7 @@ def test_a_signal_at_the_start_ends_it_at_once_and_is_named(
     client: docker.DockerClient, ossec_image: image.Image, signal: str, after: float
 ) -> None:
     """D11."""
-    with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, FROM_HERE) as server:
         wait_for_traps(server)
         time.sleep(after)  # the moment is what is tested
         server.container.kill(signal)
@@ -97,7 +97,7 @@ def test_a_signal_at_the_start_ends_it_at_once_and_is_named(
 def test_a_signal_to_a_running_server_is_named(
     client: docker.DockerClient, ossec_image: image.Image, signal: str
 ) -> None:
-    with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, FROM_HERE) as server:
         server.wait_listening()
         server.container.kill(signal)
         assert server.exit_code() == 0
@@ -108,7 +108,7 @@ def test_a_signal_that_it_does_not_know_ends_nothing(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
     unknown = ["USR1", "USR2", "ALRM", "VTALRM", "PROF"]
-    with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, FROM_HERE) as server:
         wait_for_traps(server)
         for time_of_it in ("start", "run"):
             for signal in [*unknown, "PIPE"]:
@@ -148,7 +148,7 @@ def test_signals_at_any_moment_of_the_start_break_no_command(
 def test_a_daemon_that_a_signal_ends_is_named_with_it(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
-    with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, FROM_HERE) as server:
         server.wait_listening()
         server.kill("ossec-analysisd", "SEGV")
         assert server.exit_code() == 139
@@ -171,7 +171,7 @@ def test_metrics_and_syslog_with_the_ip_that_there_is(
     """D8."""
     options: dict[str, Any] = IPV6[which]
     settings = {**FROM_HERE, **METRICS}
-    with run_server(client, ossec_image.name, settings, healthcheck=QUIET, **options) as server:
+    with run_server(client, ossec_image.name, settings, **options) as server:
         works(server)
         get = "exec 3<>/dev/tcp/127.0.0.1/9514; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
         assert "ossec_log_server_info" in server.run("bash", "-c", get)
@@ -185,7 +185,7 @@ def test_a_network_of_ipv6_alone(client: docker.DockerClient, ossec_image: image
         pytest.skip(f"NOT RUN ON IPV6 ALONE: {done.stderr.strip()}")
     try:
         settings = {"OSSEC_ALLOWED_IPS": "fd00:51:4::/64", **METRICS}
-        with run_server(client, ossec_image.name, settings, healthcheck=QUIET, network=name) as server:
+        with run_server(client, ossec_image.name, settings, network=name) as server:
             server.wait_listening()
             server.container.reload()
             address = server.container.attrs["NetworkSettings"]["Networks"][name]["GlobalIPv6Address"]
@@ -209,13 +209,13 @@ SHELLS_OWN = {
 
 
 def test_variables_of_the_shell_change_nothing(client: docker.DockerClient, ossec_image: image.Image) -> None:
-    with run_server(client, ossec_image.name, {**FROM_HERE, **SHELLS_OWN}, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, {**FROM_HERE, **SHELLS_OWN}) as server:
         works(server)
         assert ours(server) == []
 
 
 def test_too_few_processes_are_one_line(client: docker.DockerClient, ossec_image: image.Image) -> None:
-    with run_server(client, ossec_image.name, pids_limit=10, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, pids_limit=10) as server:
         assert (server.exit_code(), server.log().count("\n")) == (71, 1), server.log()
         assert "may have 10 processes, and the server needs 16 or more; raise the limit" in server.log()
 
@@ -223,7 +223,7 @@ def test_too_few_processes_are_one_line(client: docker.DockerClient, ossec_image
 def test_a_limit_of_a_file_s_size_is_one_line(client: docker.DockerClient, ossec_image: image.Image) -> None:
     """It would end the intake or the engine in the middle of their work."""
     limit = [docker.types.Ulimit(name="fsize", soft=100_000_000, hard=100_000_000)]
-    with run_server(client, ossec_image.name, ulimits=limit, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, ulimits=limit) as server:
         assert (server.exit_code(), server.log().count("\n")) == (71, 1), server.log()
         assert "leave it out: docker run --ulimit fsize=-1" in server.log()
 
@@ -246,7 +246,7 @@ def test_what_kubernetes_sets_for_services_counts_as_not_set(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
     """D5."""
-    with run_server(client, ossec_image.name, {**FROM_HERE, **LINKS}, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, {**FROM_HERE, **LINKS}) as server:
         works(server)
         told = ours(server)
         assert {line.split(": ")[1] for line in told} == {"OSSEC_METRICS_PORT", "OSSEC_SYSLOG_PORT"}, told
@@ -260,7 +260,7 @@ def test_what_kubernetes_sets_for_services_counts_as_not_set(
 def test_a_metrics_port_in_use_is_one_line(
     client: docker.DockerClient, ossec_image: image.Image, command: list[str]
 ) -> None:
-    with run_server(client, ossec_image.name, {**FROM_HERE, **METRICS}, healthcheck=QUIET) as first:
+    with run_server(client, ossec_image.name, {**FROM_HERE, **METRICS}) as first:
         first.wait_listening()
         settings = ["-e", "OSSEC_METRICS_PORT=9514", "-e", "OSSEC_SYSLOG_PORT=1514"]
         beside = ["docker", "run", "--rm", "--network", f"container:{first.container.id}", *settings]
@@ -285,7 +285,7 @@ def test_a_standard_output_that_nobody_reads_stops_no_stop(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
     blocked = "mkfifo /tmp/out; exec 3<>/tmp/out; exec ossec-log-server > /tmp/out"
-    options: dict[str, Any] = {"entrypoint": ["bash", "-c", blocked], "healthcheck": QUIET}
+    options: dict[str, Any] = {"entrypoint": ["bash", "-c", blocked]}
     with run_server(client, ossec_image.name, FROM_HERE, **options) as server:
         server.wait_listening()
         lines = [
@@ -299,7 +299,7 @@ def test_a_standard_output_that_nobody_reads_stops_no_stop(
 def test_the_host_s_own_network(client: docker.DockerClient, ossec_image: image.Image) -> None:
     """D16: Where others' ports are seen, too, the second server names the port, and the first stays healthy."""
     environment = {**METRICS, "OSSEC_SYSLOG_PORT": "15514"}
-    options = {**HARDENED, "environment": environment, "network_mode": "host", "healthcheck": QUIET}
+    options = {**HARDENED, **UNASKED, "environment": environment, "network_mode": "host"}
     with container(client, ossec_image.name, **options) as made:
         server = Server(made)
         server.wait_listening()

@@ -11,7 +11,7 @@ from pipeline.server import Server, syslog
 from pipeline.server import server as run_server
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
-from tests.image.start.test_awkward import QUIET, works
+from tests.image.start.test_awkward import works
 from tests.image.support.volumes import DATA, at, memory_volume
 
 RECEIVERS = ("ossec-intake", "rsyslogd")  # ours, and that of older images
@@ -54,7 +54,7 @@ def busy(client: docker.DockerClient, ossec_image: image.Image) -> Iterator[Serv
         "OSSEC_EMAIL_FROM": "b@example.org",
         "OSSEC_SMTP_SERVER": "192.0.2.1",
     }
-    with run_server(client, ossec_image.name, settings, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, settings) as server:
         works(server)
         yield server
 
@@ -113,7 +113,7 @@ def test_a_standard_output_that_nobody_reads_is_unhealthy(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
     blocked = "mkfifo /tmp/out; exec 3<>/tmp/out; exec ossec-log-server > /tmp/out"
-    options: dict[str, Any] = {"entrypoint": ["bash", "-c", blocked], "healthcheck": QUIET}
+    options: dict[str, Any] = {"entrypoint": ["bash", "-c", blocked]}
     with run_server(client, ossec_image.name, FROM_HERE, **options) as server:
         server.wait_listening()
         syslog.send_tcp(*server.tcp, [syslog.message(ATTACK.format(n)) for n in range(3000)])
@@ -129,7 +129,7 @@ def test_a_volume_that_is_nearly_full_is_unhealthy(
 ) -> None:
     with (
         memory_volume(client, "size=80m") as small,
-        run_server(client, ossec_image.name, FROM_HERE, volumes=at(small), healthcheck=QUIET) as server,
+        run_server(client, ossec_image.name, FROM_HERE, volumes=at(small)) as server,
     ):
         works(server)
         assert health(server) == (0, [])
@@ -144,7 +144,7 @@ def test_descriptors_that_run_out_are_unhealthy(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
     """D7."""
-    with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, FROM_HERE) as server:
         works(server)
         assert health(server) == (0, [])
         # It opens no more connections than fit, so the limit is lowered behind its back.

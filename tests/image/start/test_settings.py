@@ -12,7 +12,7 @@ from pipeline import image
 from pipeline.image import settings as declared
 from pipeline.server import server as run_server
 from tests.image.conftest import FROM_HERE
-from tests.image.start.test_awkward import QUIET, refused, works
+from tests.image.start.test_awkward import refused, works
 from tests.image.start.test_configuration import mounted
 from tests.image.start.test_start import MAIL
 from tests.image.support.trial import OWN, VALUE, Trial, one_line, says
@@ -247,7 +247,7 @@ def test_ten_thousand_networks_from_a_file(
         tmp_path, {"/etc/networks.txt": "\n".join([*networks, here.replace(",", " , ")]) + "\n"}
     )
     settings = {"OSSEC_ALLOWED_IPS_FILE": "/etc/networks.txt"}
-    with run_server(client, ossec_image.name, settings, volumes=volumes, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, settings, volumes=volumes) as server:
         works(server)
         assert len(server.run("cat", "/run/ossec/networks").split()) >= 10_003
 
@@ -298,7 +298,7 @@ def test_a_server_works_with_all_of_another_system_s_files_that_are_harmless(
         (own / name).write_bytes(content)
     volumes = {str(own): {"bind": OWN, "mode": "ro"}}
     settings = {**FROM_HERE, **FORWARDS}
-    with run_server(client, ossec_image.name, settings, volumes=volumes, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, settings, volumes=volumes) as server:
         works(server)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
-from pipeline.server import HARDENED, container
+from pipeline.server import HARDENED, UNASKED, container
 from pipeline.server.execute import STDERR, execute
 
 OWN = "/etc/ossec-log-server"
@@ -106,6 +106,6 @@ def trial(client: docker.DockerClient, image: str, folder: Path, **options: Any)
         (folder / name).mkdir()
         volumes[str(folder / name)] = {"bind": place, "mode": "ro"}
     volumes.update(options.pop("volumes", {}))
-    given = {**HARDENED, "entrypoint": ["sleep", "infinity"], "healthcheck": {"test": ["NONE"]}, **options}
+    given = {**HARDENED, "entrypoint": ["sleep", "infinity"], **UNASKED, **options}
     with container(client, image, volumes=volumes, **given) as made:
         yield Trial(made, folder)
