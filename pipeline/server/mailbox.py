@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
+from functools import cached_property
 from typing import Any, Self
 
 import requests
@@ -25,31 +26,32 @@ class MailboxError(Exception):
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail as it arrived: the envelope, what a person reads of it, and its bytes.
+    """One mail as it arrived: the envelope, and its bytes as SMTP carried them; and what a person reads of it.
 
-    `subject` and `headers` (name and value, in their order) are decoded and unfolded. `body` is the plain
-    text, or the HTML where there is no plain text, or empty; lines end with "\n", the last one without.
+    That is decoded when it is asked for: `subject` and `headers` (name and value, in their order) are unfolded, too.
+    `body` is the plain text, or the HTML where there is no plain text, or empty; lines end with "\n", the last one
+    without.
     """
 
     sender: str
     recipients: tuple[str, ...]
-    subject: str
-    body: str
-    headers: tuple[tuple[str, str], ...]
     raw: bytes
 
-    @classmethod
-    def parse(cls, sender: str, recipients: tuple[str, ...], raw: bytes) -> Self:
-        """Decode `raw`, a message as SMTP carried it; `sender` and `recipients` are the envelope's."""
-        message = email.message_from_bytes(raw, policy=email.policy.default)
-        return cls(
-            sender=sender,
-            recipients=recipients,
-            subject=str(message["Subject"] or ""),
-            body=_body(message),
-            headers=tuple((name, str(value)) for name, value in message.items()),
-            raw=raw,
-        )
+    @cached_property
+    def _message(self) -> EmailMessage:
+        return email.message_from_bytes(self.raw, policy=email.policy.default)
+
+    @cached_property
+    def subject(self) -> str:
+        return str(self._message["Subject"] or "")
+
+    @cached_property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        return tuple((name, str(value)) for name, value in self._message.items())
+
+    @cached_property
+    def body(self) -> str:
+        return _body(self._message)
 
 
 class MailHog:
@@ -83,7 +85,7 @@ class MailHog:
                     if identity not in found:
                         envelope = str(sender), tuple(map(str, recipients))
                         known = self._known.get(identity)
-                        found[identity] = known or Mail.parse(*envelope, str(data).encode())
+                        found[identity] = known or Mail(*envelope, str(data).encode())
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 problem = f"{type(error).__name__}: {error}"
                 raise MailboxError(f"{page.url} does not answer like MailHog: {problem}") from error
@@ -186,7 +188,7 @@ class _Inbox:
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         raw = envelope.original_content or b""
-        self.mails.append(Mail.parse(envelope.mail_from or "", tuple(envelope.rcpt_tos), raw))
+        self.mails.append(Mail(envelope.mail_from or "", tuple(envelope.rcpt_tos), raw))
         return "250 OK"
 
 

@@ -111,7 +111,8 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
         assert old in text
         changed.write_text(text.replace(old, new))
         script = folder / "build" / "compile"
-        assert FLAGS in (text := script.read_text())
+        text = script.read_text()
+        assert FLAGS in text
         script.write_text(text.replace(FLAGS, f'{FLAGS}hardening="-O0 -g0 -fPIE"\n'))
         said: list[str] = []
         monkeypatch.setattr(image, "recipe", partial(image.recipe, docker=folder))
