@@ -1,6 +1,6 @@
-"""feed.py NAME log|udp [ADDRESS]: a line every 50 ms with an id of its own, until /tmp/stop is there.
+"""feed.py NAME log|udp [ADDRESS]: a line every 50 ms with an id of its own, until /etc/sender/stop is there.
 
-The id has the phase that /tmp/phase names, and is in /tmp/sent once the line was handed over.
+The id has the phase that /etc/sender/phase names, and is in /tmp/sent once the line was handed over.
 """
 
 import socket
@@ -17,8 +17,8 @@ else:
     sender.connect("/dev/log")
 with Path("/tmp/sent").open("a", buffering=1) as sent:
     number = 0
-    while not Path("/tmp/stop").exists():
-        phase = Path("/tmp/phase").read_text().strip()
+    while not Path("/etc/sender/stop").exists():
+        phase = Path("/etc/sender/phase").read_text().strip()
         number += 1
         identity = f"swarm-test {name} {phase} {number}"
         stamp = time.strftime("%b %e %H:%M:%S")

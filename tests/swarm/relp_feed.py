@@ -1,6 +1,7 @@
 """relp_feed.py NAME ADDRESS...: a line every 50 ms over RELP, one at a time, to the first server that acknowledges it.
 
-Once it was acknowledged its id, with the phase that /tmp/phase names, is in /tmp/sent. Ends when /tmp/stop is there.
+Once it was acknowledged its id, with the phase that /etc/sender/phase names, is in /tmp/sent. Ends when
+/etc/sender/stop is there.
 """
 
 import socket
@@ -47,9 +48,9 @@ name, addresses = sys.argv[1], sys.argv[2:]
 now = session(addresses)
 with Path("/tmp/sent").open("a", buffering=1) as sent:
     number = 0
-    while not Path("/tmp/stop").exists():
+    while not Path("/etc/sender/stop").exists():
         number += 1
-        identity = f"swarm-test {name} {Path('/tmp/phase').read_text().strip()} {number}"
+        identity = f"swarm-test {name} {Path('/etc/sender/phase').read_text().strip()} {number}"
         line = f"<13>{time.strftime('%b %e %H:%M:%S')} {name} swarm-test: {identity} end".encode()
         while True:
             try:

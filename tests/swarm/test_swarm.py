@@ -50,18 +50,17 @@ SENDERS = {
 
 
 class Stage:
-    def __init__(self, made: Swarm, senders: dict[str, Container], images: dict[str, str]) -> None:
+    def __init__(
+        self, made: Swarm, senders: dict[str, Container], folder: Path, images: dict[str, str]
+    ) -> None:
         self.swarm = made
         self.senders = senders
+        self.folder = folder  # the senders' /etc/sender
         self.images = images
         self.took: dict[str, float] = {}  # what happened -> seconds
 
     def phase(self, name: str) -> None:
-        for sender in self.senders.values():
-            code, output = execute(
-                sender, ["sh", "-c", f"echo {name} > /tmp/phase.new && mv /tmp/phase.new /tmp/phase"]
-            )
-            assert code == 0, output
+        begin(self.folder, name)
 
     def on(self, number: int, phase: str) -> Counter[str]:
         """How many lines of that phase each sender has on that node."""
@@ -105,10 +104,18 @@ def order(first: int) -> list[str]:
     return [f"{SUBNET}.{11 + (number + first) % 3}" for number in range(3)]
 
 
+def begin(folder: Path, phase: str) -> None:
+    """Let the senders in whose /etc/sender the folder is begin with the phase."""
+    new = folder / "phase.new"
+    new.write_text(phase)
+    new.rename(folder / "phase")
+
+
 def sender_files(folder: Path) -> None:
     """Each sender's configuration: the example, with the servers in an order of its own."""
     for file in ("feed.py", "relp_feed.py"):
         shutil.copy(Path(__file__).with_name(file), folder)
+    begin(folder, PHASES[0])
     for name, (program, _, first) in SENDERS.items():
         if program:
             (folder / f"{name}.conf").write_text(MAIN[program] + example(f"{program}-failover.conf", first))
@@ -120,14 +127,13 @@ def start_senders(
 ) -> dict[str, Container]:
     started = {}
     for number, (sender, (program, protocol, first)) in enumerate(SENDERS.items()):
-        script = "echo early > /tmp/phase; "
         if program:
             feed = f"python3 /etc/sender/feed.py {sender} log"
-            script += f"(until test -S /dev/log; do sleep 0.1; done; exec {feed}) & {COMMAND[program].format(sender)}"
+            script = f"(until test -S /dev/log; do sleep 0.1; done; exec {feed}) & {COMMAND[program].format(sender)}"
         elif protocol == "udp":
-            script += f"python3 /etc/sender/feed.py {sender} udp {order(first)[0]} & exec sleep infinity"
+            script = f"python3 /etc/sender/feed.py {sender} udp {order(first)[0]} & exec sleep infinity"
         else:
-            script += (
+            script = (
                 f"python3 /etc/sender/relp_feed.py {sender} {' '.join(order(first))} & exec sleep infinity"
             )
         started[sender] = stack.enter_context(
@@ -161,6 +167,7 @@ def stage(
         yield Stage(
             made,
             start_senders(stack, client, senders, net, folder),
+            folder,
             {"before": before.name, "now": ossec_image.name},
         )
 
@@ -236,8 +243,7 @@ def test_nothing_acknowledged_is_lost(stage: Stage, tmp_path: Path) -> None:
     stage.phase("after")
     for name in SENDERS:
         stage.wait_on(f"{name} after all", name, "after", [0, 1, 2])
-    for sender in stage.senders.values():
-        execute(sender, ["touch", "/tmp/stop"])
+    (stage.folder / "stop").touch()
     judge(stage)
 
 
