@@ -80,9 +80,9 @@ def bench_profile(release: Release, scale: float = 1.0) -> None:
         # The same code; only its functions' names are left in.
         words = ["--build-arg=SYMBOLS=yes", *words]
         made = image.built(image.name(release, PROFILED), words, release.source.commit_date)
-    with _tools(tarball) as (client, tools):
-        theirs = stock.build(release, tarball, tools)
-        found = profile_engine(Bench(client, tools, theirs.name, _cpus(), scale), subject.ours(made.name))
+    theirs = stock.build(release, tarball)
+    with _bench(tarball, theirs.name, scale) as bench:
+        found = profile_engine(bench, subject.ours(made.name))
     title = f"OSSEC {release.version}, {datetime.now(UTC):%Y-%m-%d}"
     out.print(report.stages(found))
     (DOCS / "engine.svg").write_text(flame_graph(found, f"ossec-analysisd, {title}"))
@@ -114,44 +114,37 @@ def measure(release: Release, steps: Sequence[str], scale: float, keys: Sequence
             "The bench sends to containers' own addresses, which only Linux can reach: run it there."
         )
     tarball = source.fetch(release)
-    with terminated_like_interrupted(), _tools(tarball) as (client, tools):
-        lines.write(tools / "plain", [lines.PLAIN])
-        for header, line in lines.HEADERS.items():
-            lines.write(tools / f"header-{header}", [line])
-        with err.status("Building the two images …"):
-            ours, theirs = image.build(release, tarball), stock.build(release, tarball, tools)
-        kinds = [subject.ours(ours.name), *subject.stocks(theirs.name)]
-        compared = [kind for kind in kinds if kind.key in keys or not keys]
-        found = _measure(Bench(client, tools, theirs.name, _cpus(), scale), compared, steps)
+    with err.status("Building the two images …"):
+        ours, theirs = image.build(release, tarball), stock.build(release, tarball)
+    kinds = [subject.ours(ours.name), *subject.stocks(theirs.name)]
+    compared = [kind for kind in kinds if kind.key in keys or not keys]
+    with terminated_like_interrupted(), _bench(tarball, theirs.name, scale) as bench:
+        found = _measure(bench, compared, steps)
         for key, built in (("ours", ours), ("stock", theirs)):
             found[key].values["image_bytes"] = sum(layer.size for layer in built.layers)
         return Results(
             ossec=str(release.version),
             date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             scale=scale,
-            machine=machine(str(client.version()["Version"])),
-            limits={"cpus": f"{_cpus():g} CPUs", "memory": f"{subject.MEMORY >> 20} MiB"},
+            machine=machine(str(bench.client.version()["Version"])),
+            limits={"cpus": f"{bench.cpus:g} CPUs", "memory": f"{subject.MEMORY >> 20} MiB"},
             findings=found,
         )
 
 
 @contextmanager
-def _tools(tarball: Path) -> Iterator[tuple[docker.DockerClient, Path]]:
-    """The engine, and a folder for the load generator that holds the release's sample lines."""
+def _bench(tarball: Path, perl_image: str, scale: float) -> Iterator[Bench]:
+    """What the steps need, with the sample lines of the release."""
     mixed = lines.mixed_lines(tarball)
+    cpus = min(2.0, float(os.cpu_count() or 1))  # that each of the compared may use
     with (
         closing(docker.from_env()) as client,
         tempfile.TemporaryDirectory(prefix="ossec-log-server-bench-") as name,
     ):
         tools = Path(name)
         tools.chmod(0o755)  # whoever runs in a container reads it
-        lines.write(tools / "mixed", mixed)
-        yield client, tools
-
-
-def _cpus() -> float:
-    """Those that each of the compared may use."""
-    return min(2.0, float(os.cpu_count() or 1))
+        (tools / "mixed").write_text("".join(f"{line}\n" for line in mixed), encoding="utf-8")
+        yield Bench(client, mixed, tools, perl_image, cpus, scale)
 
 
 def chosen(only: str, known: Collection[str] = STEPS) -> tuple[str, ...]:

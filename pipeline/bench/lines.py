@@ -2,7 +2,7 @@
 
 import re
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -61,13 +61,9 @@ def sample_lines(ini: str) -> list[str]:
 
 
 def numbered(line: str, number: int) -> str:
-    """The line with that id behind it, as `feed` writes it too."""
-    return f"{line} uid={number:07d}"
-
-
-def write(path: Path, lines: Sequence[str]) -> None:
-    """Write the lines for `feed`, one a line."""
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    """The line with that id behind it; where it ends with CR LF, the id is its last word."""
+    text = line.rstrip("\r")
+    return f"{text} uid={number:07d}{line[len(text) :]}"
 
 
 def count_ids(chunks: Iterable[bytes], first: int, count: int) -> Found:

@@ -3,9 +3,8 @@
 import math
 import os
 import statistics
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from docker.errors import APIError
 
 from pipeline import server
 from pipeline.bench import latency, profile, subject
+from pipeline.bench.feed import How, Sent, feed
 from pipeline.bench.lines import HEADERS, PLAIN, numbered
 from pipeline.bench.profile import Profile
 from pipeline.bench.results import COMMANDS, CORES, CPU_RATES, UDP_RATES, Findings, Measurement
@@ -58,14 +58,31 @@ while (defined $socket->recv(my $query, 4096)) {
 }
 """
 
+# Sends straight into the engine's socket, and waits while that is full; gives up when its seconds are over. Prints how
+# many it has sent, and when the first and the last.
+INTO_ENGINE = """
+use Errno; use IO::Socket::UNIX; use Time::HiRes "time";
+my ($seconds, $count, $lines) = @ARGV;
+open(my $file, "<", $lines) or die; chomp(my @lines = <$file>);
+my $engine = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Peer => "/var/ossec/queue/ossec/queue") or die;
+$engine->setsockopt(SOL_SOCKET, SO_SNDTIMEO, pack("l!l!", 1, 0));
+my ($sent, $began) = (0, time);
+while ($sent < $count && time < $began + $seconds) {
+    my $message = sprintf("2:10.0.0.1:%s uid=%07d", $lines[$sent % @lines], $sent);
+    if (defined $engine->send($message)) { $sent++ } elsif (!$!{EAGAIN} && !$!{ENOBUFS}) { last }
+}
+printf "%d %.6f %.6f", $sent, $began, time;
+"""
+
 
 @dataclass(frozen=True)
 class Bench:
-    """What every step needs: the engine, the folder with `feed` and the lines, an image that holds a perl for
-    the DNS servers, the CPUs a subject gets, and the share of the full number of messages that is sent.
+    """What every step needs: the engine, OSSEC's sample lines and the folder that has them as `mixed`, an image with a
+    perl for the DNS servers, the CPUs a subject gets, and the share of the full number of messages that is sent.
     """
 
     client: docker.DockerClient
+    mixed: Sequence[str]
     tools: Path
     perl_image: str
     cpus: float
@@ -96,41 +113,20 @@ class Bench:
             networks = made.attrs["NetworkSettings"]["Networks"].values()
             yield str(next(iter(networks))["IPAddress"])
 
-    def feed(self, how: "How", running: Subject, first: int, count: int, lines: str = "mixed") -> "Sent":
-        """Send from this machine; see feed.c."""
-        words = (how[0], running.host, f"{how[1]:g}", str(self.tools / lines), str(first), str(count))
-        done = subprocess.run([str(self.tools / "feed"), *words], capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"feed {' '.join(words)} ended with {done.returncode}: {done.stderr}")
-        return parse_sent(done.stdout)
+    def feed(self, how: How, running: Subject, first: int, count: int, line: str = "") -> Sent:
+        """Send that line from this machine, or the mixed ones in turn."""
+        return feed(how, running.host, [line] if line else self.mixed, first, count)
 
     def fed(
-        self, how: "How", running: Subject, first: int, count: int, lines: str = "mixed", quiet: float = QUIET
+        self, how: How, running: Subject, first: int, count: int, line: str = "", quiet: float = QUIET
     ) -> Measurement:
         """Send, and count what arrives."""
-        sent = self.feed(how, running, first, count, lines)
-        return _counted(running, sent, first, count, quiet)
+        return _counted(running, self.feed(how, running, first, count, line), first, count, quiet)
 
 
-# By which protocol, and over so many connections, or so many datagrams a second.
-How = tuple[str, float]
 TCP: How = ("tcp", 50)
 RELP: How = ("relp", 10)
 SUSTAINED_UDP: How = ("udp", 50_000)  # for one that is not measured over TCP: stock takes no more
-
-
-@dataclass(frozen=True)
-class Sent:
-    """How many messages left, and when the first and the last (seconds since 1970)."""
-
-    count: int
-    began: float
-    ended: float
-
-
-def parse_sent(output: str) -> Sent:
-    count, began, ended = output.split()
-    return Sent(int(count), float(began), float(ended))
 
 
 def measure_start(bench: Bench, kind: Kind, found: Findings) -> None:
@@ -192,8 +188,9 @@ def measure_direct(bench: Bench, kind: Kind, found: Findings) -> None:
             sent = Sent(count, time.time(), time.time())
             running.kill(subject.ENGINE, "CONT")
         else:
-            words = ("engine", "10.0.0.1", f"{LIMIT:g}", f"{subject.TOOLS}/mixed", "0", str(count))
-            sent = parse_sent(running.run(f"{subject.TOOLS}/feed", *words))
+            words = (f"{LIMIT:g}", str(count), f"{subject.TOOLS}/mixed")
+            taken, began, ended = running.run("perl", "-e", INTO_ENGINE, *words).split()
+            sent = Sent(int(taken), float(began), float(ended))
         found.counts["direct"] = _counted(running, sent, 0, count)
 
 
@@ -211,7 +208,7 @@ def measure_udp(bench: Bench, kind: Kind, found: Findings) -> None:
     with bench.subject(kind) as running:
         for number, rate in enumerate(UDP_RATES):
             first, count = number * SPAN, bench.scaled(rate * UDP_SECONDS)
-            found.counts[f"udp_{rate}"] = bench.fed(("udp", rate), running, first, count, "plain")
+            found.counts[f"udp_{rate}"] = bench.fed(("udp", rate), running, first, count, PLAIN)
 
 
 def measure_cpu(bench: Bench, kind: Kind, found: Findings) -> None:
@@ -246,9 +243,9 @@ def measure_headers(bench: Bench, kind: Kind, found: Findings) -> None:
     count = bench.scaled(HEADER_LINES)
     with bench.subject(kind) as running:
         for number in range(HEADER_ROUNDS):
-            for place, header in enumerate(list(HEADERS)[:: -1 if number % 2 else 1]):
+            for place, (header, line) in enumerate(list(HEADERS.items())[:: -1 if number % 2 else 1]):
                 first = (number * len(HEADERS) + place) * count
-                used = _cpu(bench, running, TCP, first, count, f"header-{header}")
+                used = _cpu(bench, running, TCP, first, count, line)
                 name = f"header_{header}_us"
                 found.values[name] = min(found.values.get(name, math.inf), used)
 
@@ -266,10 +263,10 @@ def measure_rules(bench: Bench, kind: Kind, found: Findings) -> None:
                 found.values[name] = min(found.values.get(name, math.inf), used)
 
 
-def _cpu(bench: Bench, running: Subject, how: How, first: int, count: int, lines: str = "mixed") -> float:
+def _cpu(bench: Bench, running: Subject, how: How, first: int, count: int, line: str = "") -> float:
     """Microseconds a line that was analysed; not a number if none was."""
     before = running.wait_at_rest(START_REST)
-    bench.feed(how, running, first, count, lines)
+    bench.feed(how, running, first, count, line)
     used, analysed = 0.0, -1
 
     def over() -> bool:

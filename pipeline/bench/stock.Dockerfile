@@ -9,9 +9,6 @@ ARG SNAPSHOT=
 FROM base AS build
 RUN --mount=type=bind,from=scripts,target=/mnt /mnt/apt-install gcc libc6-dev make libevent-dev libpcre2-dev libssl-dev zlib1g-dev libmagic-dev libsystemd-dev procps
 
-COPY feed.c /build/
-RUN cc -O2 -Wall -Wextra -Werror -static -pthread /build/feed.c -o /build/feed
-
 ARG VERSION
 ARG SOURCE_SHA256
 ARG EXTRA_CFLAGS=
@@ -26,11 +23,6 @@ RUN --mount=from=source,target=/source echo "$SOURCE_SHA256  /source/ossec.tar.g
 # Syslog over UDP and TCP in place of upstream's two <remote>; each line is kept in the archive, as in ours.
 COPY remote.conf /build/
 RUN sed -i -e '/<remote>/,/<\/remote>/d' -e '/<ossec_config>/r /build/remote.conf' /var/ossec/etc/ossec.conf
-
-
-# The load generator, a static binary, alone.
-FROM scratch AS tools
-COPY --from=build /build/feed /
 
 
 FROM base

@@ -1,4 +1,4 @@
-"""The stock image that ours is compared with, and the load generator; both built as stock.Dockerfile says."""
+"""The stock image that ours is compared with, built as stock.Dockerfile says."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = f"{image.REPOSITORY}-bench-stock"
 
 
-def build(release: Release, tarball: Path, tools: Path) -> image.Image:
-    """Build stock OSSEC from the release's verified tarball, load it into the engine, and put `feed` into `tools`.
+def build(release: Release, tarball: Path) -> image.Image:
+    """Build stock OSSEC from the release's verified tarball, and load it into the engine.
 
     Raises UserError when the base cannot be had or the build fails.
     """
@@ -25,6 +25,4 @@ def build(release: Release, tarball: Path, tools: Path) -> image.Image:
             f"--file={HERE / 'stock.Dockerfile'}",
             str(HERE),
         ]
-        stock = image.built(f"{REPOSITORY}:{release.version}", arguments, epoch)
-        image.buildx("--target=tools", f"--output=type=local,dest={tools}", *arguments, epoch=epoch)
-    return stock
+        return image.built(f"{REPOSITORY}:{release.version}", arguments, epoch)

@@ -118,7 +118,7 @@ def test_counters_without_those_since_the_last_writing() -> None:
 
 
 def test_scaled_counts_stay_large_enough() -> None:
-    one = steps.Bench(None, Path(), "", 2.0, scale=0.02)  # type: ignore[arg-type] # no engine is asked
+    one = steps.Bench(None, [], Path(), "", 2.0, scale=0.02)  # type: ignore[arg-type] # no engine is asked
     assert [one.scaled(count) for count in (1_000_000, 40_000)] == [20_000, 1000]
 
 
