@@ -16,6 +16,7 @@ from time import monotonic
 
 import docker
 from docker.errors import APIError
+from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline import image, project, source
@@ -43,7 +44,7 @@ def bench(release: Release, only: str = "", scale: float = 1.0) -> None:
     """
     steps = chosen(only)
     done = measure(release, steps, scale)
-    out.print(report.table(done))
+    out.print(Markdown(report.markdown(done, keys=done.findings)))
     if steps == tuple(STEPS) and scale == 1:
         write(done, DOCS)
         renew(project.ROOT / "README.md", "bench", report.markdown(done, report.SHORT))
@@ -65,7 +66,7 @@ def bench_each(releases: Sequence[Release], only: str = "", scale: float = 1.0) 
             done.append(measure(release, steps, scale, ("ours", "stock")))
     finally:
         if done:
-            out.print(report.by_version(done))
+            out.print(Markdown(report.markdown_by_version(done)))
     if steps == tuple(report.EACH):
         renew(DOCS / "performance.md", "bench-each", report.markdown_by_version(done))
 
@@ -84,9 +85,10 @@ def bench_profile(release: Release, scale: float = 1.0) -> None:
     with _bench(tarball, theirs.name, scale) as bench:
         found = profile_engine(bench, subject.ours(made.name))
     title = f"OSSEC {release.version}, {datetime.now(UTC):%Y-%m-%d}"
-    out.print(report.stages(found))
+    stages = report.markdown_stages(found, title)
+    out.print(Markdown(stages))
     (DOCS / "engine.svg").write_text(flame_graph(found, f"ossec-analysisd, {title}"))
-    renew(DOCS / "performance.md", "bench-profile", report.markdown_stages(found, title))
+    renew(DOCS / "performance.md", "bench-profile", stages)
 
 
 def renew(page: Path, mark: str, text: str) -> None:

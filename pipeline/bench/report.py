@@ -1,4 +1,4 @@
-"""The results for people: a table and a plot."""
+"""The results for people: tables in Markdown, for pages and terminals, and a plot."""
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -6,7 +6,6 @@ from xml.etree.ElementTree import Element
 
 import pygal  # type: ignore[import-untyped]
 from pygal.style import Style  # type: ignore[import-untyped]
-from rich.table import Table
 
 from pipeline.bench.lines import HEADERS
 from pipeline.bench.profile import Profile
@@ -15,7 +14,6 @@ from pipeline.bench.results import COMMANDS, CORES, CPU_RATES, UDP_RATES, Findin
 NONE = "–"  # not measured
 OURS = "ours"
 
-STAGES = ("stage", "share of the engine's time")
 MICROSECONDS, TENTHS, MILLISECONDS, MEGABYTES = "{:,.0f} µs", "{:,.1f} µs", "{:,.1f} ms", "{:.1f} MB"
 
 Cell = Callable[[Findings], str]
@@ -46,17 +44,6 @@ SHORT = (
     "memory, most",
     "image, compressed",
 )
-
-
-def table(results: Results) -> Table:
-    """One column for each of those compared, one row for each thing measured."""
-    shown = _rich_table(
-        ["", *(findings.title for findings in results.findings.values())],
-        [[name, *map(cell, results.findings.values())] for name, cell in rows(results)],
-    )
-    shown.title = f"OSSEC {results.ossec}, {results.date}"
-    shown.caption = f"{', '.join(results.machine.values())}; each in {', '.join(results.limits.values())}"
-    return shown
 
 
 def rows(results: Results) -> list[tuple[str, Cell]]:
@@ -103,19 +90,9 @@ def rows(results: Results) -> list[tuple[str, Cell]]:
     ]
 
 
-def by_version(each: Sequence[Results]) -> Table:
-    """One row for each version, of this image / of stock OSSEC; all were measured alike, on one machine."""
-    first = each[0]
-    shown = _rich_table(*_of_versions(each))
-    titles = " / ".join(findings.title for findings in first.findings.values())
-    shown.title = f"Each version, {first.date}: {titles}"
-    shown.caption = ", ".join([*first.machine.values(), *first.limits.values()])
-    return shown
-
-
-def markdown(results: Results, names: Collection[str] = ()) -> str:
-    """The table for a page: this image and stock, and of the rows those that are named, or all that were measured."""
-    shown = [results.findings[key] for key in (OURS, "stock") if key in results.findings]
+def markdown(results: Results, names: Collection[str] = (), keys: Collection[str] = (OURS, "stock")) -> str:
+    """A column for each of those compared with one of the keys; the rows that are named, or all that were measured."""
+    shown = [findings for key, findings in results.findings.items() if key in keys]
     cells = ([name, *(cell(one) for one in shown)] for name, cell in rows(results))
     kept = [[name, *found] for name, *found in cells if (name in names if names else {*found} - {NONE})]
     about = (f"OSSEC {results.ossec}", results.date, *results.machine.values(), *results.limits.values())
@@ -123,41 +100,20 @@ def markdown(results: Results, names: Collection[str] = ()) -> str:
 
 
 def markdown_by_version(each: Sequence[Results]) -> str:
-    """The rows of the versions for a page: this image / stock."""
+    """A row for each version: this image / stock. All were measured alike, on one machine."""
     about = f"{each[0].date}, {', '.join(each[0].machine.values())}. This image / stock."
-    return f"{_table(*_of_versions(each))}\n{about}\n"
-
-
-def _of_versions(each: Sequence[Results]) -> tuple[list[str], list[list[str]]]:
-    """The headings, and a row for each version: what was measured of those compared."""
     first = list(each[0].findings.values())
     measured = {name: one.sent for findings in first for name, one in findings.counts.items() if name in EACH}
     headings = [EACH[name][0].format(lines=f"{sent:,}") for name, sent in measured.items()]
     cells = [_of(name, EACH[name][1]) for name in measured]
     lines = [[one.ossec, *(" / ".join(map(cell, one.findings.values())) for cell in cells)] for one in each]
-    return ["OSSEC", *headings], lines
-
-
-def stages(profile: Profile) -> Table:
-    return _rich_table(STAGES, _stage_lines(profile))
+    return f"{_table(['OSSEC', *headings], lines)}\n{about}\n"
 
 
 def markdown_stages(profile: Profile, title: str) -> str:
     count = sum(profile.stages.values())
-    return _table(STAGES, _stage_lines(profile)) + f"\n{title}, {count:,} samples.\n"
-
-
-def _stage_lines(profile: Profile) -> list[list[str]]:
-    return [[stage, f"{share:.1%}"] for stage, share in profile.shares()]
-
-
-def _rich_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
-    shown = Table(title_justify="left", caption_justify="left")
-    for number, heading in enumerate(head):
-        shown.add_column(heading, justify="right" if number else "left")
-    for line in lines:
-        shown.add_row(*line)
-    return shown
+    lines = [[stage, f"{share:.1%}"] for stage, share in profile.shares()]
+    return _table(("stage", "share of the engine's time"), lines) + f"\n{title}, {count:,} samples.\n"
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
