@@ -71,15 +71,21 @@ def _tcp(address: str, messages: Sequence[bytes]) -> int:
 
 
 def _relp(address: str, messages: Sequence[bytes]) -> int:
-    sent, acknowledged, frames = 0, -1, Frames()  # the opening's answer is none of a message
+    sent = acknowledged = 0
     with suppress(OSError), socket.create_connection((address, RELP_PORT), STALL) as out:
         out.sendall(bytes(Frame(1, b"open", OFFERS)))
-        while acknowledged < len(messages) and (data := out.recv(1 << 16)):
-            acknowledged += sum(1 for _ in frames.put(data))
+        opened, data = Frames(), b""
+        while not any(opened.put(data)):
+            if not (data := out.recv(1 << 16)):
+                return 0
+        while acknowledged < len(messages):
             batch = messages[sent : acknowledged + WINDOW]
             out.sendall(b"".join(batch))
             sent += len(batch)
-    return max(acknowledged, 0)
+            if not (data := out.recv(1 << 16)):
+                break
+            acknowledged += data.count(b"\n")  # each answer is one line
+    return acknowledged
 
 
 def _udp(address: str, rate: float, messages: Sequence[bytes]) -> int:
