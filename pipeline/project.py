@@ -35,9 +35,8 @@ def github() -> str:
     """OWNER/NAME of the repository on GitHub that this is a clone of, or whose workflow this is; empty if of none."""
     if named := os.environ.get("GITHUB_REPOSITORY"):
         return named
-    match = re.search(
-        r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", git_says("remote", "get-url", "origin")
-    )
+    origin = git_says("remote", "get-url", "origin")
+    match = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", origin)
     return match[1] if match else ""
 
 

@@ -96,9 +96,7 @@ def renew(page: Path, mark: str, text: str) -> None:
     before, begin, rest = page.read_text(encoding="utf-8").partition(f"<!-- {mark} -->\n")
     _, end, after = rest.partition(f"<!-- /{mark} -->\n")
     if not begin or not end:
-        raise UserError(
-            f"{page} has no lines <!-- {mark} --> and <!-- /{mark} --> for the results: add them."
-        )
+        raise UserError(f"{page} has no lines <!-- {mark} --> and <!-- /{mark} -->: add them.")
     page.write_text(f"{before}{begin}{text}{end}{after}", encoding="utf-8")
     err.print(f"Renewed {page}", soft_wrap=True)
 
@@ -113,7 +111,7 @@ def measure(release: Release, steps: Sequence[str], scale: float, keys: Sequence
         raise UserError(f"The scale is {scale:g}: write a number above 0 and up to 1.")
     if sys.platform != "linux":
         raise UserError(
-            "The bench sends to containers' own addresses, which only Linux can reach: run it there."
+            "The bench sends to containers' own addresses, which only Linux reaches: run it there."
         )
     tarball = source.fetch(release)
     with err.status("Building the two images …"):

@@ -39,9 +39,8 @@ def _send(address: str, sent: list[float]) -> None:
         for number in range(len(sent)):
             # From an address of its own each, so that no rule takes several for one attack.
             source = f"11.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-            line = syslog.message(
-                f"Failed password for latency{number:07d} from {source} port 22 ssh2"
-            ).encode()
+            text = f"Failed password for latency{number:07d} from {source} port 22 ssh2"
+            line = syslog.message(text).encode()
             time.sleep(max(0.0, began + number / RATE - time.time()))
             sent[number] = time.time()
             out.sendto(line, (address, PORT))

@@ -49,9 +49,7 @@ def mixed_lines(tarball: Path) -> tuple[str, ...]:
             if _SAMPLES.fullmatch(member.name) and (file := tar.extractfile(member)):
                 lines += sample_lines(file.read().decode("utf-8", "replace"))
     if not lines:
-        raise UserError(
-            f"{tarball} has no sample lines in contrib/ossec-testing/tests: bench a release of OSSEC."
-        )
+        raise UserError(f"{tarball} has no sample lines in contrib/ossec-testing/tests: bench OSSEC itself.")
     return tuple(lines)
 
 

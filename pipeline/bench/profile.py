@@ -84,9 +84,7 @@ def record(pid: int, seconds: float) -> Profile:
             script, capture_output=True, text=True, env={**os.environ, "DEBUGINFOD_URLS": ""}
         )
     if told.returncode != 0:
-        raise UserError(
-            f"perf cannot tell what it saw: {told.stderr.strip() or f'status {told.returncode}'}."
-        )
+        raise UserError(f"perf can't tell what it saw: {told.stderr.strip() or f'status {told.returncode}'}.")
     found = parse(told.stdout.splitlines())
     if (count := sum(found.stages.values())) < FEWEST:
         raise UserError(

@@ -392,9 +392,7 @@ def _first_alert(running: Subject) -> float:
             number += 1
         return running.has_alert(ATTACKER)
 
-    wait_until(
-        alerted, subject.START, 0.05, what=f"the first alert of {running.kind.title}", ignoring=(APIError,)
-    )
+    wait_until(alerted, subject.START, 0.05, what="the first alert", ignoring=(APIError,))
     return time.time()
 
 

@@ -100,9 +100,8 @@ def _stand_in(
     client: docker.DockerClient, official: str, suite: str, sources: list[str], epoch: int, platform: str
 ) -> tuple[str, str]:
     """The stand-in's name, and its digest."""
-    name = (
-        f"ossec-log-server-stand-in/{official}{'-of-its-day' if sources else ''}{platforms.suffix(platform)}"
-    )
+    day = "-of-its-day" if sources else ""
+    name = f"ossec-log-server-stand-in/{official}{day}{platforms.suffix(platform)}"
     err.print(
         f"[bold yellow]No registry answers, so a stand-in takes the place of {official}:[/] the same Debian "
         "release, bootstrapped from Debian's archive. The image will be labelled so and can't be published."
@@ -116,9 +115,7 @@ def _stand_in(
 
 
 def _bootstrap(name: str, suite: str, sources: list[str], epoch: int, platform: str) -> None:
-    if shutil.which("mmdebstrap") is None or (
-        platform != platforms.NATIVE and shutil.which("arch-test") is None
-    ):
+    if not shutil.which("mmdebstrap") or (platform != platforms.NATIVE and not shutil.which("arch-test")):
         if shutil.which("apt-get") is None or os.geteuid() != 0:
             raise UserError(
                 "No registry answers, and the stand-in for the base image needs mmdebstrap and arch-test: install "

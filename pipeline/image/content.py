@@ -73,9 +73,7 @@ def read(path: Path) -> Content:
     except (KeyError, ValueError, AssertionError, tarfile.TarError) as problem:
         raise UserError(f"{path} is not the archive of one image: build it again.") from problem
     if manifest.digest != entry["digest"]:
-        raise UserError(
-            f"{path} is damaged: its manifest is not the one that its index names. Build it again."
-        )
+        raise UserError(f"{path} is damaged: its manifest is not the one its index names. Build it again.")
     return Content(manifest, config, blob)
 
 

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from pipeline.image.content import Content
 
+ONLY = "is only in the {} image"
 PACKED = "holds the same files, packed or compressed in another way"
 AROUND = 8  # bytes of a file that are shown where it differs
 FIELDS = ("type", "mode", "uid", "gid", "uname", "gname", "mtime", "size", "linkname", "devmajor", "devminor")
@@ -48,9 +49,7 @@ def compare(one: Content, other: Content) -> list[Difference]:
     pairs = zip_longest(*(manifest["layers"] for manifest in manifests))
     for number, (layer, other_layer) in enumerate(pairs, start=1):
         if layer is None or other_layer is None:
-            found.append(
-                Difference(f"layer {number}", f"is only in the {'first' if layer else 'second'} image")
-            )
+            found.append(Difference(f"layer {number}", ONLY.format("first" if layer else "second")))
         elif layer["digest"] != other_layer["digest"]:
             made_by = " ".join(one.steps[number - 1].split())[:70] if number <= len(one.steps) else "unknown"
             left, right = one.open(layer["digest"]), other.open(other_layer["digest"])
@@ -82,9 +81,7 @@ def _layer(where: str, one: IO[bytes], other: IO[bytes]) -> list[Difference]:
     with _tar(one) as left, _tar(other) as right:
         entries, other_entries = ({entry.name: entry for entry in tar} for tar in (left, right))
         found = [
-            Difference(
-                f"{where}: /{name}", f"is only in the {'first' if name in entries else 'second'} image"
-            )
+            Difference(f"{where}: /{name}", ONLY.format("first" if name in entries else "second"))
             for name in sorted(entries.keys() ^ other_entries.keys())
         ]
         for name in sorted(entries.keys() & other_entries.keys()):
@@ -115,9 +112,8 @@ def _entry(
 def _facts(entry: tarfile.TarInfo) -> dict[str, str]:
     found = {field: _field(field, getattr(entry, field)) for field in FIELDS}
     # Other headers are what FIELDS already tell, or where the name or the time does not fit into a plain header.
-    return found | {
-        key: repr(entry.pax_headers[key]) for key in entry.pax_headers if key.startswith("SCHILY.")
-    }
+    more = {key: repr(value) for key, value in entry.pax_headers.items() if key.startswith("SCHILY.")}
+    return found | more
 
 
 def _field(name: str, value: Any) -> str:

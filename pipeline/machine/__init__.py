@@ -95,9 +95,7 @@ def debian_mirror(codename: str) -> str:
     wanted = ("Origin: Debian", f"Codename: {codename}", "Component: main", "Created-By: Packages")
     mirrors = run("apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted).stdout.split()
     if not mirrors:
-        raise UserError(
-            f"The sources in {APT} do not name Debian's archive of {codename}: add it, try again."
-        )
+        raise UserError(f"The sources in {APT} do not name Debian's archive of {codename}: add it.")
     return mirrors[0]
 
 

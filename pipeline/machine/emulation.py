@@ -30,9 +30,7 @@ def ensure(platform: str) -> None:
     if not runs(platform):  # without systemd the package registers nothing
         register(QEMU[platform])
     if not runs(platform):
-        raise UserError(
-            f"QEMU is installed, but the engine does not run programs of {platform}: see {BINFMT}."
-        )
+        raise UserError(f"QEMU is installed, but the engine runs no programs of {platform}: see {BINFMT}.")
 
 
 def runs(platform: str) -> bool:

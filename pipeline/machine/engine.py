@@ -190,9 +190,7 @@ def agree(plan: str) -> None:
     except EOFError:
         agreed = False
     if not agreed:
-        raise UserError(
-            "Nothing was changed: install and start Docker Engine 25 or newer with buildx yourself."
-        )
+        raise UserError("Nothing changed: install and start Docker Engine 25 or newer with buildx yourself.")
 
 
 def use_containerd_images() -> None:

@@ -164,9 +164,7 @@ class Repository:
         answer = self._ask("PUT", f"manifests/{reference}", data=lambda: manifest.raw, headers=headers)
         assert answer is not None
         if self.digest(reference) != manifest.digest:
-            raise RegistryError(
-                f"{self.name}: {reference} was stored, but reading it back gives something else."
-            )
+            raise RegistryError(f"{self.name}: {reference} was stored, but reads back as something else.")
         self._known[manifest.digest] = manifest
         return answer
 

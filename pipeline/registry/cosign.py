@@ -64,9 +64,7 @@ class Signer:
             raise UserError(f"There is no key {self.key}: `cosign generate-key-pair` makes one.")
         if self.key and PASSWORD not in os.environ:
             if not sys.stdin.isatty():
-                raise UserError(
-                    f"Set {PASSWORD} to the password of the key {self.key}, if need be to nothing."
-                )
+                raise UserError(f"Set {PASSWORD} to the password of {self.key}, if need be to nothing.")
             # Once, and not by each call of cosign.
             os.environ[PASSWORD] = Prompt.ask(f"Password of {self.key}", console=err, password=True)
 

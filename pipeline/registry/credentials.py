@@ -70,9 +70,7 @@ def authorization(
             raise UserError(f"{host} wants a login, and there is none: run `docker login {host}`.")
         return str(_basic_auth_str(known.name, known.password))
     if scheme.lower() != "bearer":
-        raise UserError(
-            f"{host} wants a login of a kind that is not known here: {scheme or 'it names none'}."
-        )
+        raise UserError(f"{host} wants a kind of login that is not known here: {scheme or 'it names none'}.")
     challenge = parse_dict_header(rest)  # type: ignore[no-untyped-call]
     realm = challenge.pop("realm", "")
     if not is_safe_url(realm):
@@ -91,21 +89,14 @@ def authorization(
             auth = HTTPBasicAuth(known.name, known.password) if known else Bearing(None)
             answer = session.get(realm, params=asked, auth=auth, timeout=30, verify=verify)
         if answer.status_code in (400, 401, 403):
-            raise UserError(
-                f"{host} does not take the login ({answer.status_code}): run `docker login {host}` again."
-            )
-        if (
-            answer.status_code != 200
-        ):  # it limits requests, or has troubles of its own: the login may be right
-            raise NoAnswer(
-                f"{host} gives no token: {realm} answers {answer.status_code}. Wait, and run the same again."
-            )
+            raise UserError(f"{host} refuses the login ({answer.status_code}): run `docker login {host}`.")
+        # It limits requests, or has troubles of its own: the login may be right.
+        if answer.status_code != 200:
+            raise NoAnswer(f"{host} gives no token: {realm} answers {answer.status_code}. Try again later.")
         given = answer.json()
         return f"Bearer {given.get('token') or given['access_token']}"
     except (ValueError, LookupError) as problem:  # JSON's, which requests counts as its own, too
-        raise NoAnswer(
-            f"{host} gives no token: what {realm} answers is none. Look at its address."
-        ) from problem
+        raise NoAnswer(f"{host} gives no token: {realm} answers none. Look at its address.") from problem
     except requests.RequestException as problem:
         raise NoAnswer(
             f"{host} gives no token: {realm} cannot be reached: {innermost(problem)}. Look at this machine's network "

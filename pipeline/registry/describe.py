@@ -27,9 +27,7 @@ def describe(to: str) -> None:
     """
     repository = Repository(to)
     if repository.host != "docker.io":
-        raise UserError(
-            f"--to: {repository.name} is not on Docker Hub, and only that has a description; leave it out."
-        )
+        raise UserError(f"--to: {repository.name} is not on Docker Hub, and only that has a description.")
     known = credentials.login(repository.host)
     if known is None or not known.name:
         raise UserError("There is no login for Docker Hub: run `docker login`.")
@@ -55,16 +53,12 @@ def summary(text: str) -> str:
 def _ask(method: str, path: str, data: dict[str, str], token: str = "") -> dict[str, str]:
     url = f"{os.environ.get(API_VARIABLE) or API}/{path}"
     if not is_safe_url(url):
-        raise UserError(
-            f"{API_VARIABLE}: {without_password(url)} is not https; leave it empty for Docker Hub's own."
-        )
+        raise UserError(f"{API_VARIABLE}: {without_password(url)} is not https; leave it empty.")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         answer = requests.request(method, url, json=data, headers=headers, timeout=TIMEOUT)
     except requests.RequestException as problem:
-        raise UserError(
-            f"Docker Hub cannot be reached: {innermost(problem)}. Run the same again later."
-        ) from problem
+        raise UserError(f"Docker Hub can't be reached: {innermost(problem)}. Try again later.") from problem
     if answer.status_code >= 400:
         remedy = (
             " The token must have the right to read, write and delete."

@@ -286,9 +286,7 @@ def _require_forward(made: Plan, tag: str, there: str) -> None:
         raise UserError(f"{name} points at {there}, which is not there: remove the tag.")
     theirs = labels.rank(content.published(made.repository, manifest)[0].labels)
     if theirs is None:
-        raise UserError(
-            f"{name} points at an image that does not say its version: look at it, remove the tag."
-        )
+        raise UserError(f"{name} points at an image that says no version: look at it, remove the tag.")
     if theirs >= ours:
         raise UserError(
             f"{name} would not go forward: it points at {theirs[0]}-r{theirs[1]}, {there}, and this is "

@@ -49,16 +49,12 @@ def recipe(published: Content) -> Iterator[image.Recipe]:
     version = tag.rpartition("-r")[0]
     # What a stranger's image says goes to git and into a path.
     if not Version.is_valid(version) or not re.fullmatch("[0-9a-f]{40}", commit):
-        raise UserError(
-            f"The image says that it is {tag!r} of the commit {commit!r}, which can't be built again."
-        )
+        raise UserError(f"The image says it is {tag!r} of the commit {commit!r}, which can't be built again.")
     with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:
         _check_out(commit, version, Path(folder))
         made_of = release.load(Path(folder, "versions", f"{version}.toml"))
         if made_of.immutable_tag != tag:
-            raise UserError(
-                f"The image says that it is {tag}, but its commit {commit} says {made_of.immutable_tag}."
-            )
+            raise UserError(f"The image says it is {tag}, but commit {commit} says {made_of.immutable_tag}.")
         if said.get(labels.SNAPSHOT) == labels.NO_SNAPSHOT:
             made_of = replace(made_of, base=replace(made_of.base, snapshot=""))
         tarball = source.fetch(made_of)
@@ -91,5 +87,5 @@ def _check_out(commit: str, version: str, folder: Path) -> None:
     words = ["tar", "--extract", "--no-same-owner", f"--directory={folder}"]
     if subprocess.run(words, input=done.stdout, capture_output=True).returncode:
         raise UserError(
-            f"The commit {commit} cannot be unpacked into {folder}: look whether its disk is full."
+            f"The commit {commit} can't be unpacked into {folder}: look whether its disk is full."
         )

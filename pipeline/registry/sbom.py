@@ -140,9 +140,7 @@ def _reference(kind: str, locator: str) -> ExternalPackageRef:
 
 def _text_of(licence: str) -> ExtractedLicensingInfo:
     name = licence.removeprefix(UNKNOWN)
-    where = (
-        f"Its text is in the copyright files of Debian's packages, below /usr/share/doc in the image: {name}"
-    )
+    where = f"Its text is in the copyright files of Debian's packages, in the image's /usr/share/doc: {name}"
     return ExtractedLicensingInfo(licence, where, license_name=name)
 
 

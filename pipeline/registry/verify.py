@@ -55,9 +55,7 @@ def trust(key: str, repository: str) -> Trust:
         return Trust(key=key)
     repository = repository or project.github()
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-        raise UserError(
-            "Whose signature is it to be? Give --key FILE, or --repository OWNER/NAME of the one on GitHub."
-        )
+        raise UserError("Whose signature is it to be? Give --key FILE, or --repository OWNER/NAME on GitHub.")
     return Trust(repository=repository)
 
 
@@ -73,9 +71,7 @@ def verify(reference: str, trusted: Trust, releases: Iterable[Release], rebuild:
     except NoAccess:
         raise  # some registries say so of what is not there
     except (RegistryError, NoAnswer) as problem:
-        raise NotKnown(
-            f"{reference} could not be looked at, which says nothing about it: {problem}"
-        ) from problem
+        raise NotKnown(f"{reference} can't be looked at, which says nothing about it: {problem}") from problem
     platforms = ", ".join(one.platform_name for one in subject.images)
     out.print(f"{reference} is {subject.top.digest}, for {platforms}.", soft_wrap=True)
     checks: tuple[tuple[str, Callable[[Subject, Trust], str] | None], ...] = (
@@ -121,9 +117,7 @@ def find(reference: str, releases: Iterable[Release]) -> Subject:
         raise UserError(f"{reference} is no image of ossec-log-server: it does not say its version.")
     release = next((one for one in releases if one.version == said[0]), None)
     if release is None:
-        raise UserError(
-            f"{reference} is OSSEC {said[0]}, and there is no version file of that here: pull it."
-        )
+        raise UserError(f"{reference} is OSSEC {said[0]}, and no version file of that is here: pull it.")
     return Subject(repository, name, top, images, release)
 
 
@@ -189,10 +183,8 @@ def lists_what_is_there(subject: Subject, trusted: Trust) -> str:
             attested = trusted.attestations(subject.repository, one.manifest, kind)
             listed = [sbom.purls(found, "pkg:" if all_of_it else "pkg:deb/") for found in attested]
             if there not in listed:
-                odd = sorted(there.symmetric_difference(listed[0]))
-                raise NotProven(
-                    f"the SBOM {kind} of {one.digest} and its layers differ by {', '.join(odd[:5])}."
-                )
+                odd = ", ".join(sorted(there.symmetric_difference(listed[0]))[:5])
+                raise NotProven(f"the SBOM {kind} of {one.digest} and its layers differ by {odd}.")
         ours = [f"{part.name} {part.version}" for part in parts if not part.purl.startswith("pkg:deb/")]
         rest = ", ".join(ours) or "OSSEC's own parts, which were not compared as its source can't be fetched"
         said.append(f"{len(parts) - len(ours)} Debian packages, and {rest}")
@@ -217,9 +209,7 @@ def _require_home(one: Content, trusted: Trust) -> None:
     """Raise NotProven where an image says that it is of another repository than the one whose signature counts."""
     said = one.labels.get(labels.SOURCE, "")
     if trusted.repository and said.lower() != f"https://github.com/{trusted.repository}".lower():
-        raise NotProven(
-            f"{one.digest} says that it is of {said or 'no repository'}, not of {trusted.repository}."
-        )
+        raise NotProven(f"{one.digest} says it is of {said or 'no repository'}, not of {trusted.repository}.")
 
 
 def _require_base(one: Content, release: Release) -> None:

@@ -96,9 +96,7 @@ class Server:
 
         def listening() -> bool:
             if not self.running():
-                raise RuntimeError(
-                    f"the server ended with {self.exit_code()} while it started:\n{self.log()}"
-                )
+                raise RuntimeError(f"the server ended with {self.exit_code()} while starting:\n{self.log()}")
             return execute(self.container, ["timeout", "20", "bash", "-c", UNTIL_READY]).exit_code == 0
 
         wait_until(listening, START, what="the server to be ready", ignoring=(APIError,))

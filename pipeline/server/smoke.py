@@ -104,9 +104,7 @@ def _check(under_test: Server, mailbox: Mailbox, run_elsewhere: Callable[[str], 
         for recipient in RECIPIENTS:  # each gets one of their own
             about = partial(_mail_about, mailbox, "5720", recipient)
             mail = wait_until(about, MAIL_SECONDS, what=f"the mail of rule 5720 to {recipient}")
-            _require(
-                (mail.sender, mail.recipients) == (SENDER, (recipient,)), f"the mail's envelope is {mail}"
-            )
+            _require((mail.sender, mail.recipients) == (SENDER, (recipient,)), f"its envelope is {mail}")
             _require("Level 10" in mail.subject, f"the mail's subject is {mail.subject!r}")
             _require(FAILED in mail.body, f"the mail's body lacks the log line: {mail.body!r}")
 
@@ -115,9 +113,7 @@ def _check(under_test: Server, mailbox: Mailbox, run_elsewhere: Callable[[str], 
             before = under_test.counters()["refused"]
             line = syslog.message(f"Failed password for stranger from {ATTACKER} port 4711 ssh2")
             run_elsewhere(f"echo '{line}' > /dev/{protocol}/{under_test.container.name}/514")
-            wait_until(
-                partial(_refused, under_test, before), SECONDS, what="the refusal among the server's counters"
-            )
+            wait_until(partial(_refused, under_test, before), SECONDS, what="its counter of refusals")
             _require(not _matching(under_test, "stranger"), "a stranger's line gave an alert")
 
     with _step(under_test, "stops cleanly within its grace period"):

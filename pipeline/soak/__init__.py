@@ -61,9 +61,7 @@ def run(release: Release, minutes: float, seed: int = 0, as_json: bool = False) 
     except (RuntimeError, WaitTimeout, APIError, MailboxError) as problem:
         raise UserError(f"the soak with seed {seed} broke off: {problem}") from problem
     if as_json:
-        out.print(
-            report.to_json(verdict, image=name, minutes=minutes, seed=seed), soft_wrap=True, highlight=False
-        )
+        out.print(report.to_json(verdict, image=name, minutes=minutes, seed=seed), soft_wrap=True)
     else:
         title = f"OSSEC {release.version}, {minutes:g} minutes, seed {seed}"
         out.print(report.table(verdict, title))

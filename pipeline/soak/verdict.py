@@ -71,9 +71,7 @@ def judge(senders: Iterable[Sender], ends: Ends, events: Sequence[Event]) -> Ver
     found = Verdict(accounts, events, problems)
     for one in accounts:
         if one.lost:
-            problems.append(
-                f"{one.protocol}: {one.lost} lines were lost, such as {', '.join(one.lost_first)}"
-            )
+            problems.append(f"{one.protocol}: {one.lost} lines are lost, such as {', '.join(one.lost_first)}")
     for end, allowed in found.repeats_allowed.items():
         repeated = sum(one.repeated[end] for one in accounts)
         if repeated > allowed:

@@ -140,9 +140,7 @@ def look_into(data: bytes, version: str, origin: str) -> Tarball:
             for entry in tar:
                 name = entry.name.removeprefix(f"{top}/")
                 if name == entry.name and name != top:
-                    raise UserError(
-                        f"{origin} is not OSSEC {version}: it holds {entry.name}, outside {top}/."
-                    )
+                    raise UserError(f"{origin} is not OSSEC {version}: it holds {entry.name} outside {top}/.")
                 dates.add(int(entry.mtime))
                 if _is_looked_at(name) and (file := tar.extractfile(entry)):
                     texts[name] = file.read().decode("utf-8", "replace")
@@ -150,9 +148,7 @@ def look_into(data: bytes, version: str, origin: str) -> Tarball:
     except (OSError, EOFError, tarfile.TarError, zlib.error) as problem:
         raise UserError(f"{origin} is no tarball: {problem}. Look at what lies there.") from problem
     if "src/Makefile" not in texts or "etc/internal_options.conf" not in texts:
-        raise UserError(
-            f"{origin} is no release of OSSEC: it lacks src/Makefile or etc/internal_options.conf."
-        )
+        raise UserError(f"{origin} is no OSSEC release: it lacks src/Makefile or etc/internal_options.conf.")
     return Tarball(commit, frozenset(dates), texts)
 
 

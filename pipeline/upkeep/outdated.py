@@ -153,27 +153,21 @@ def _listed(address: str, headers: dict[str, str], what: str) -> list[dict[str, 
             answer = web.ask(address, headers)
             content = json.loads(answer.body)
         except web.NoAnswer as problem:
-            raise UserError(
-                f"{what}: {problem} Try again later, or from where it can be reached."
-            ) from problem
+            raise UserError(f"{what}: {problem} Try again later, or from elsewhere.") from problem
         except ValueError as problem:
-            raise UserError(
-                f"{what}: {address} answered no JSON. Look whether its API has changed."
-            ) from problem
+            raise UserError(f"{what}: {address} answers no JSON. Has its API changed?") from problem
         # GitHub's list is bare and names its next page in a header; Docker Hub's is an object that names its own.
         if isinstance(content, dict):
             page, following = content.get("results"), content.get("next")
         else:
             page, following = content, answer.next
         if not isinstance(page, list) or not all(isinstance(one, dict) and "name" in one for one in page):
-            raise UserError(
-                f"{web.without_password(address)} is no list of tags. Look whether its API has changed."
-            )
+            raise UserError(f"{web.without_password(address)} is no list of tags. Has its API changed?")
         found += page
         if not following:
             return found
         address = str(following)
-    raise UserError(f"{what}: the list has more than {PAGES} pages. Look whether its API has changed.")
+    raise UserError(f"{what}: the list has more than {PAGES} pages. Has its API changed?")
 
 
 def _normal(name: str) -> str:

@@ -186,7 +186,7 @@ def test_what_is_not_ours_keeps_its_tag(project: Project) -> None:
     path = image.archive(image.name(R1))
     foreign = _push(project, path, "latest")
     project.build(R1)
-    with pytest.raises(UserError, match="latest points at an image that does not say its version"):
+    with pytest.raises(UserError, match="latest points at an image that says no version"):
         project.publish(R1)
     assert project.tags() == {"latest": foreign}
 

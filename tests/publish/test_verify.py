@@ -335,7 +335,7 @@ def test_a_registry_that_limits_requests_is_no_forgery(
     assert "✗" not in said
     docker_hub.limit = 0  # at the first question, too
     with pytest.raises(
-        cosign.NotKnown, match=r"could not be looked at, which says nothing about it: .* answers 429"
+        cosign.NotKnown, match=r"can't be looked at, which says nothing about it: .* answers 429"
     ):
         check(published)
 
@@ -429,7 +429,7 @@ def test_a_tag_that_is_not_there(project: Project) -> None:
 
 def test_a_version_without_a_file_here(published: Project) -> None:
     published.releases = ()
-    with pytest.raises(UserError, match=r"is OSSEC 9\.9\.9, and there is no version file of that here"):
+    with pytest.raises(UserError, match=r"is OSSEC 9\.9\.9, and no version file of that is here"):
         check(published)
 
 

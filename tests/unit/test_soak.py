@@ -146,7 +146,7 @@ def test_what_was_written_while_nobody_listened_is_not_lost() -> None:
 def test_what_was_written_while_it_was_up_is_lost() -> None:
     verdict = judge([sent(TcpSender, [1.0, 2.0, 3.0])], ends([0, 2]), [stop(2.1, 2.9)])
     assert verdict.accounts[0].lost == 1
-    assert verdict.problems == ["TCP: 1 lines were lost, such as 1 (archived, alerts, printed, forwarded)"]
+    assert verdict.problems == ["TCP: 1 lines are lost, such as 1 (archived, alerts, printed, forwarded)"]
     [problem] = judge([sent(TcpSender, [1.0, 3.0])], ends([0]), [stop(2.0, 2.5)]).problems
     assert "written 1.000 s after “stop” began, which took 0.500 s" in problem
 
@@ -182,7 +182,7 @@ def test_only_shortly_before_a_kill_of_the_intake_lines_may_be_held() -> None:
 @pytest.mark.parametrize("end", ["alerts", "printed", "forwarded", "mailed"])
 def test_what_is_archived_must_be_at_every_end(end: str) -> None:
     verdict = judge([sent(UdpSender, [1.0, 2.0])], ends([0, 1], **{end: [1]}), [])
-    assert verdict.problems == [f"UDP: 1 lines were lost, such as 0 ({end})"]
+    assert verdict.problems == [f"UDP: 1 lines are lost, such as 0 ({end})"]
 
 
 def test_over_relp_what_was_acknowledged_counts() -> None:

@@ -45,7 +45,7 @@ def test_no_more_is_done_than_needed(monkeypatch: pytest.MonkeyPatch, needs: str
 
 def test_what_does_not_help_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     Machine(monkeypatch, "a miracle")
-    with pytest.raises(UserError, match="does not run programs of linux/arm64"):
+    with pytest.raises(UserError, match="runs no programs of linux/arm64"):
         emulation.ensure("linux/arm64")
 
 

@@ -203,7 +203,7 @@ def test_only_a_person_at_a_terminal_is_asked(
         if goes_on:
             engine.ensure()
         else:
-            with pytest.raises(UserError, match="Nothing was changed"):
+            with pytest.raises(UserError, match="Nothing changed"):
                 engine.ensure()
     assert here.done == (["start"] if goes_on else [])
     said = capsys.readouterr().err

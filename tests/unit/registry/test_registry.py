@@ -112,11 +112,11 @@ def test_a_missing_login_is_told(server: Server) -> None:
 @pytest.mark.parametrize(
     ("answer", "kind", "said"),
     [
-        (status(401), UserError, r"does not take the login \(401\): run `docker login"),
-        (status(429), NoAnswer, r"/token answers 429\. Wait, and run the same again\."),
-        (status(503), NoAnswer, r"/token answers 503\. Wait, and run the same again\."),
-        (whole(b"<html>"), NoAnswer, r"what http://\S+/token answers is none"),
-        (whole(b"{}"), NoAnswer, r"what http://\S+/token answers is none"),
+        (status(401), UserError, r"refuses the login \(401\): run `docker login"),
+        (status(429), NoAnswer, r"/token answers 429\. Try again later\."),
+        (status(503), NoAnswer, r"/token answers 503\. Try again later\."),
+        (whole(b"<html>"), NoAnswer, r"http://\S+/token answers none"),
+        (whole(b"{}"), NoAnswer, r"http://\S+/token answers none"),
         (cut(b'{"token": "T"}', 5), NoAnswer, r"/token cannot be reached: "),
     ],
     ids=["login", "limit", "trouble", "html", "empty", "cut"],

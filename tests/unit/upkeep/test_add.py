@@ -216,7 +216,7 @@ def test_a_version_that_is_there_is_refused(folder: Path, server: Server) -> Non
         (whole(b"<html>no</html>"), "is no tarball"),
         (whole(packed("4.3.0")[:-20]), "is no tarball"),
         (whole(packed("4.2.9")), r"is not OSSEC 4\.3\.0: it holds ossec-hids-4\.2\.9/"),
-        (whole(packed("4.3.0", {"README": "no"})), "is no release of OSSEC"),
+        (whole(packed("4.3.0", {"README": "no"})), "is no OSSEC release"),
         (whole(b"x" * 2000), "more than 1,000 bytes"),
     ],
     ids=["unknown", "redirect", "circle", "cut", "html", "half", "another", "no OSSEC", "too large"],

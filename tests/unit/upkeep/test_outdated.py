@@ -113,7 +113,7 @@ def test_each_base_image_is_asked_for_once(server: Server) -> None:
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
-        (b"<html>", "answered no JSON"),
+        (b"<html>", "answers no JSON"),
         (b'{"message": "no"}', "is no list of tags"),
         (b'["4.3.0"]', "is no list of tags"),
         (b"7", "is no list of tags"),
