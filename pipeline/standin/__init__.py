@@ -23,11 +23,11 @@ COMMIT_DATE = 1795392000  # 2026-11-23 00:00 UTC, in seconds since 1970; every f
 SOURCES = Path(__file__).resolve().parent / "source"
 KINDS = {".c", ".h", ".xml", ".conf", ""}  # "" is the Makefile; what a compiler may have left is not packed
 # Its engine is written like those before 4.2.0, its other programs like those of 4.2.0; it writes no archive as JSON,
-# and its patterns are words.
+# takes no alert of another server, and its patterns are words.
 WITHOUT_WRAPS = (
-    "OS_CleanMSG_ex", "analysisd_pipeline_run", "print_out", "cJSON_GetArrayItem", "cJSON_GetArraySize",
-    "cJSON_Print", "W_isRootcheck", "W_JSON_ParseAgentIP", "W_JSON_ParseHostname", "W_JSON_ParseLocation",
-    "OSMatch_Execute", "OSRegex_Execute", "OSPcre2_Execute",
+    "OSSECAlert_Decoder_Exec", "OS_CleanMSG_ex", "analysisd_pipeline_run", "print_out", "cJSON_GetArrayItem",
+    "cJSON_GetArraySize", "cJSON_Print", "W_isRootcheck", "W_JSON_ParseAgentIP", "W_JSON_ParseHostname",
+    "W_JSON_ParseLocation", "OSMatch_Execute", "OSRegex_Execute", "OSPcre2_Execute",
 )  # fmt: skip
 
 

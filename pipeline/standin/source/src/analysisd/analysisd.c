@@ -17,9 +17,8 @@ static char rule_files[100][256];
 static int rule_file_count;
 static unsigned long alerts_written;
 
-static void take(void *context, const char *element, const char *text)
+static void take(const char *element, const char *text)
 {
-    (void)context;
     if (strcmp(element, "logall") == 0) {
         logall = strcmp(text, "yes") == 0;
     } else if (strcmp(element, "jsonout_output") == 0) {
@@ -53,13 +52,13 @@ static void configure(void)
 {
     char path[300];
 
-    xml_read(CONFIGURATION, take, NULL);
+    xml_read(CONFIGURATION, take);
     write_active_responses();
     drop_root("ossec");
-    xml_read("/etc/decoder.xml", NULL, NULL);
+    xml_read("/etc/decoder.xml", NULL);
     for (int i = 0; i < rule_file_count; i++) {
         snprintf(path, sizeof(path), "%s%.255s", strchr(rule_files[i], '/') != NULL ? "" : RULES "/", rule_files[i]);
-        xml_read(path, NULL, NULL);
+        xml_read(path, NULL);
     }
     if (rule_file_count == 0) {
         fail("%s includes no rules", CONFIGURATION);

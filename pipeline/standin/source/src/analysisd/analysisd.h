@@ -11,7 +11,6 @@ extern OSDecoderInfo *NULL_Decoder; /* of a line that is of no known form */
 /* Fills the event from "2:LOCATION:LINE", of which it takes a copy; -1 if that is not its form. */
 int OS_CleanMSG(char *msg, Eventinfo *lf);
 void DecodeEvent(Eventinfo *event); /* by whoever it is that wrote it */
-void *OSSECAlert_Decoder_Exec(Eventinfo *lf);
 typedef void *field_setter(Eventinfo *lf, char *field, int order);
 field_setter DstUser_FP, SrcUser_FP, SrcIP_FP, DstIP_FP, SrcPort_FP, DstPort_FP, Protocol_FP, Action_FP, ID_FP;
 field_setter Url_FP, Data_FP, Status_FP, SystemName_FP, FileName_FP, DynamicField_FP;

@@ -68,8 +68,6 @@ void DecodeEvent(Eventinfo *event)
     }
     if (event->program_name != NULL && strcmp(event->program_name, "sshd") == 0) {
         decode_sshd(event);
-    } else if (strncmp(event->log, "ossec: Alert Level:", 19) == 0) {
-        OSSECAlert_Decoder_Exec(event);
     } else if (strncmp(event->log, "ossec: ", 7) == 0) {
         event->decoder_info = &ossec;
     } else if (sscanf(event->log, "%45[0-9.] %*s %*s %c", address, &bracket) == 2 && bracket == '[') {

@@ -9,7 +9,6 @@
 
 typedef struct alert_data {
     unsigned int rule, level;
-    int mail;
     char *date; /* on the heap */
     char location[300], comment[160];
     char **log; /* the lines that follow, without their newlines, and a null at the end: all on the heap */
@@ -20,10 +19,9 @@ typedef struct file_queue {
     FILE *fp;
 } file_queue;
 
-alert_data *GetAlertData(int flag, FILE *fp); /* the next whole alert; NULL where the file ends */
+alert_data *GetAlertData(int flag, FILE *fp); /* NULL where there is no whole one */
 void FreeAlertData(alert_data *al_data);
 void Init_FileQueue(file_queue *fileq, const struct tm *p, int flags);
-/* As OSSEC's: opens each file at its end, and looks up to `timeout` times with a pause between. */
 alert_data *Read_FileMon(file_queue *fileq, const struct tm *p, unsigned int timeout);
 
 #endif

@@ -33,8 +33,8 @@ void note_ending(int sig); /* a handler for StartSIG2: sets `ending` */
 void StartSIG2(const char *process_name, void (*func)(int));
 
 /* xml.c: reads a file, fails where it is ill-formed, and hands over each element that has no others in it. */
-typedef void xml_handler(void *context, const char *element, const char *text);
-void xml_read(const char *path, xml_handler *take, void *context);
+typedef void xml_handler(const char *element, const char *text);
+void xml_read(const char *path, xml_handler *take);
 
 /* pattern.c: text to look for, to be freed. */
 void *pcre2_compile_8(const unsigned char *pattern, size_t length, unsigned options, int *error, size_t *offset, void *context);

@@ -10,7 +10,7 @@ int main(int argc, char **argv)
     struct sockaddr_un engine = {.sun_family = AF_UNIX, .sun_path = ENGINE_SOCKET};
     int checking = only_check(argc, argv, "ossec-monitord"), queue;
 
-    xml_read(CONFIGURATION, NULL, NULL);
+    xml_read(CONFIGURATION, NULL);
     if (checking) {
         return 0;
     }

@@ -16,9 +16,8 @@ static int alert_count;
 static unsigned int highest; /* level, which the subject is about */
 static char subject[600];
 
-static void take(void *context, const char *element, const char *text)
+static void take(const char *element, const char *text)
 {
-    (void)context;
     if (strcmp(element, "email_notification") == 0) {
         on = strcmp(text, "yes") == 0;
     } else if (strcmp(element, "email_to") == 0 && recipient_count < MOST_RECIPIENTS) {
@@ -76,7 +75,7 @@ int main(int argc, char **argv)
     time_t now = time(NULL);
     file_queue alerts;
 
-    xml_read(CONFIGURATION, take, NULL);
+    xml_read(CONFIGURATION, take);
     if (on && (recipient_count == 0 || sender[0] == '\0' || command[0] == '\0')) {
         fail("%s lacks email_to, email_from or smtp_server", CONFIGURATION);
     }

@@ -14,7 +14,7 @@ static char *next_tag(char *from)
     return tag;
 }
 
-void xml_read(const char *path, xml_handler *take, void *context)
+void xml_read(const char *path, xml_handler *take)
 {
     FILE *file;
     char *all = NULL, *here, *tag, *text = NULL;
@@ -54,7 +54,7 @@ void xml_read(const char *path, xml_handler *take, void *context)
             fail("%s: <%s> closes an element that is not open", path, tag);
         } else {
             if (text != NULL && take != NULL) {
-                take(context, tag + 1, text);
+                take(tag + 1, text);
             }
             text = NULL;
         }
