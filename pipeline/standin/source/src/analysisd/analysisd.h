@@ -1,6 +1,5 @@
 /* What the engine's parts share. */
-#ifndef STANDIN_ANALYSISD_H
-#define STANDIN_ANALYSISD_H
+#pragma once
 
 #include "eventinfo.h"
 
@@ -20,6 +19,5 @@ void LastMsg_Change(const char *log);
 int FW_Log(Eventinfo *lf); /* to firewall.log; 0 for an event that lacks a field */
 void OS_Store(const Eventinfo *lf); /* to the archive */
 void OS_Log(Eventinfo *lf); /* the alert of its rule to alerts.log */
+char *Eventinfo_to_jsonstr(const Eventinfo *lf); /* of an alert; on the heap */
 void jsonout_output_event(const Eventinfo *lf);
-
-#endif

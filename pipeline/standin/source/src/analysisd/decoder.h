@@ -1,6 +1,5 @@
 /* The list of decoders, as the engine keeps it of what it has read. The stand-in's own are in decode.c. */
-#ifndef STANDIN_DECODER_H
-#define STANDIN_DECODER_H
+#pragma once
 
 #include "eventinfo.h"
 
@@ -11,5 +10,3 @@ typedef struct OSDecoderNode {
 
 /* Of those for a program, or without one for those of files. */
 OSDecoderNode *OS_GetFirstOSDecoder(const char *program);
-
-#endif

@@ -7,21 +7,8 @@
 
 _Config Config = {.decoder_order_size = 1};
 
-OSDecoderNode *OS_GetFirstOSDecoder(const char *program)
-{
-    (void)program;
-    return NULL;
-}
-
+OSDecoderNode *OS_GetFirstOSDecoder(const char *program) { return NULL; }
 RuleNode *OS_GetFirstRule(void) { return NULL; }
-
-static Eventinfo *none(const Eventinfo *event, const RuleInfo *rule)
-{
-    (void)event;
-    (void)rule;
-    return NULL;
-}
-
-Eventinfo *Search_LastSids(Eventinfo *event, RuleInfo *rule) { return none(event, rule); }
-Eventinfo *Search_LastGroups(Eventinfo *event, RuleInfo *rule) { return none(event, rule); }
-Eventinfo *Search_LastEvents(Eventinfo *event, RuleInfo *rule) { return none(event, rule); }
+Eventinfo *Search_LastSids(Eventinfo *event, RuleInfo *rule) { return NULL; }
+Eventinfo *Search_LastGroups(Eventinfo *event, RuleInfo *rule) { return NULL; }
+Eventinfo *Search_LastEvents(Eventinfo *event, RuleInfo *rule) { return NULL; }

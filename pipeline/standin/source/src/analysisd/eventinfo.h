@@ -1,6 +1,5 @@
 /* What the engine knows of one line. */
-#ifndef STANDIN_EVENTINFO_H
-#define STANDIN_EVENTINFO_H
+#pragma once
 
 #include <time.h>
 
@@ -56,5 +55,3 @@ struct Rule {
     long fired;
     char **last_events; /* that it correlated; this one does not tell */
 };
-
-#endif

@@ -5,7 +5,6 @@
 #define FIELD(function, member)                                 \
     void *function(Eventinfo *lf, char *field, int order)       \
     {                                                           \
-        (void)order;                                            \
         lf->member = field;                                     \
         return NULL;                                            \
     }

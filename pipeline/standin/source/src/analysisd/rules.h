@@ -1,6 +1,5 @@
 /* The tree of rules, as the engine keeps it of what it has read. The stand-in's own are in rules.c. */
-#ifndef STANDIN_RULES_H
-#define STANDIN_RULES_H
+#pragma once
 
 #include "eventinfo.h"
 #include "shared.h"
@@ -35,5 +34,3 @@ RuleNode *OS_GetFirstRule(void);
 Eventinfo *Search_LastSids(Eventinfo *event, RuleInfo *rule);
 Eventinfo *Search_LastGroups(Eventinfo *event, RuleInfo *rule);
 Eventinfo *Search_LastEvents(Eventinfo *event, RuleInfo *rule);
-
-#endif

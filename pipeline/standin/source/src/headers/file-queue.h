@@ -1,6 +1,5 @@
 /* alert_file.c: the day's alerts.log, read as it grows. */
-#ifndef STANDIN_FILE_QUEUE_H
-#define STANDIN_FILE_QUEUE_H
+#pragma once
 
 #include <stdio.h>
 #include <time.h>
@@ -23,5 +22,3 @@ alert_data *GetAlertData(int flag, FILE *fp); /* NULL where there is no whole on
 void FreeAlertData(alert_data *al_data);
 void Init_FileQueue(file_queue *fileq, const struct tm *p, int flags);
 alert_data *Read_FileMon(file_queue *fileq, const struct tm *p, unsigned int timeout);
-
-#endif

@@ -1,8 +1,7 @@
 /* The stand-in release: a small log analyser that takes OSSEC's place where OSSEC's source cannot be had, so that
  * the image around it can be built and tested. It is no part of OSSEC and has none of its code; it has the
  * names, the paths and the file formats that the image relies on. */
-#ifndef STANDIN_SHARED_H
-#define STANDIN_SHARED_H
+#pragma once
 
 #include <errno.h>
 #include <signal.h>
@@ -68,5 +67,3 @@ void OSList_DeleteOldestNode(OSList *list);
 /* The image's shim has these, and stands in front of OSSEC's own: here there are none behind it. */
 void remove_control_characters(char *text);
 int OS_RecvUnix(int socket, int size, char *message); /* the next message; its length, 0 where there is none */
-
-#endif

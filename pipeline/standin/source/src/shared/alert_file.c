@@ -15,7 +15,6 @@ alert_data *GetAlertData(int flag, FILE *fp)
     char line[8192];
     int number = 0;
 
-    (void)flag;
     for (; fgets(line, sizeof(line), fp) != NULL && line[0] != '\n'; number++) {
         if (number == 1) { /* 2026 Nov 23 04:50:00 web1->192.0.2.1 */
             sscanf(line, "%*20c %299s", alert->location);
@@ -56,8 +55,4 @@ void Init_FileQueue(file_queue *fileq, const struct tm *p, int flags)
 }
 
 /* The shim has one that goes from file to file; this stands behind it for whoever is not ossec-maild, so for nobody. */
-alert_data *Read_FileMon(file_queue *fileq, const struct tm *p, unsigned int timeout)
-{
-    (void)fileq, (void)p, (void)timeout;
-    return NULL;
-}
+alert_data *Read_FileMon(file_queue *fileq, const struct tm *p, unsigned int timeout) { return NULL; }

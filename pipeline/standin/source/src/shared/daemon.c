@@ -65,15 +65,10 @@ void drop_root(const char *user)
     log_file = "/logs/ossec.log";
 }
 
-void note_ending(int sig)
-{
-    (void)sig;
-    ending = 1;
-}
+void note_ending(int sig) { ending = 1; }
 
 void StartSIG2(const char *process_name, void (*func)(int))
 {
-    (void)process_name;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, func);
     signal(SIGTERM, func);

@@ -6,38 +6,12 @@ void *pcre2_compile_8(const unsigned char *pattern, size_t length, unsigned opti
     const char *text = (const char *)pattern;
     size_t setting = length > 1 && strncmp(text, "(*", 2) == 0 ? strcspn(text, ")") + 1 : 0;
 
-    (void)options, (void)error, (void)offset, (void)context;
     return must(strndup(text + setting, length - setting));
 }
 
-int pcre2_pattern_info_8(const void *code, unsigned what, void *where)
-{
-    (void)code, (void)what, (void)where;
-    return -1;
-}
-
-int pcre2_jit_compile_8(void *code, unsigned options)
-{
-    (void)code, (void)options;
-    return -1;
-}
-
+int pcre2_pattern_info_8(const void *code, unsigned what, void *where) { return -1; }
+int pcre2_jit_compile_8(void *code, unsigned options) { return -1; }
 void pcre2_code_free_8(void *code) { free(code); }
-
-int OSMatch_Execute(const char *text, size_t length, OSMatch *pattern)
-{
-    (void)text, (void)length, (void)pattern;
-    return 0;
-}
-
-const char *OSRegex_Execute(const char *text, OSRegex *pattern)
-{
-    (void)text, (void)pattern;
-    return NULL;
-}
-
-const char *OSPcre2_Execute(const char *text, OSPcre2 *pattern)
-{
-    (void)text, (void)pattern;
-    return NULL;
-}
+int OSMatch_Execute(const char *text, size_t length, OSMatch *pattern) { return 0; }
+const char *OSRegex_Execute(const char *text, OSRegex *pattern) { return NULL; }
+const char *OSPcre2_Execute(const char *text, OSPcre2 *pattern) { return NULL; }

@@ -1,5 +1,4 @@
-#ifndef STANDIN_GETLOGLOCATION_H
-#define STANDIN_GETLOGLOCATION_H
+#pragma once
 
 #include <stdio.h>
 
@@ -10,5 +9,3 @@ extern FILE *_eflog, *_aflog, *_fflog, *_jflog;
 
 /* Opens those of the event's day. 0, or -1 with errno. */
 int OS_GetLogLocation(const Eventinfo *lf);
-
-#endif

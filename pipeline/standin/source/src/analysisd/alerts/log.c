@@ -2,7 +2,6 @@
 #include "analysisd.h"
 #include "getloglocation.h"
 #include "shared.h"
-#include "to_json.h"
 
 static void finish(FILE *file)
 {

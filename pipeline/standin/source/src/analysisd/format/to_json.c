@@ -1,5 +1,4 @@
-#include "to_json.h"
-
+#include "analysisd.h"
 #include "json_extended.h"
 #include "shared.h"
 
