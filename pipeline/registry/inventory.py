@@ -19,22 +19,12 @@ OS_RELEASE = "usr/lib/os-release"
 PROGRAMS = "var/ossec/bin"
 MAKER = "Debian"
 COPYRIGHT = "usr/share/doc/{}/copyright"
-# Debian's short names of licences, in lower case, and SPDX's. One that neither this nor SPDX has is named with UNKNOWN.
+# One that neither Debian nor SPDX has.
 UNKNOWN = "LicenseRef-Debian-"
-SPDX_OF_DEBIAN = {
-    **{f"{name}-{n}": f"{name.upper()}-{n}.0-only" for name in ("gpl", "lgpl") for n in "23"},
-    **{f"{name}-{n}+": f"{name.upper()}-{n}.0-or-later" for name in ("gpl", "lgpl") for n in "23"},
-    **{f"{name}-{n}.0": f"{name.upper()}-{n}.0-only" for name in ("gpl", "lgpl") for n in "23"},
-    **{f"{name}-{n}.0+": f"{name.upper()}-{n}.0-or-later" for name in ("gpl", "lgpl") for n in "23"},
-    "gpl": "GPL-1.0-or-later", "lgpl": "LGPL-2.0-or-later", "gpl-1": "GPL-1.0-only", "gpl-1+": "GPL-1.0-or-later",
-    "lgpl-2.1": "LGPL-2.1-only", "lgpl-2.1+": "LGPL-2.1-or-later",
-    "gfdl-1.3": "GFDL-1.3-only", "gfdl-1.3+": "GFDL-1.3-or-later", "gfdl-1.2+": "GFDL-1.2-or-later",
-    "apache-2": "Apache-2.0", "apache-2.0": "Apache-2.0", "artistic": "Artistic-1.0-Perl", "artistic-2": "Artistic-2.0",
-    "bsd-2-clause": "BSD-2-Clause", "bsd-3-clause": "BSD-3-Clause", "bsd-4-clause": "BSD-4-Clause",
-    "bsd-4-clause-uc": "BSD-4-Clause-UC", "ms-pl": "MS-PL", "mit/x11": "X11", "openldap-2.8": "OLDAP-2.8",
-    "bsl-1.0": "BSL-1.0", "cc0-1.0": "CC0-1.0", "expat": "MIT", "mit": "MIT", "isc": "ISC", "mpl-2.0": "MPL-2.0",
-    "openssl": "OpenSSL", "zlib": "Zlib", "x11": "X11", "unicode-dfs-2016": "Unicode-DFS-2016", "0bsd": "0BSD",
-    "fsfap": "FSFAP", "fsful": "FSFUL", "fsfullr": "FSFULLR", "bzip2-1.0.6": "bzip2-1.0.6", "tcl": "TCL",
+# Debian's short names of licences, in lower case, where SPDX's list does not have them as another name of its own.
+OF_DEBIAN = {
+    "artistic": "Artistic-1.0-Perl", "expat": "MIT", "lgpl": "LGPL-2.0-or-later", "mit/x11": "X11",
+    "openldap-2.8": "OLDAP-2.8",
 }  # fmt: skip
 
 
@@ -180,6 +170,13 @@ def licensing() -> Any:
     return get_spdx_licensing()
 
 
+@cache
+def _names() -> dict[str, str]:
+    """SPDX's name of each licence, by all names that it has, in lower case."""
+    symbols = licensing().known_symbols
+    return {name.lower(): key for key, one in symbols.items() for name in (key, *one.aliases)} | OF_DEBIAN
+
+
 def licence(copyright: str) -> str:
     """The SPDX expression for all licences that a package's copyright file names, if it is in Debian's machine-readable
     form; else empty.
@@ -201,10 +198,9 @@ def _spdx(names: str) -> str:
                 part.upper() if number % 2 else _within(_spdx(part)) for number, part in enumerate(parts)
             )
     [name] = parts
-    if known := SPDX_OF_DEBIAN.get(name.lower()):
+    # Debian leaves the .0 of a version out.
+    if known := _names().get(re.sub(r"-(\d)(?=\+|$)", r"-\1.0", name.lower())):
         return known
-    if name in licensing().known_symbols:
-        return name
     return UNKNOWN + re.sub(r"[^A-Za-z0-9.]+", "-", name.replace("+", "-or-later")).strip("-")
 
 
