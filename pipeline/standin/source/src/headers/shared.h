@@ -31,7 +31,7 @@ extern volatile sig_atomic_t ending;
 void note_ending(int sig); /* a handler for StartSIG2: sets `ending` */
 void StartSIG2(const char *process_name, void (*func)(int));
 
-/* xml.c: reads a file, fails where it is ill-formed, and hands over each element that has no others in it. */
+/* xml.c: reads a file, and hands over each element that has no others in it. */
 typedef void xml_handler(const char *element, const char *text);
 void xml_read(const char *path, xml_handler *take);
 
