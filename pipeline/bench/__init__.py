@@ -160,9 +160,7 @@ def write(done: Results, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in (("bench.json", results.to_json(done)), ("bench.svg", report.plot(done))):
-            part = folder / f".{name}.part"
-            part.write_text(text, encoding="utf-8")
-            part.replace(folder / name)
+            (folder / name).write_text(text, encoding="utf-8")
             err.print(f"Wrote {folder / name}", soft_wrap=True)
     except OSError as problem:
         raise UserError(f"{folder} cannot be written: {problem.strerror}. Name another folder.") from problem

@@ -162,12 +162,8 @@ class Subject(Server):
             counters.update(parse_counters(self.answer("cat", "/var/ossec/var/run/ossec-analysisd.state")[1]))
             return counters.get("archives_written", 0) >= analysed
 
-        try:
+        with suppress(WaitTimeout, APIError):  # what it says by then is all that it says
             wait_until(current, COUNTERS, 0.5, what="the engine's counters")
-        except WaitTimeout:
-            pass  # what it says then is all that it says
-        except APIError:
-            return None
         dropped = [number for name, number in counters.items() if "_dropped" in name]
         return sum(dropped) if dropped else None
 

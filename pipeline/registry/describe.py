@@ -60,11 +60,8 @@ def _ask(method: str, path: str, data: dict[str, str], token: str = "") -> dict[
     except requests.RequestException as problem:
         raise UserError(f"Docker Hub can't be reached: {innermost(problem)}. Try again later.") from problem
     if answer.status_code >= 400:
-        remedy = (
-            " The token must have the right to read, write and delete."
-            if answer.status_code in (401, 403)
-            else ""
-        )
+        denied = answer.status_code in (401, 403)
+        remedy = " The token must have the right to read, write and delete." if denied else ""
         raise UserError(f"Docker Hub answers {answer.status_code} to {method} {path}.{remedy}")
     found: dict[str, str] = answer.json()
     return found

@@ -139,13 +139,9 @@ def seen(stage: Stage, mailbox: MailHog) -> Ends:
         ends.archived(stage.image, stage.volume),
         ends.alerts(stage.image, stage.volume),
         ends.printed(str(stage.server.container.id)),
-        _forwarded(stage),
+        stage.collector.seen.copy(),
         ends.mailed(mailbox),
     )
-
-
-def _forwarded(stage: Stage) -> Tally:
-    return stage.collector.seen.copy()
 
 
 def mailhog(relay: Container, on: Network) -> MailHog:
@@ -197,7 +193,7 @@ def drained(stage: Stage, senders: Sequence[Sender]) -> Ends:
     def over() -> bool:
         nonlocal near, before, since, found
         # What is printed and what lies on the volume costs the engine seconds to read: not while mails still come.
-        arrived = _totals([_forwarded(stage), ends.mailed(mailbox)], senders)
+        arrived = _totals([stage.collector.seen, ends.mailed(mailbox)], senders)
         if arrived != near:
             near, since = arrived, time.monotonic()
         if time.monotonic() - since < SETTLED:

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 
 from rich.console import Group
 from rich.table import Table
@@ -42,26 +41,22 @@ def bounds(verdict: Verdict) -> str:
 def rows() -> list[tuple[str, Callable[[Account], str]]]:
     """What each row is called, and what it says of one sender."""
     return [
-        ("sent", lambda one: f"{one.sent:,}"),
+        ("sent", "{0.sent:,}".format),
         ("acknowledged", lambda one: f"{one.taken:,}" if one.protocol == "RELP" else NONE),
         (
-            "taken: written while the server was up",
-            lambda one: NONE if one.protocol == "RELP" else f"{one.taken:,}",
+            "taken: sent while the server was up",
+            lambda one: f"{one.taken:,}" if one.protocol != "RELP" else NONE,
         ),
-        ("in the archive", lambda one: f"{one.archived:,}"),
-        ("in alerts.json", lambda one: f"{one.alerts:,}"),
-        ("on standard output", lambda one: f"{one.printed:,}"),
-        ("at the forward target", lambda one: f"{one.forwarded:,}"),
-        ("mailed, of those to be mailed", lambda one: f"{one.mailed:,} of {one.to_mail:,}"),
-        ("lost", lambda one: f"{one.lost:,}"),
-        *((f"repeated: {name}", partial(_repeated, name)) for name in REPEATS),
+        ("in the archive", "{0.archived:,}".format),
+        ("in alerts.json", "{0.alerts:,}".format),
+        ("on standard output", "{0.printed:,}".format),
+        ("at the forward target", "{0.forwarded:,}".format),
+        ("mailed, of those to be mailed", "{0.mailed:,} of {0.to_mail:,}".format),
+        ("lost", "{0.lost:,}".format),
+        *((f"repeated: {name}", f"{{0.repeated[{name}]:,}}".format) for name in REPEATS),
         ("held by the intake when it was killed with 9", _held),
-        ("not taken: written while nobody listened", lambda one: f"{one.down:,}"),
+        ("not taken: written while nobody listened", "{0.down:,}".format),
     ]
-
-
-def _repeated(name: str, one: Account) -> str:
-    return f"{one.repeated[name]:,}"
 
 
 def _held(one: Account) -> str:

@@ -22,7 +22,7 @@ CATCH_UP = 0.5  # seconds that a sender which was held up makes good
 
 _OFFERS = b"relp_version=0\nrelp_software=soak\ncommands=syslog"
 
-Address = Callable[[], str]  # the server's, which may change with a restart
+Host = Callable[[], str]  # the server's address, which may change with a restart
 
 
 class Sender(threading.Thread):
@@ -37,12 +37,7 @@ class Sender(threading.Thread):
     looks = False  # before each write, whether the peer has hung up
 
     def __init__(
-        self,
-        channel: str,
-        address: Address,
-        rate: float = 0,
-        only: int = 0,
-        tls: ssl.SSLContext | None = None,
+        self, channel: str, address: Host, rate: float = 0, only: int = 0, tls: ssl.SSLContext | None = None
     ) -> None:
         super().__init__(name=channel, daemon=True)
         self.channel = channel

@@ -5,8 +5,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,10 @@ def outdated(
     releases = releases or load_all()
     found: list[Newer] = []
     code = UP_TO_DATE
-    asked: tuple[Callable[[], list[Newer]], ...] = (
-        lambda: ossec(releases, github),
-        lambda: bases(releases, docker_hub),
-        lambda: packages(index, lock),
+    asked = (
+        partial(ossec, releases, github),
+        partial(bases, releases, docker_hub),
+        partial(packages, index, lock),
     )
     for ask in asked:
         try:
