@@ -100,29 +100,22 @@ def debian_mirror(codename: str) -> str:
 
 
 def write_apt_setup(folder: Path, later: str, mirror: str, may_be_later: Sequence[str]) -> list[str]:
-    """Write the machine's apt setup plus a `later` release into `folder`: apt-get's options to use it."""
-    sources, lists, preferences = folder / "sources", folder / "lists", folder / "preferences"
-    for each in (folder, sources, lists):
-        each.mkdir(exist_ok=True)
+    """Write what is beside the machine's apt setup, a `later` release, into `folder`: apt-get's options to use it."""
+    archive = f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror} {later} main\n"
+    pins = (
+        f"Package: {' '.join(may_be_later)}\nPin: release n={later}\nPin-Priority: 990\n\n"
+        f"Package: *\nPin: release n={later}\nPin-Priority: -1\n"
+    )
+    for name, more in (("sources.list", archive), ("preferences", pins)):
+        own = APT / name
+        (folder / name).write_text((own.read_text() + "\n\n" if own.is_file() else "") + more)
+    (folder / "lists").mkdir()
+    for each in (folder, folder / "lists"):
         each.chmod(0o755)  # apt-get downloads as a user of its own
-    for source in (APT / "sources.list", *(APT / "sources.list.d").glob("*")):
-        if source.suffix in (".list", ".sources") and source.is_file():
-            (sources / source.name).write_text(source.read_text())
-    (sources / "later.sources").write_text(
-        f"Types: deb\nURIs: {mirror}\nSuites: {later}\nComponents: main\n"
-        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
-    )
-    own = APT / "preferences"
-    preferences.write_text(
-        (own.read_text() + "\n\n" if own.is_file() else "")
-        + f"Package: {' '.join(may_be_later)}\nPin: release n={later}\nPin-Priority: 990\n\n"
-        + f"Package: *\nPin: release n={later}\nPin-Priority: -1\n"
-    )
     settings = {
-        "Dir::Etc::sourcelist": "/dev/null",
-        "Dir::Etc::sourceparts": sources,
-        "Dir::Etc::preferences": preferences,
-        "Dir::State::Lists": lists,
+        "Dir::Etc::sourcelist": folder / "sources.list",
+        "Dir::Etc::preferences": folder / "preferences",
+        "Dir::State::Lists": folder / "lists",
         # The machine's own cache describes its own sources.
         "Dir::Cache::pkgcache": "",
         "Dir::Cache::srcpkgcache": "",
