@@ -79,7 +79,9 @@ def fetch(release: Release) -> Path:
             if fault is None:
                 return path
             if os.path.lexists(path):
-                _set_aside(path, fault)
+                # Kept, because somebody may have brought it here by hand; out of the way, because it is wrong.
+                aside = path.replace(path.with_name(f"{path.name}.wrong"))
+                _say(f"{path} {fault}: moved to {aside.name}, fetching it again.")
             part.write_bytes(_download(release, url))
             part.replace(path)
     except OSError as problem:
@@ -130,13 +132,6 @@ def _fault(path: Path, source: Source) -> str | None:
     except OSError as problem:
         return f"cannot be read ({problem.strerror})"
     return None if digest == source.sha256 else f"has the sha256 {digest} instead of {source.sha256}"
-
-
-def _set_aside(path: Path, fault: str) -> None:
-    # Kept, because somebody may have brought it here by hand; out of the way, because it is wrong.
-    aside = path.with_name(f"{path.name}.wrong")
-    path.replace(aside)
-    _say(f"{path} {fault}: moved to {aside.name}, fetching it again.")
 
 
 def _download(release: Release, url: str) -> bytes:

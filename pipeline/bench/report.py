@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from xml.etree.ElementTree import Element
 
 import pygal  # type: ignore[import-untyped]
@@ -55,10 +56,13 @@ def rows(results: Results) -> list[tuple[str, Cell]]:
         (f"analysed of {lines:,} mixed lines over 50 TCP connections", _of("tcp", ANALYSED)),
         ("dropped of these by the engine's own counters", _of("tcp", _dropped, NOTHING)),
         ("analysed of 100 lines in one TCP write", _of("one_write", ANALYSED)),
-        *((f"lost of {rate:,} UDP datagrams/s", _of(f"udp_{rate}", _loss(rate))) for rate in UDP_RATES),
+        *(
+            (f"lost of {rate:,} UDP datagrams/s", _of(f"udp_{rate}", partial(_loss, rate)))
+            for rate in UDP_RATES
+        ),
         ("mixed lines/s, DNS answering", _of("sustained", RATE)),
         ("mixed lines/s, DNS dropping every query", _of("dns", RATE)),
-        ("this image's rate then, against it", _of("dns", _times(best), NOTHING)),
+        ("this image's rate then, against it", _of("dns", partial(_times, best), NOTHING)),
         ("mixed lines/s straight into the engine", _of("direct", RATE)),
         ("mixed lines/s, of that", _share),
         *((f"mixed lines/s on {cores} cores", _of(f"cores_{cores}", RATE)) for cores in CORES),
@@ -200,20 +204,14 @@ def _dropped(one: Measurement) -> str:
     return NONE if one.dropped is None else f"{one.dropped:,}"
 
 
-def _loss(asked: int) -> CountCell:
-    def cell(one: Measurement) -> str:
-        # A sender that did not keep up says so: its loss is that of a lower rate.
-        slow = one.sending_rate < 0.97 * asked
-        return f"{one.loss:.1%}" + (f" (at {one.sending_rate:,.0f}/s)" if slow else "")
-
-    return cell
+def _loss(asked: int, one: Measurement) -> str:
+    # A sender that did not keep up says so: its loss is that of a lower rate.
+    slow = one.sending_rate < 0.97 * asked
+    return f"{one.loss:.1%}" + (f" (at {one.sending_rate:,.0f}/s)" if slow else "")
 
 
-def _times(best: Measurement | None) -> CountCell:
-    def cell(one: Measurement) -> str:
-        return NONE if best is None or one is best or not one.analysed else f"{best.rate / one.rate:,.1f} ×"
-
-    return cell
+def _times(best: Measurement | None, one: Measurement) -> str:
+    return NONE if best is None or one is best or not one.analysed else f"{best.rate / one.rate:,.1f} ×"
 
 
 def _share(findings: Findings) -> str:

@@ -25,13 +25,10 @@ def context(docker: Path, tarball: Path, sources: list[str], within: Path | None
         for path in [copy, *copy.rglob("*")]:
             if not path.is_symlink():
                 like = docker / path.relative_to(copy)
-                path.chmod(0o755 if path.is_dir() or _executable(like) else 0o644)
+                # As git keeps it: the owner's bit says it, the others' depend on the umask at the checkout.
+                executable = like.exists() and like.stat().st_mode & 0o100
+                path.chmod(0o755 if path.is_dir() or executable else 0o644)
             # Now: the builder makes dates older where they must be, but not newer. No date that is always the same,
             # since by date and size it knows which files it has to read again.
             os.utime(path, follow_symlinks=False)
         yield folder
-
-
-def _executable(file: Path) -> bool:
-    # As git keeps it: the owner's bit says it, the others' depend on the umask of whoever checked the file out.
-    return file.exists() and bool(file.stat().st_mode & 0o100)

@@ -129,17 +129,12 @@ def _as_nobody(place: Path) -> dict[str, Any]:
     """How a process is started as a user with no rights but to the engine's socket and the folder, then its own."""
     host = engine.look().host
     socket = Path(host.removeprefix("unix://"))
-    _give(place, NOBODY)
-    home = {"DOCKER_HOST": host, "HOME": str(place), "DOCKER_CONFIG": str(place / "docker-config")}
-    groups = [socket.stat().st_gid] if socket.exists() else []
-    return {"environment": STRANGE | home, "user": NOBODY, "group": NOBODY, "extra_groups": groups}
-
-
-def _give(place: Path, user: int) -> None:
-    """Give the folder to the user, and let it be reached."""
     for path in [place, *place.rglob("*")]:
-        os.chown(path, user, user, follow_symlinks=False)
-    for parent in place.parents:
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    for parent in place.parents:  # let it be reached
         if parent == Path(tempfile.gettempdir()):
             break
         parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)
+    home = {"DOCKER_HOST": host, "HOME": str(place), "DOCKER_CONFIG": str(place / "docker-config")}
+    groups = [socket.stat().st_gid] if socket.exists() else []
+    return {"environment": STRANGE | home, "user": NOBODY, "group": NOBODY, "extra_groups": groups}

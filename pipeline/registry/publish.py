@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline import image, project, release, source
 from pipeline.console import err, out
@@ -154,9 +154,8 @@ def unpublished(releases: Sequence[Release], to: str, pushed: str = "") -> list[
 
 def table(made: Plan) -> Table:
     """The plan as a person reads it, in the order in which it is done."""
-    shown = Table(box=None, pad_edge=False)
-    for heading in ("step", "what", "now", "then"):
-        shown.add_column(heading, overflow="fold")
+    columns = (Column(heading, overflow="fold") for heading in ("step", "what", "now", "then"))
+    shown = Table(*columns, box=None, pad_edge=False)
     for one in made.images:
         platform = one.platform_name
         missing = [blob for blob in one.blobs if not made.repository.has_blob(blob["digest"])]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline.errors import UserError
 
@@ -170,23 +170,16 @@ def measure(image: str, lines: Sequence[Line], program: str = "", options: Seque
 
 
 def table(report: Report) -> Table:
-    shown = Table(box=None, header_style="bold")
-    for title in ("service", "attacks", "noticed", "right source", "wrong source", "harmless", "blamed"):
-        shown.add_column(title, justify="left" if title == "service" else "right")
+    titles = ("attacks", "noticed", "right source", "wrong source", "harmless", "blamed")
+    numbers = (Column(title, justify="right") for title in titles)
+    shown = Table("service", *numbers, box=None, header_style="bold")
     for service, count in sorted(report.services.items()):
         shown.add_row(service, *(str(number) for number in vars(count).values()))
     total = report.total
     shown.add_section()
     shown.add_row("all", *(str(number) for number in vars(total).values()), style="bold")
-    shown.add_row(
-        "",
-        "",
-        _share(total.noticed, total.attacks),
-        _share(total.right, total.attacks),
-        _share(total.wrong, total.attacks),
-        "",
-        _share(total.blamed, total.harmless),
-    )
+    of_attacks = (_share(part, total.attacks) for part in (total.noticed, total.right, total.wrong))
+    shown.add_row("", "", *of_attacks, "", _share(total.blamed, total.harmless))
     return shown
 
 

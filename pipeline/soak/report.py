@@ -4,26 +4,24 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 from rich.console import Group
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline.soak.verdict import HELD_SECONDS, REPEATS, Account, Verdict
 
 NONE = "–"
+LEFT: dict[str, Any] = {"title_justify": "left", "caption_justify": "left"}
 
 
 def table(verdict: Verdict, title: str) -> Group:
     """One column for each protocol, and a row for each kind of event."""
-    shown = Table(title=title, title_justify="left", caption_justify="left", caption=bounds(verdict))
-    shown.add_column("")
-    for one in verdict.accounts:
-        shown.add_column(one.protocol, justify="right")
+    columns = (Column(one.protocol, justify="right") for one in verdict.accounts)
+    shown = Table("", *columns, title=title, caption=bounds(verdict), **LEFT)
     for name, cell in rows():
         shown.add_row(name, *(cell(one) for one in verdict.accounts))
-    happened = Table(title="What happened", title_justify="left")
-    happened.add_column("")
-    happened.add_column("times", justify="right")
+    happened = Table("", Column("times", justify="right"), title="What happened", **LEFT)
     for name, times in sorted(Counter(event.name for event in verdict.events).items()):
         happened.add_row(name, str(times))
     return Group(shown, happened)
