@@ -24,9 +24,7 @@ SCHEMA = VERSIONS / "schema.json"
 
 @dataclass(frozen=True)
 class Source:
-    """The release tarball: where it lies, its size in bytes, its SHA-256 in lower-case hex, and the date
-    of the tagged commit in seconds since 1970.
-    """
+    """The release tarball: where it lies, its bytes, its SHA-256 in lower-case hex, commit's date (s since 1970)."""
 
     url: str
     size: int
@@ -73,11 +71,7 @@ class Release:
 
 
 def load(path: Path) -> Release:
-    """Read one version file.
-
-    Raises UserError, naming the file and the key, when it cannot be read or anything in it is not as it
-    must be.
-    """
+    """Read one version file. Raises UserError, naming file and key, if it cannot be read or is not as it must be."""
     try:
         with path.open("rb") as file:
             data = tomllib.load(file)
@@ -118,10 +112,7 @@ def load_all(folder: Path = VERSIONS) -> tuple[Release, ...]:
 
 
 def find(version: str | None = None, folder: Path = VERSIONS) -> Release:
-    """The release of that version, or the newest stable one.
-
-    Raises UserError, listing the known versions, when there is none.
-    """
+    """The release of that version, or the newest stable one. Raises UserError, listing all, if there is none."""
     releases = load_all(folder)
     known = ", ".join(str(release.version) for release in releases)
     for release in releases:

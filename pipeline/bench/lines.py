@@ -39,10 +39,7 @@ class Found:
 
 
 def mixed_lines(tarball: Path) -> tuple[str, ...]:
-    """The sample log lines of the release's own tests, in the order of the files' names.
-
-    Raises UserError if the tarball has none.
-    """
+    """The sample log lines of the release's own tests, by their files' names. Raises UserError if there are none."""
     lines: list[str] = []
     with tarfile.open(tarball) as tar:
         for member in sorted(tar.getmembers(), key=lambda one: one.name):

@@ -96,10 +96,7 @@ class Bench:
 
     @contextmanager
     def subject(self, kind: Kind, answers: bool = True, **more: Any) -> Iterator[Subject]:
-        """A subject that is ready, with a DNS server that answers or one that drops every query.
-
-        `more` are further options of its container.
-        """
+        """A subject that is ready; its DNS server answers, or drops all. `more` are options of its container."""
         with (
             self.name_server(answers) as dns,
             subject.running(self.client, kind, self.tools, self.cpus, dns, **more) as running,
@@ -254,9 +251,7 @@ def measure_headers(bench: Bench, kind: Kind, found: Findings) -> None:
 
 
 def measure_rules(bench: Bench, kind: Kind, found: Findings) -> None:
-    """CPU time of the whole container for a mixed line with our rules and with upstream's alone, by turns; the least of
-    each counts.
-    """
+    """CPU time of the container for a mixed line by our rules, and by upstream's alone, in turn; the least counts."""
     count = bench.scaled(RULES_LINES)
     upstreams = kind.with_variable("OSSEC_EXTRA_RULES", "no")
     with bench.subject(kind) as both, bench.subject(upstreams) as one:

@@ -12,10 +12,7 @@ REPOSITORY = f"{image.REPOSITORY}-bench-stock"
 
 
 def build(release: Release, tarball: Path) -> image.Image:
-    """Build stock OSSEC from the release's verified tarball, and load it into the engine.
-
-    Raises UserError when the base cannot be had or the build fails.
-    """
+    """Build stock OSSEC from the verified tarball into the engine. Raises UserError if its base or the build fails."""
     epoch = release.source.commit_date
     under = base.obtain(release.base, epoch)
     with context(image.DOCKER, tarball, under.sources) as folder:

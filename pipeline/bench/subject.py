@@ -65,9 +65,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen: the archive's time of change (seconds since 1970) and size, memory in bytes, and whether
-    the engine was alive.
-    """
+    """What was seen: when the archive changed (seconds since 1970), its size, memory in bytes, if the engine lived."""
 
     written: float
     size: int
@@ -153,9 +151,7 @@ class Subject(Server):
         return count_ids(chunks, first, count)
 
     def dropped(self, analysed: int) -> int | None:
-        """What the engine says that it dropped, once its counters tell of all that it analysed; None if it
-        keeps none or is dead.
-        """
+        """What the engine says it dropped, once its counters have all it analysed; None if it keeps none."""
         counters: dict[str, int] = {}
 
         def current() -> bool:
@@ -172,10 +168,7 @@ class Subject(Server):
 def running(
     client: docker.DockerClient, kind: Kind, tools: Path, cpus: float, dns: str, **more: Any
 ) -> Iterator[Subject]:
-    """A subject in its container, just started, with these CPUs and that DNS server; removed at the end.
-
-    `more` are further options of the container.
-    """
+    """A subject in its container, just started, with these CPUs and DNS server. `more` are options of the container."""
     options: dict[str, Any] = {
         **kind.options,
         "command": list(kind.command),

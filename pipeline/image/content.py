@@ -92,10 +92,7 @@ def under(
 
 
 def published(repository: Repository, top: Manifest) -> tuple[Content, ...]:
-    """The images under a manifest that is in a registry: itself, or those of its index, at least one.
-
-    Raises UserError where there is none.
-    """
+    """The images under a registry's manifest: itself, or those of its index. Raises UserError where there is none."""
     try:
         found = [_one(repository, manifest) for manifest in _manifests(repository, top)]
     except (KeyError, TypeError, ValueError, AttributeError) as problem:

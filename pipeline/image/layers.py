@@ -37,10 +37,7 @@ class Difference:
 
 
 def compare(one: Content, other: Content) -> list[Difference]:
-    """How two images differ: in nothing where their digests are equal, else in at least one thing.
-
-    Raises what opening their blobs raises.
-    """
+    """How two images differ: not at all where their digests are equal. Raises what opening their blobs raises."""
     if one.digest == other.digest:
         return []
     manifests = one.manifest.data, other.manifest.data

@@ -71,10 +71,7 @@ def reproduce(made_from: image.Recipe, archive: Path | None = None) -> Outcome:
 
 
 def rebuild(made_from: image.Recipe, first: Content, cache: bool = False) -> Outcome:
-    """Build in strange surroundings, and compare with the first image.
-
-    The build does not get into the engine. Raises UserError when it fails.
-    """
+    """Build in strange surroundings, not for the engine, and compare with the first. Raises UserError if it fails."""
     if os.geteuid() != 0:
         err.print("Only root can build as another user, so this build is run by the present one.")
     with tempfile.TemporaryDirectory(prefix="ossec-log-server-") as folder:

@@ -57,10 +57,7 @@ def ours_to_install() -> bool:
 
 
 def install(packages: Sequence[str], if_known: Sequence[str] = ()) -> None:
-    """Install packages from the machine's own archive; those in `if_known` only if it has them.
-
-    Raises UserError if apt-get fails.
-    """
+    """Install packages from the machine's own archive; `if_known`, if it has them. Raises UserError if that fails."""
     apt_get("update")
     known = [name for name in if_known if run("apt-cache", "show", name).returncode == 0]
     apt_get("install", "--no-install-recommends", *packages, *known)

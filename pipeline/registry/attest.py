@@ -12,7 +12,7 @@ from pipeline.console import err
 from pipeline.image import labels
 from pipeline.image.content import Content
 from pipeline.registry import Manifest, Repository, inventory
-from pipeline.registry.cosign import SIGNATURE, Signer
+from pipeline.registry.cosign import Signer
 from pipeline.release import Release
 from pipeline.server import tested
 from pipeline.server.tested import Passed
@@ -45,7 +45,7 @@ def attest(
     # The index too: its tags are what people ask for. That comes last of all.
     for subject in dict.fromkeys((*(image.manifest for image in images), top)):
         with err.status("Signing …"):
-            signer.attest(there, subject, SIGNATURE, {})
+            signer.sign(there, subject)
 
 
 def statements(image: Content, release: Release, tarball: Path) -> dict[str, dict[str, Any]]:

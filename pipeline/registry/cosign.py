@@ -68,11 +68,15 @@ class Signer:
             # Once, and not by each call of cosign.
             os.environ[PASSWORD] = Prompt.ask(f"Password of {self.key}", console=err, password=True)
 
-    def attest(self, repository: Repository, subject: Manifest, kind: str, predicate: dict[str, Any]) -> None:
-        """Sign an in-toto statement of this kind about a manifest, and attach it to that.
+    def sign(self, repository: Repository, subject: Manifest) -> None:
+        """Sign what lies there under this manifest's digest, as `cosign sign` does.
 
-        One of the kind SIGNATURE is what `cosign sign` makes, which fetches each manifest anew: registries count that.
+        Not by `cosign sign` itself, which fetches each manifest anew: registries count that.
         """
+        self.attest(repository, subject, SIGNATURE, {})
+
+    def attest(self, repository: Repository, subject: Manifest, kind: str, predicate: dict[str, Any]) -> None:
+        """Sign an in-toto statement of this kind about a manifest, and attach it to that."""
         statement = {
             "_type": STATEMENT,
             "subject": [{"name": repository.name, "digest": {"sha256": subject.sha256}}],

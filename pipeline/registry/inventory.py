@@ -178,9 +178,7 @@ def _names() -> dict[str, str]:
 
 
 def licence(copyright: str) -> str:
-    """The SPDX expression for all licences that a package's copyright file names, if it is in Debian's machine-readable
-    form; else empty.
-    """
+    """The SPDX expression for all licences that a copyright file names, if it is in Debian's form; else empty."""
     if not copyright.startswith("Format:"):
         return ""
     # Of the paragraphs about files: those that begin with "License:" only give a licence's text.

@@ -108,10 +108,7 @@ def look(made: Plan) -> Plan:
 
 
 def push(made: Plan, sign: Callable[[], None]) -> None:
-    """Put everything but the tags into the registry. `sign` gives what lies there its signatures and attestations.
-
-    Raises UserError; it can be run again.
-    """
+    """Put all but the tags into the registry; `sign` signs and attests it. Raises UserError; it can be run again."""
     for one in made.images:
         for blob in one.blobs:
             with err.status(f"Sending {short(blob['digest'])}, {blob['size'] / 1_000_000:.1f} MB …"):
@@ -180,10 +177,7 @@ def table(made: Plan) -> Table:
 
 
 def images(wanted: Release, only: str = "") -> tuple[Content, ...]:
-    """The archived images of a release, for every platform or `only` that one.
-
-    Raises UserError when one of them was not built, or is no archive.
-    """
+    """A release's archived images, of each platform or `only` that. Raises UserError if one is not built, or none."""
     found = []
     for platform in [platforms.find(only)] if only else platforms.SUPPORTED:
         path = image.archive(image.name(wanted, platform=platform), platform)
@@ -197,10 +191,7 @@ def images(wanted: Release, only: str = "") -> tuple[Content, ...]:
 
 
 def require_publishable(candidate: Content, wanted: Release, revision: str) -> None:
-    """Raise UserError unless this image may be given to others.
-
-    `revision` is the commit that an image of this release is made from here and now.
-    """
+    """Raise UserError unless others may get it; `revision` is the commit that it would be made from here and now."""
     name = f"The image {wanted.immutable_tag} for {candidate.platform_name}"
     again = f"run `./dev build {wanted.version}` and `./dev smoke {wanted.version}` again"
     if parts := candidate.labels.get(labels.STAND_IN):

@@ -40,10 +40,7 @@ def against(published: Content, cache: bool = False) -> reproduce.Outcome:
 
 @contextmanager
 def recipe(published: Content) -> Iterator[image.Recipe]:
-    """What a published image says that it was made from; the files of its commit are there until the end.
-
-    Raises UserError as `against` does.
-    """
+    """What an image says it was made from; its commit's files are there until the end. Raises as `against` does."""
     said = published.labels
     tag, commit = said.get(labels.VERSION, ""), said.get(labels.REVISION, "")
     version = tag.rpartition("-r")[0]

@@ -45,10 +45,7 @@ class Subject:
 
 
 def trust(key: str, repository: str) -> Trust:
-    """Whose signature counts: the key, or the GitHub repository OWNER/NAME, or else the one this clone is of.
-
-    Raises UserError where none of them is known.
-    """
+    """Whose signature counts: the key's, the GitHub repository's, or this clone's. Raises UserError if none is."""
     if key:
         if "://" not in key and not Path(key).is_file():
             raise UserError(f"There is no public key {key}.")

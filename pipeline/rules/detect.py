@@ -129,10 +129,7 @@ def as_syslog(line: Line, program: str) -> str:
 
 
 def logtest(image: str, lines: Sequence[str], options: Sequence[str] = ()) -> list[Finding]:
-    """What the rule tester of an image says of the lines, in one run: what repeats is noticed as such, too.
-
-    `options` are more of `docker run`.
-    """
+    """What an image's rule tester says of the lines, in one run, repeats too. `options` are more of `docker run`."""
     words = ["docker", "run", "--rm", "-i", "--network", "none", "--tmpfs", "/run", *options]
     text = "".join(f"{line}\n" for line in lines)
     ended = subprocess.run(

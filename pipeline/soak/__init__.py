@@ -83,10 +83,7 @@ def soak(name: str, seconds: float, seed: int) -> Verdict:
 
 @contextmanager
 def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
-    """A server of that image, ready, with every input on, a mail relay, and a target of forwarded alerts.
-
-    `more` are further variables of the server.
-    """
+    """A server of that image, ready, with every input on, a mail relay and a forward target. `more` are variables."""
     with ExitStack() as stack:
         client = docker.from_env()
         stack.callback(client.close)

@@ -84,10 +84,7 @@ def table(found: Sequence[Newer]) -> Table:
 
 
 def ossec(releases: Sequence[Release], github: str = GITHUB) -> list[Newer]:
-    """Stable versions of OSSEC that are newer than ours, and newer patches of the lines that we have.
-
-    Raises UserError when GitHub does not tell.
-    """
+    """Newer stable versions than ours, and newer patches of our lines. Raises UserError when GitHub does not tell."""
     # GitHub Actions has one; without it GitHub answers 60 times an hour.
     token = os.environ.get("GITHUB_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
