@@ -27,8 +27,7 @@ COUNTERS = 6  # seconds in which the engine brings its counters up to date: stoc
 MEMORY = 1 << 30  # bytes that each may use
 SENDERS = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"  # wherever Docker's bridge is
 
-# When the archive was last written and its size; the cgroup's memory; the engine's state, Z for a dead one that
-# nobody has buried.
+# When the archive was last written, its size; the cgroup's memory; the engine's state, Z for a dead one not buried.
 _LOOK = """
 stat -c 'archive %.9Y %s' "$1/archives/archives.log" 2>/dev/null
 cat /sys/fs/cgroup/memory.stat /sys/fs/cgroup/memory/memory.stat 2>/dev/null

@@ -138,10 +138,9 @@ def logtest(image: str, lines: Sequence[str], options: Sequence[str] = ()) -> li
     output = ended.stdout.decode(errors="replace")
     events = EVENT.split(output)[1:]
     if ended.returncode or len(events) != len(lines):
-        words_of_it = (ended.stderr or ended.stdout[-2000:]).decode(errors="replace").strip()
+        said = (ended.stderr or ended.stdout[-2000:]).decode(errors="replace").strip()
         raise UserError(
-            f"The rule tester of {image} judged {len(events)} of {len(lines)} lines (exit {ended.returncode}):"
-            f" {words_of_it}"
+            f"The rule tester of {image} judged {len(events)} of {len(lines)} lines (exit {ended.returncode}): {said}"
         )
     return [_finding(event) for event in events]
 

@@ -201,8 +201,7 @@ def _body(message: EmailMessage) -> str:
     payload = part.get_payload(decode=True) if part is not None else None
     if part is None or not isinstance(payload, bytes):
         return ""
-    # Not get_content(): it takes text without a charset for ASCII; ossec-maild names none and mails log
-    # lines as they are.
+    # Not get_content(): it takes text without a charset for ASCII; ossec-maild names none, and mails lines as they are.
     try:
         text = payload.decode(part.get_content_charset("utf-8"), "replace")
     except LookupError:

@@ -194,7 +194,9 @@ class RelpSender(Sender):
         """Send and wait for answers until all is over. Raises OSError when the connection breaks."""
         answers = _Answers(connection)
         connection.sendall(bytes(Frame(1, b"open", _OFFERS)))
-        answers.wait_for(1)
+        while 1 not in answers.ready(0.1):
+            if answers.silent > PATIENCE:
+                raise TimeoutError("no answer to open")
         transactions: dict[int, int] = {}  # of those waiting, by the number of the transaction
         number = 1
         for again in self._waiting:
@@ -250,13 +252,6 @@ class _Answers:
                 raise ConnectionResetError(f"RELP: {frame}")
             done.append(frame.number)
         return done
-
-    def wait_for(self, number: int) -> None:
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            if number in self.ready(0.1):
-                return
-        raise TimeoutError("no answer to open")
 
 
 def hung_up(connection: socket.socket) -> bool:
