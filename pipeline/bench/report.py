@@ -170,7 +170,8 @@ def plot(results: Results) -> str:
     chart.add_xml_filter(_without_scripts)
     chart.x_labels = [label for _, label in bars]
     for findings in results.findings.values():
-        chart.add(findings.title, [_percent(findings.counts.get(name)) for name, _ in bars])
+        measured = [findings.counts.get(name) for name, _ in bars]
+        chart.add(findings.title, [one and 100 * one.analysed / one.sent for one in measured])
     return str(chart.render(is_unicode=True)) + "\n"
 
 
@@ -219,7 +220,3 @@ def _share(findings: Findings) -> str:
     if sustained is None or direct is None or sustained.died or direct.died or not direct.analysed:
         return NONE
     return f"{sustained.rate / direct.rate:.0%}"
-
-
-def _percent(one: Measurement | None) -> float | None:
-    return None if one is None else 100 * one.analysed / one.sent

@@ -118,7 +118,7 @@ def files(content: Content, wanted: Callable[[str], bool]) -> dict[str, bytes]:
                     here.add(str(path.parent))
                 elif path.name.startswith(".wh."):
                     here.add(str(path.with_name(path.name[4:])))
-                elif wanted(str(path)) and not _covered(path, settled):
+                elif wanted(str(path)) and settled.isdisjoint(map(str, (path, *path.parents))):
                     here.add(str(path))
                     if member.isreg() and (file := tar.extractfile(member)):
                         found[str(path)] = file.read()
@@ -142,10 +142,6 @@ def _manifests(repository: Repository, top: Manifest) -> Iterator[Manifest]:
 def _one(repository: Repository, manifest: Manifest) -> Content:
     config = repository.small_blob(manifest.data["config"]["digest"])
     return Content(manifest, dict(json.loads(config)), repository.blob)
-
-
-def _covered(path: PurePosixPath, settled: set[str]) -> bool:
-    return any(str(one) in settled for one in (path, *path.parents))
 
 
 @contextmanager

@@ -212,19 +212,14 @@ def start_dockerd() -> None:
 
     def answers() -> bool:
         if process is not None and process.poll() is not None and not running("dockerd"):
-            words = last_words(LOG.read_text(errors="replace"))
-            raise UserError(f"dockerd ended, and its log {LOG} says why:\n{words}")
+            said = [line for line in LOG.read_text(errors="replace").splitlines() if "level=info" not in line]
+            raise UserError("\n".join([f"dockerd ended, and its log {LOG} says why:", *said[-5:]]))
         return ping() is Answer.YES
 
     try:
         wait_until(answers, timeout=START_TIMEOUT, interval=0.2, what="dockerd to answer")
     except WaitTimeout as timeout:
         raise UserError(f"dockerd was started but does not answer ({timeout}): see {LOG}.") from timeout
-
-
-def last_words(log: str) -> str:
-    """The end of dockerd's log, without what it says when all is well."""
-    return "\n".join([line for line in log.splitlines() if "level=info" not in line][-5:])
 
 
 def running(program: str) -> bool:

@@ -127,7 +127,7 @@ def packages(index: str = "", lock: Path = LOCK) -> list[Newer]:
     return [
         Newer("python", one["name"], one["version"], one["latest_version"], "see requirements.in")
         for one in json.loads(_pip(index, "list", "--outdated", "--format=json"))
-        if locked.get(_normal(one["name"])) == one["version"]
+        if locked.get(re.sub("[-_.]+", "-", one["name"]).lower()) == one["version"]
     ]
 
 
@@ -166,7 +166,3 @@ def _listed(address: str, headers: dict[str, str], what: str) -> list[dict[str, 
             return found
         address = str(following)
     raise UserError(f"{what}: the list has more than {PAGES} pages. Has its API changed?")
-
-
-def _normal(name: str) -> str:
-    return re.sub("[-_.]+", "-", name).lower()

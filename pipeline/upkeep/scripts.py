@@ -1,5 +1,6 @@
 """What lint looks at: the shell scripts of the project and of its workflows, Dockerfiles, and GitHub's own files."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,10 @@ GITHUB = ROOT / ".github"
 def shell() -> list[str]:
     """The shell scripts, relative to the project's folder: files whose first line names a shell."""
     files = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file())
-    return [*ALONE, *(str(path.relative_to(ROOT)) for path in files if _names_a_shell(path))]
+    return [
+        *ALONE,
+        *(str(path.relative_to(ROOT)) for path in files if re.match(rb"#!.*sh\n", path.read_bytes())),
+    ]
 
 
 def dockerfiles() -> list[str]:
@@ -53,8 +57,3 @@ def of_workflows() -> Iterator[list[str]]:
                         file.write_text(f"set -eo pipefail # as the runner does\n{step['run']}")
                         files.append(str(file))
         yield files
-
-
-def _names_a_shell(path: Path) -> bool:
-    first = path.read_bytes().partition(b"\n")[0]
-    return first.startswith(b"#!") and first.endswith(b"sh")

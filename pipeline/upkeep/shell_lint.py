@@ -134,7 +134,7 @@ def _guarded(node: Node, looked_at: set[str]) -> bool:
             return True
         if parent.type in ("negated_command", "ternary_expression"):
             return True
-        if parent.type in CONDITIONS and _before_body(node, parent):
+        if parent.type in CONDITIONS and node in takewhile(lambda one: one.type not in BODY, parent.children):
             return True
         if parent.type == "function_definition":
             return _text(parent.named_children[0]) in looked_at | GUARDS
@@ -142,11 +142,6 @@ def _guarded(node: Node, looked_at: set[str]) -> bool:
             return True
         node = parent
     return False
-
-
-def _before_body(node: Node, parent: Node) -> bool:
-    before = takewhile(lambda child: child.type not in BODY, parent.children)
-    return node in before
 
 
 if __name__ == "__main__":
