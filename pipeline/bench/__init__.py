@@ -110,9 +110,7 @@ def measure(release: Release, steps: Sequence[str], scale: float, keys: Sequence
     if not 0 < scale <= 1:
         raise UserError(f"The scale is {scale:g}: write a number above 0 and up to 1.")
     if sys.platform != "linux":
-        raise UserError(
-            "The bench sends to containers' own addresses, which only Linux reaches: run it there."
-        )
+        raise UserError("The bench sends to containers' addresses, which only Linux reaches: run it there.")
     tarball = source.fetch(release)
     with err.status("Building the two images …"):
         ours, theirs = image.build(release, tarball), stock.build(release, tarball)

@@ -104,9 +104,8 @@ def _udp(address: str, rate: float, messages: Sequence[bytes]) -> int:
             began += max(0.0, late - CATCH_UP)
             due = messages[sent : sent + int(min(late, CATCH_UP) * rate) + 1]
             for message in due:
-                with suppress(
-                    ConnectionRefusedError
-                ):  # nobody listens any more: it goes on, as a device would
+                # Where nobody listens any more it goes on, as a device would.
+                with suppress(ConnectionRefusedError):
                     out.send(message)
             sent += len(due)
     return sent

@@ -80,9 +80,8 @@ def record(pid: int, seconds: float) -> Profile:
             raise UserError(f"perf cannot look at the engine: {done.stderr.strip()}. Run it as root.")
         # Not inlined functions: for these it asks addr2line, which cannot read a container's libraries, and ends it.
         script = ["perf", "script", "--no-inline", "-i", data, "-F", "comm,ip,sym,dso"]
-        told = subprocess.run(
-            script, capture_output=True, text=True, env={**os.environ, "DEBUGINFOD_URLS": ""}
-        )
+        offline = os.environ | {"DEBUGINFOD_URLS": ""}
+        told = subprocess.run(script, capture_output=True, text=True, env=offline)
     if told.returncode != 0:
         raise UserError(f"perf can't tell what it saw: {told.stderr.strip() or f'status {told.returncode}'}.")
     found = parse(told.stdout.splitlines())

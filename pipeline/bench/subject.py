@@ -142,9 +142,8 @@ class Subject(Server):
     def count(self, first: int, count: int) -> Found:
         """The ids of that range in its archive, also after it has ended."""
         try:
-            chunks, _ = self.container.get_archive(
-                f"{self.kind.logs}/archives/archives.log", chunk_size=1 << 20
-            )
+            archive = f"{self.kind.logs}/archives/archives.log"
+            chunks, _ = self.container.get_archive(archive, chunk_size=1 << 20)
         except NotFound:
             return Found(0, 0)
         return count_ids(chunks, first, count)

@@ -106,9 +106,8 @@ def recipe(
     Raises UserError when the base cannot be had.
     """
     under = base.obtain(release.base, release.source.commit_date, platform, require_snapshot)
-    said = labels.of(
-        release, under, revision or revision_of(release), stand_in_release=repository != REPOSITORY
-    )
+    revision = revision or revision_of(release)
+    said = labels.of(release, under, revision, stand_in_release=repository != REPOSITORY)
     said |= labels.of_home(project.home() if home is None else home)
     return Recipe(release, tarball, under, platform, docker, said)
 

@@ -125,7 +125,7 @@ def linked(tarball: Path, programs: list[bytes]) -> tuple[Part, ...]:
             known = _VENDORED.get(name := PurePosixPath(folder).name.partition("-")[0])
             if known is None:
                 raise UserError(
-                    f"OSSEC's {folder} is a library that pipeline/registry/inventory.py does not know: add it."
+                    f"OSSEC's library {folder} is not known to pipeline/registry/inventory.py: add it."
                 )
             file = tar.extractfile(members[f"{folder}/{known.header}"])
             assert file is not None
@@ -156,9 +156,7 @@ def _debian(image: Content, found: dict[str, bytes]) -> tuple[Part, ...]:
             more["upstream"] = source + (f"@{of_source.strip('()')}" if of_source else "")
         purl = PackageURL("deb", "debian", fields["Package"], fields["Version"], more)
         said = found.get(COPYRIGHT.format(fields["Package"]), b"").decode(errors="replace")
-        parts.append(
-            Part(fields["Package"], fields["Version"], purl.to_string(), licence(said), supplier=MAKER)
-        )
+        parts.append(Part(fields["Package"], fields["Version"], purl.to_string(), licence(said), MAKER))
     return tuple(sorted(parts, key=lambda part: part.name))
 
 

@@ -161,9 +161,8 @@ def table(made: Plan) -> Table:
         shown.add_row("blobs", platform, there, f"{size:.1f} MB to send")
         shown.add_row("manifest", platform, _state(made, one.manifest), short(one.digest))
     if len(made.images) > 1:
-        shown.add_row(
-            "index", f"{len(made.images)} platforms", _state(made, made.top), short(made.top.digest)
-        )
+        what = f"{len(made.images)} platforms"
+        shown.add_row("index", what, _state(made, made.top), short(made.top.digest))
     for one in made.images:
         passed = tested.find(one.digest)
         when = f"tested {passed.time[:10]}" if passed else "untested"
@@ -196,7 +195,7 @@ def require_publishable(candidate: Content, wanted: Release, revision: str) -> N
     again = f"run `./dev build {wanted.version}` and `./dev smoke {wanted.version}` again"
     if parts := candidate.labels.get(labels.STAND_IN):
         raise UserError(
-            f"{name} is not published: its {parts} is a stand-in. Build it where the official one can be had."
+            f"{name} is not published: its {parts} is a stand-in. Build it with the official one."
         )
     if candidate.labels.get(labels.VERSION) != wanted.immutable_tag:
         raise UserError(f"{name} says that it is {candidate.labels.get(labels.VERSION)!r}: {again}.")

@@ -83,6 +83,4 @@ def _check_out(commit: str, version: str, folder: Path) -> None:
     # Not by tarfile, which is safe with strangers' archives from Python 3.11.4 on only.
     words = ["tar", "--extract", "--no-same-owner", f"--directory={folder}"]
     if subprocess.run(words, input=done.stdout, capture_output=True).returncode:
-        raise UserError(
-            f"The commit {commit} can't be unpacked into {folder}: look whether its disk is full."
-        )
+        raise UserError(f"The commit {commit} can't be unpacked into {folder}: is its disk full?")

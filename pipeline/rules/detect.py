@@ -131,10 +131,8 @@ def as_syslog(line: Line, program: str) -> str:
 def logtest(image: str, lines: Sequence[str], options: Sequence[str] = ()) -> list[Finding]:
     """What an image's rule tester says of the lines, in one run, repeats too. `options` are more of `docker run`."""
     words = ["docker", "run", "--rm", "-i", "--network", "none", "--tmpfs", "/run", *options]
-    text = "".join(f"{line}\n" for line in lines)
-    ended = subprocess.run(
-        [*words, image, "logtest"], input=text.encode(errors="replace"), capture_output=True, check=False
-    )
+    text = "".join(f"{line}\n" for line in lines).encode(errors="replace")
+    ended = subprocess.run([*words, image, "logtest"], input=text, capture_output=True)
     output = ended.stdout.decode(errors="replace")
     events = EVENT.split(output)[1:]
     if ended.returncode or len(events) != len(lines):

@@ -82,10 +82,8 @@ def stop(seconds: int) -> Action:
         code = stage.server.exit_code()
         stage.start()
         clean = code in CLEAN
-        problem = f"ended with {code}" if not clean and seconds >= 10 else ""
-        return Event(
-            f"stop, {seconds} s", began, down=True, in_order=clean, unclean=not clean, problem=problem
-        )
+        wrong = f"ended with {code}" if not clean and seconds >= 10 else ""
+        return Event(f"stop, {seconds} s", began, down=True, in_order=clean, unclean=not clean, problem=wrong)
 
     return action
 
