@@ -27,6 +27,7 @@
 #define LIMIT "(*LIMIT_MATCH=100000)"
 #define UTF 0x00080000u /* PCRE2_UTF */
 #define CAPTURE_COUNT 4u    /* PCRE2_INFO_CAPTURECOUNT */
+#define JIT_SIZE 10u        /* PCRE2_INFO_JITSIZE */
 #define JIT_COMPLETE 1u     /* PCRE2_JIT_COMPLETE */
 #define ZERO_TERMINATED (~(size_t)0) /* PCRE2_ZERO_TERMINATED. The stand-in is built where there is no pcre2.h. */
 
@@ -78,6 +79,10 @@ static const struct {
 
 int pcre2_pattern_info_8(const void *code, uint32_t what, void *where);
 int pcre2_jit_compile_8(void *code, uint32_t options);
+int __real_pcre2_jit_compile_8(void *code, uint32_t options);
+int __real_pcre2_jit_match_8(const void *code, const uint8_t *text, size_t length, size_t start, uint32_t options, void *data,
+                             void *context);
+int pcre2_match_8(const void *code, const uint8_t *text, size_t length, size_t start, uint32_t options, void *data, void *context);
 void pcre2_code_free_8(void *code);
 void *__real_pcre2_compile_8(const uint8_t *pattern, size_t length, uint32_t options, int *error, size_t *offset,
                              void *context);
@@ -233,4 +238,32 @@ void *__wrap_pcre2_compile_8(const uint8_t *pattern, size_t length, uint32_t opt
     code = compile(copy, options, error, offset, context);
     free(copy);
     return code;
+}
+
+/* Of 1500 patterns most are never tried, as the lines lack their words. So one becomes machine code when it is tried first: the
+ * server starts sooner, and takes less memory. Those of late are known by their address, as asking PCRE2 is dearer. */
+static const void *compiled[4096];
+
+static const void **place_of(const void *code) { return &compiled[((uintptr_t)code >> 4) % (sizeof(compiled) / sizeof(*compiled))]; }
+
+int __wrap_pcre2_jit_compile_8(void *code, uint32_t options)
+{
+    (void)options;
+    *place_of(code) = NULL; /* another may have lain there, which is gone */
+    return 0;
+}
+
+int __wrap_pcre2_jit_match_8(const void *code, const uint8_t *text, size_t length, size_t start, uint32_t options, void *data,
+                             void *context)
+{
+    size_t size = 0;
+
+    if (*place_of(code) != code) {
+        if ((pcre2_pattern_info_8(code, JIT_SIZE, &size) != 0 || size == 0) &&
+            __real_pcre2_jit_compile_8((void *)(uintptr_t)code, JIT_COMPLETE) != 0) {
+            return pcre2_match_8(code, text, length, start, options, data, context);
+        }
+        *place_of(code) = code;
+    }
+    return __real_pcre2_jit_match_8(code, text, length, start, options, data, context);
 }

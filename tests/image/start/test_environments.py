@@ -126,7 +126,7 @@ def test_signals_at_any_moment_of_the_start_break_no_command(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
     """bash would take the end of a trap for a missing bracket while it reads a $(...), and end."""
-    with run_server(client, ossec_image.name, FROM_HERE, healthcheck=QUIET) as server:
+    with run_server(client, ossec_image.name, FROM_HERE) as server:
         wait_for_traps(server)
         pid = server.container.attrs["State"]["Pid"]
 

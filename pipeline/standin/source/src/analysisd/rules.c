@@ -30,12 +30,13 @@ static int failed_login(const Eventinfo *event)
 
 static int segfault(const Eventinfo *event)
 {
-    static const char *pattern;
+    static void *pattern;
 
     if (pattern == NULL) {
         pattern = pcre2_compile_8((const unsigned char *)"segfault at ", 12, 0, NULL, NULL, NULL);
+        pcre2_jit_compile_8(pattern, 1);
     }
-    return strstr(event->log, pattern) != NULL;
+    return pcre2_jit_match_8(pattern, (const unsigned char *)event->log, strlen(event->log), 0, 0, NULL, NULL) >= 0;
 }
 
 /* A search engine may ask for what is not there; DNS tells who is one. */

@@ -39,6 +39,8 @@ void xml_read(const char *path, xml_handler *take);
 void *pcre2_compile_8(const unsigned char *pattern, size_t length, unsigned options, int *error, size_t *offset, void *context);
 int pcre2_pattern_info_8(const void *code, unsigned what, void *where); /* knows nothing */
 int pcre2_jit_compile_8(void *code, unsigned options);                 /* cannot */
+int pcre2_match_8(const void *code, const unsigned char *text, size_t length, size_t start, unsigned options, void *data, void *context);
+int pcre2_jit_match_8(const void *code, const unsigned char *text, size_t length, size_t start, unsigned options, void *data, void *context);
 void pcre2_code_free_8(void *code);
 
 /* Its decoders know a program by a word, and have no patterns: none of these finds anything. */

@@ -11,6 +11,17 @@ void *pcre2_compile_8(const unsigned char *pattern, size_t length, unsigned opti
 
 int pcre2_pattern_info_8(const void *code, unsigned what, void *where) { return -1; }
 int pcre2_jit_compile_8(void *code, unsigned options) { return -1; }
+
+int pcre2_match_8(const void *code, const unsigned char *text, size_t length, size_t start, unsigned options, void *data, void *context)
+{
+    return strstr((const char *)text, code) != NULL ? 1 : -1;
+}
+
+int pcre2_jit_match_8(const void *code, const unsigned char *text, size_t length, size_t start, unsigned options, void *data, void *context)
+{
+    return -1;
+}
+
 void pcre2_code_free_8(void *code) { free(code); }
 int OSMatch_Execute(const char *text, size_t length, OSMatch *pattern) { return 0; }
 const char *OSRegex_Execute(const char *text, OSRegex *pattern) { return NULL; }
