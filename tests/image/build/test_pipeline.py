@@ -66,7 +66,14 @@ def test_an_interrupted_smoke_test_leaves_nothing_behind(
     number: signal.Signals,
 ) -> None:
     code = f"from pipeline.server import smoke; smoke.smoke({standin_image.name!r})"
-    running = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell starts in the background, these tests for instance, ignores it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert running.stderr is not None
     running.stderr.readline()  # the first step is passed: everything has been started
     assert started(client, running.pid)

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -187,7 +188,8 @@ def test_the_counters_agree_as_text_and_as_json(server: Server) -> None:
 def test_healthy_while_it_works_and_unhealthy_while_a_link_is_stuck(
     server: Server, daemon: str, complaint: str
 ) -> None:
-    assert server.container.attrs["Config"]["Healthcheck"]["Test"] == ["CMD", "ossec-log-server", "health"]
+    of_image: Any = server.container.image
+    assert of_image.attrs["Config"]["Healthcheck"]["Test"] == ["CMD", "ossec-log-server", "health"]
     server.run("ossec-log-server", "health")
     server.kill(daemon, "STOP")
     with pytest.raises(RuntimeError, match=complaint):
