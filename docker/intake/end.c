@@ -57,13 +57,14 @@ static void take_what_is_on_its_way(void)
         drained = connections_drain();
         flush_lines();
         loop_look_at_clock();
-        if (loop_now() - began >= (drained.heard == now ? MOST_MS : STOP_MS)) {
+        /* By the time before the look: while the lines were written, which a slow disk makes last, more may have come. */
+        if (now - began >= (drained.heard == now ? MOST_MS : STOP_MS)) {
             return;
         }
         if (!drained.unfinished) {
             uint64_t last = drained.heard > began ? drained.heard : began;
 
-            if (loop_now() - last >= (drained.open + greetings_open() > 0 ? QUIET_MS : LISTEN_MS)) {
+            if (now >= last && now - last >= (drained.open + greetings_open() > 0 ? QUIET_MS : LISTEN_MS)) {
                 return;
             }
         }
