@@ -24,7 +24,9 @@ SCHEMA = VERSIONS / "schema.json"
 
 @dataclass(frozen=True)
 class Source:
-    """The release tarball: where it lies, its bytes, its SHA-256 in lower-case hex, commit's date (s since 1970)."""
+    """The release tarball: where it lies, its size in bytes, its SHA-256 in lower-case hex, and the date of the tagged
+    commit in seconds since 1970.
+    """
 
     url: str
     size: int

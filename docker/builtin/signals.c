@@ -9,7 +9,6 @@
 #include "held.h"
 #include "builtins.h"
 #include "shell.h"
-#include "bashgetopt.h"
 #include "common.h"
 
 extern sigset_t top_level_mask; /* bash's own: what it gives to the commands that it starts */
@@ -29,7 +28,7 @@ static int signals_builtin(WORD_LIST *words)
         return EXECUTION_FAILURE;
     }
     if (on || now) {
-        run_pending_traps(); /* each leaves them on, as bash may also run it while it waits */
+        run_pending_traps(); /* one that holds them meanwhile leaves them on, as bash may also run it while it waits */
     }
     return on || held_signals(SIG_BLOCK) ? EXECUTION_SUCCESS : EXECUTION_FAILURE;
 }

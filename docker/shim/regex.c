@@ -78,7 +78,6 @@ static const struct {
 #define KNOWN (sizeof(known) / sizeof(*known))
 
 int pcre2_pattern_info_8(const void *code, uint32_t what, void *where);
-int pcre2_jit_compile_8(void *code, uint32_t options);
 int __real_pcre2_jit_compile_8(void *code, uint32_t options);
 int __real_pcre2_jit_match_8(const void *code, const uint8_t *text, size_t length, size_t start, uint32_t options, void *data,
                              void *context);
@@ -157,6 +156,19 @@ static uint32_t most_groups;
 
 unsigned regex_most_groups(void) { return most_groups; }
 
+/* Those of late that have become machine code, by their address, as asking PCRE2 is dearer. */
+static const void *compiled[4096];
+
+static const void **place_of(const void *code) { return &compiled[((uintptr_t)code >> 4) % (sizeof(compiled) / sizeof(*compiled))]; }
+
+static void *compile_text(const char *text, uint32_t options, int *error, size_t *offset, void *context)
+{
+    void *code = __real_pcre2_compile_8((const uint8_t *)text, strlen(text), options, error, offset, context);
+
+    *place_of(code) = NULL; /* another may have lain there, which is gone */
+    return code;
+}
+
 static uint32_t groups_of(const void *code)
 {
     uint32_t groups = 0;
@@ -175,9 +187,9 @@ static void *compile_form(const char *pattern, unsigned form, uint32_t options, 
     if (text == NULL) {
         return NULL;
     }
-    code = __real_pcre2_compile_8((const uint8_t *)text, strlen(text), options, &error, &offset, context);
+    code = compile_text(text, options, &error, &offset, context);
     free(text);
-    if (code != NULL && (groups_of(code) != groups || pcre2_jit_compile_8(code, JIT_COMPLETE) != 0)) {
+    if (code != NULL && groups_of(code) != groups) {
         pcre2_code_free_8(code);
         code = NULL;
     }
@@ -210,7 +222,7 @@ static void *compile(const char *pattern, uint32_t options, int *error, size_t *
 {
     char *text = expanded(pattern, 0);
     const char *is = text != NULL ? text : pattern;
-    void *code = __real_pcre2_compile_8((const uint8_t *)is, strlen(is), options & ~UTF, error, offset, context);
+    void *code = compile_text(is, options & ~UTF, error, offset, context);
 
     if (code != NULL) {
         uint32_t groups = groups_of(code);
@@ -241,15 +253,11 @@ void *__wrap_pcre2_compile_8(const uint8_t *pattern, size_t length, uint32_t opt
 }
 
 /* Of 1500 patterns most are never tried, as the lines lack their words. So one becomes machine code when it is tried first: the
- * server starts sooner, and takes less memory. Those of late are known by their address, as asking PCRE2 is dearer. */
-static const void *compiled[4096];
-
-static const void **place_of(const void *code) { return &compiled[((uintptr_t)code >> 4) % (sizeof(compiled) / sizeof(*compiled))]; }
-
+ * server starts sooner, and takes less memory. */
 int __wrap_pcre2_jit_compile_8(void *code, uint32_t options)
 {
+    (void)code;
     (void)options;
-    *place_of(code) = NULL; /* another may have lain there, which is gone */
     return 0;
 }
 

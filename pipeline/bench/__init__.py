@@ -101,6 +101,7 @@ def renew(page: Path, mark: str, text: str) -> None:
     err.print(f"Renewed {page}", soft_wrap=True)
 
 
+@terminated_like_interrupted()
 def measure(release: Release, steps: Sequence[str], scale: float, keys: Sequence[str] = ()) -> Results:
     """Take the steps with those compared whose keys are given, or with all.
 
@@ -116,7 +117,7 @@ def measure(release: Release, steps: Sequence[str], scale: float, keys: Sequence
         ours, theirs = image.build(release, tarball), stock.build(release, tarball)
     kinds = [subject.ours(ours.name), *subject.stocks(theirs.name)]
     compared = [kind for kind in kinds if kind.key in keys or not keys]
-    with terminated_like_interrupted(), _bench(tarball, theirs.name, scale) as bench:
+    with _bench(tarball, theirs.name, scale) as bench:
         found = _measure(bench, compared, steps)
         for key, built in (("ours", ours), ("stock", theirs)):
             found[key].values["image_bytes"] = sum(layer.size for layer in built.layers)

@@ -149,7 +149,7 @@ class Subject(Server):
         return count_ids(chunks, first, count)
 
     def dropped(self, analysed: int) -> int | None:
-        """What the engine says it dropped, once its counters have all it analysed; None if it keeps none."""
+        """What the engine says it dropped, once its counters have all it analysed; None if it has none or is dead."""
         counters: dict[str, int] = {}
 
         def current() -> bool:
@@ -166,7 +166,7 @@ class Subject(Server):
 def running(
     client: docker.DockerClient, kind: Kind, tools: Path, cpus: float, dns: str, **more: Any
 ) -> Iterator[Subject]:
-    """A subject in its container, just started, with these CPUs and DNS server. `more` are options of the container."""
+    """A subject in its container, with these CPUs and DNS server, removed at the end; `more` are the container's."""
     options: dict[str, Any] = {
         **kind.options,
         "command": list(kind.command),

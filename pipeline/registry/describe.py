@@ -27,7 +27,8 @@ def describe(to: str) -> None:
     """
     repository = Repository(to)
     if repository.host != "docker.io":
-        raise UserError(f"--to: {repository.name} is not on Docker Hub, and only that has a description.")
+        elsewhere = f"--to: {repository.name} is not on Docker Hub, and only that has a description"
+        raise UserError(f"{elsewhere}; leave it out.")
     known = credentials.login(repository.host)
     if known is None or not known.name:
         raise UserError("There is no login for Docker Hub: run `docker login`.")

@@ -90,11 +90,12 @@ end_mail_queue() {
 # From the intake to the outputs, so that each hands over what it has before the next one stops. Lines that the engine does
 # not finish in time stay in the journal. Docker waits 10 s before it kills.
 stop() {
+    signals off
     set +e # it goes on to its end, whatever is gone already
     trap - ERR EXIT
     stop_began=$SECONDS
     say "stopping, as SIG$1 came"
-    trap 'signals off; say "stopped at once, as a second signal came"; kill -KILL "${!daemon[@]}" 2>/dev/null; exit 143' TERM INT
+    trap 'say "stopped at once, as a second signal came"; kill -KILL "${!daemon[@]}" 2>/dev/null; exit 143' TERM INT
     trap '' HUP
     end ossec-intake 4
     ask_to_end ossec-analysisd && until_true 3 gone "${pid[ossec-analysisd]}"
@@ -214,8 +215,8 @@ run_server() {
     prepare_folders
     to_file $run/pid echo $$
     configure
-    trap 'signals off; stop TERM' TERM
-    trap 'signals off; stop INT' INT
+    trap 'stop TERM' TERM
+    trap 'stop INT' INT
     signals now
     start_daemons
     until_true 60 ready_or_broken || fail 1 "not started within 60 s: $(ossec-intake --ready 2>&1 || true)"
