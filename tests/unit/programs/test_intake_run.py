@@ -289,6 +289,34 @@ def test_a_stop_takes_all_that_a_sender_writes_before_it_hears_of_it(
         assert intake.texts() == [str(number) for number in range(written)]
 
 
+def test_a_slow_disk_at_the_stop_is_not_a_quiet_sender(
+    intake_program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes while the lines before it are written is taken, however long the writing took."""
+    slow, writing = tmp_path / "slow", tmp_path / "writing"
+    source, library = tmp_path / "slow.c", tmp_path / "slow.so"
+    source.write_text(
+        "#include <fcntl.h>\n#include <stdio.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n"
+        "ssize_t write(int f, const void *b, size_t n) {\n"
+        f'if (rename("{slow}", "{writing}") == 0) usleep(600000);\n'
+        "return syscall(SYS_write, f, b, n); }\n"
+    )
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("ASAN_OPTIONS", "verify_asan_link_order=0")
+    with running(intake_program, tmp_path) as intake, intake.connect("tcp") as sender:
+        sender.sendall(line("before the stop") + b"\n")
+        intake.wait_lines(1)
+        intake.process.send_signal(signal.SIGTERM)
+        eventually(lambda: hung_up(sender), "the word of the end")
+        slow.touch()  # which the next write takes away
+        sender.sendall(line("at the stop") + b"\n")
+        eventually(writing.exists, "a write that takes long")
+        sender.sendall(line("while it was written") + b"\n")
+        assert intake.process.wait(10) == 0
+        assert intake.texts() == ["before the stop", "at the stop", "while it was written"]
+
+
 def test_a_stop_waits_a_moment_for_a_line_that_is_on_its_way_and_takes_no_half_of_one(intake: Intake) -> None:
     with intake.connect("tcp") as soon, intake.connect("tcp") as never:
         soon.sendall(line("whole")[:-2])
