@@ -60,7 +60,7 @@
     "|([^\\s\"',;()\\[\\]<>=]+?)(?=[\\s\"',;()\\[]|[.:]?$|[.:] ))"
 /* As pod=web-1 or note="two words". What a client sends may begin with such a field, too, but goes on with what the application
  * wrote itself, which " from " is a part of. */
-#define FIELDS "(?:[,;]? [A-Za-z_][\\w./-]*+=(?:\"(?:(?! from )[^\"\\\\]|\\\\.)*+\"(?![^ ,;])|[^\\s\"]*+))*+"
+#define FIELDS "(?:[,;]? [A-Za-z_][\\w./-]*+=(?:\"(?:(?! from )[^\"\\\\]|\\\\.)*+\"(?![^ ,;])|[^\\s\"]*+))*+\\s*+"
 
 static const struct {
     const char *name, *pattern;

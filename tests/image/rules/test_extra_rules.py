@@ -90,10 +90,15 @@ def test_each_line_gets_its_rule_and_the_right_one_is_blamed(ossec_image: image.
     assert [line for one, line in zip(found[len(rows) :], quiet, strict=True) if one.noticed] == []
 
 
-def test_fields_behind_a_line_change_neither_source_nor_user(ossec_image: image.Image) -> None:
+@pytest.mark.parametrize(
+    "behind", [FIELDS, " ", " empty=  ", ' pod=web-1; k8s/ns=a note="say \\"x\\" twice"']
+)
+def test_what_stands_behind_a_line_changes_neither_source_nor_user(
+    ossec_image: image.Image, behind: str
+) -> None:
     rows = [row for table in TABLES.values() for row in table["alerts"] if takes_fields(row["line"])]
     assert len(rows) > 150
-    found = detect.logtest(ossec_image.name, [row["line"] + FIELDS for row in rows])
+    found = detect.logtest(ossec_image.name, [row["line"] + behind for row in rows])
     got = [
         {"noticed": one.noticed, "source": one.source, "user": one.user, "line": row["line"]}
         for one, row in zip(found, rows, strict=True)
