@@ -5,7 +5,9 @@ tests/image/support/power.py says what such a failure leaves. `--power-failures 
 
 import os
 import random
+import subprocess
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,7 +132,10 @@ def test_the_disk_of_these_tests_keeps_what_was_synced_and_may_lose_the_rest(
 ) -> None:
     require(kind)
     synced = lost = 0
-    with power_volume(tmp_path, kind) as volume:
+    # A copy of all mounts, as a container has that starts before the volume is unmounted: it does not keep us here.
+    held = ["unshare", "--mount", "sleep", "1"]
+    with ExitStack() as holder, power_volume(tmp_path, kind) as volume:
+        holder.enter_context(subprocess.Popen(held))
         marks = []
         for number in range(10):
             for name in ("synced", "not synced"):

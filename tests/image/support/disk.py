@@ -118,7 +118,7 @@ def mount(folder: str, device: int) -> None:
 
 
 def serve(disk: Disk, device: int) -> None:
-    """Answer the kernel and standard input until it is unmounted."""
+    """Answer the kernel and standard input until it is unmounted or the input ends."""
     print("mounted", flush=True)
     while True:
         ready, _, _ = select.select([device, 0], [], [])
@@ -131,7 +131,9 @@ def serve(disk: Disk, device: int) -> None:
                 raise
             if reply := disk.answer(request):
                 os.write(device, reply)
-        elif os.read(0, 1):
+        elif not os.read(0, 1):
+            return
+        else:
             print(disk.logged, flush=True)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.wait import wait_until
 from tests.image.support.disk import FLUSH, RECORD
 
 SIZE = 512 << 20  # bytes; XFS wants 300 MiB
@@ -128,6 +129,9 @@ def power_volume(folder: Path, kind: str) -> Iterator[PowerVolume]:
             assert process.stdout.readline() == "mounted\n"
             with mounted(disk / "disk", folder / "volume", kind) as root:
                 yield PowerVolume(root, base, log, process)
+            # A container that starts in this moment has a copy of our mounts until it has left our root.
+            listed = ["losetup", "--associated", str(disk / "disk")]
+            wait_until(lambda: not subprocess.check_output(listed), 60, what="the last who holds the volume")
         finally:
-            subprocess.run(["umount", disk], check=True)
-            process.wait(30)
+            process.kill()
+            subprocess.run(["umount", "--lazy", disk], check=True)
