@@ -45,10 +45,14 @@
 #define WRITTEN(group) "(?:\\[|(?<![\\w.-]))(?:(?:IPv6:)?::[Ff]{4}:(?=[0-9]+\\.)|IPv6:)?(" group ")\\]?"
 /* Looked at first, as it leaves most places of a line out. */
 #define BEGINS "(?=[][0-9A-Fa-f:I])"
+/* What stands before the address of where something goes to: server_ip=, destination ip: and so on; and before one without
+ * a word for it. */
+#define NOT_OF_SERVER "(?<![Ss]erver[ _-]|tination[ _-]|dst[ _-]|dest[ _-]|[Ll]ocal[ _-]|[Nn]as[ _-])"
+#define NOT_A_TARGET "(?<!->|-> |\\bto |tination |tination: |tination=|erver |erver: |erver=|erverip=|\\bdst=|\\bdst |\\bdstip=|\\bdestip=)"
 /* Words for where something comes from. That of a server's own address, or of the name that a client calls it by, is
  * none of them. */
 #define SOURCE \
-    "(?=[_acfhioprs])(?:\\b|_)(?:from|rhost|rip|ip|addr|(?:remote|client|source|src|peer|host|connecting)[ _-]?(?:ip|addr|host|network)|" \
+    "(?=[_acfhioprsu])(?:\\b|_)" NOT_OF_SERVER "(?:from|rhost|rip|ip|addr|(?:remote|client|source|src|peer|host|user|connecting)[ _-]?(?:ip|addr|host|network)|" \
     "remote|client|source|src|peer|attacker|origin|relay)(?:[ _-]?address)?(?:[ _-]?ip)?" \
     "[ =:\"'(<@-]{1,4}(?:ip |address |host |tcp:|udp:|ipv[46]:(?!:)|\\[AF_INET6?\\]|https?://)?(?:[\\w.-]+ ?(?=\\[))?"
 /* A word of what stands before that, for as long as it is not one behind which a client's own words stand: a name, or in quotes. */
@@ -71,7 +75,7 @@ static const struct {
     {"(?&from)", SOURCE WRITTEN(ADDRESS)},
     {"(?&user)", USER},
     {"(?&fields)", FIELDS},
-    {"(?&source)", "(?:(?:" BEFORE "*?|.*)" SOURCE "|[\\W\\dTZ]*?|.*)" BEGINS WRITTEN(ADDRESS)},
+    {"(?&source)", "(?:(?:" BEFORE "*?|.*)" SOURCE "|[\\W\\dTZ]*?|.*)" BEGINS NOT_A_TARGET WRITTEN(ADDRESS)},
 };
 #define CHOSEN "(?&source)"
 #define DENIED "^(?!"
