@@ -39,16 +39,20 @@
     "(?=[0-9A-Fa-f:]*::|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f])[0-9A-Fa-f:]{1,38}(?:[0-9A-Fa-f]|(?<=:):)"
 #define ENDS "(?!\\w|[.:-][0-9A-Za-z_]*[A-Za-z_.:-]\\w|\\.[0-9]+\\.)"
 #define ADDRESS "(?>" IPV4 "|" IPV6 ")" ENDS
-/* The only one of a line, which is an IPv4 one. */
-#define ONE "(?=[0-9])(?<![\\w.-])((?>" IPV4 "))" ENDS "\\]?"
 #define NAME "[A-Za-z0-9][\\w-]*+(?:\\.[\\w-]++)*+"
 #define WRITTEN(group) "(?:\\[|(?<![\\w.-]))(?:(?:IPv6:)?::[Ff]{4}:(?=[0-9]+\\.)|IPv6:)?(" group ")\\]?"
 /* Looked at first, as it leaves most places of a line out. */
 #define BEGINS "(?=[][0-9A-Fa-f:I])"
-/* What stands before the address of where something goes to: server_ip=, destination ip: and so on; and before one without
- * a word for it. */
+/* Where something goes to is not where it comes from: server_ip=, destination ip: and so on. A lookbehind has no repetition, so
+ * all forms are written out. */
 #define NOT_OF_SERVER "(?<![Ss]erver[ _-]|tination[ _-]|dst[ _-]|dest[ _-]|[Ll]ocal[ _-]|[Nn]as[ _-])"
-#define NOT_A_TARGET "(?<!->|-> |\\bto |tination |tination: |tination=|erver |erver: |erver=|erverip=|\\bdst=|\\bdst |\\bdstip=|\\bdestip=)"
+#define TARGET(word) word "=|" word ": |" word "ip=|" word "[ _-]ip[=:]|" word "[ _-]ip[=:] |" word "[ _-]ip |" \
+    word " address |" word " address: |" word "[ _-]addr="
+#define NOT_A_TARGET \
+    "(?<!->|-> |\\bto |tination |\\bdst |" TARGET("tination") "|" TARGET("\\bdst") "|" TARGET("\\bdest") "|" TARGET("erver") "|" \
+    TARGET("ocal") ")"
+/* The only one of a line, which is an IPv4 one. */
+#define ONE "(?=[0-9])(?<![\\w.-])" NOT_A_TARGET "((?>" IPV4 "))" ENDS "\\]?"
 /* Words for where something comes from. That of a server's own address, or of the name that a client calls it by, is
  * none of them. */
 #define SOURCE \
@@ -75,7 +79,7 @@ static const struct {
     {"(?&from)", SOURCE WRITTEN(ADDRESS)},
     {"(?&user)", USER},
     {"(?&fields)", FIELDS},
-    {"(?&source)", "(?:(?:" BEFORE "*?|.*)" SOURCE "|[\\W\\dTZ]*?|.*)" BEGINS NOT_A_TARGET WRITTEN(ADDRESS)},
+    {"(?&source)", "(?:(?:" BEFORE "*?|.*)" SOURCE "|[\\W\\dTZ]*?|.*)" BEGINS "(?:(?=\\[)|(?<![\\w.-]))" NOT_A_TARGET WRITTEN(ADDRESS)},
 };
 #define CHOSEN "(?&source)"
 #define DENIED "^(?!"
