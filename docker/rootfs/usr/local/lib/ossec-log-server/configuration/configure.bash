@@ -158,11 +158,18 @@ check_agreement() {
     fi
 }
 
+# is_the_images_own: whether a server is to run with nothing in its configuration that a user has written. The engine, which
+# starts next, says itself what it does not take, and reads all of its rules a second time otherwise.
+is_the_images_own() {
+    [[ -z $command && $mail_daemon != yes && -z $native$local_rules$local_decoders$options ]] &&
+        ((${#fragments[@]} + ${#rules[@]} + ${#lists[@]} == 0))
+}
+
 check_engine() {
     check_agreement
     [[ $command != reconfigure ]] || use_configuration "$made"
     write_lists
-    check_daemon ossec-analysisd
+    is_the_images_own || check_daemon ossec-analysisd
     [[ $mail_daemon != yes ]] || check_daemon ossec-maild
 }
 
