@@ -1,7 +1,8 @@
 /* ossec-log-server: what asks the running server is answered here, as a health check comes every half a minute for ever and a
  * shell costs many times as much. Everything else, the server itself too, is done by the script.
  *
- *   ossec-log-server ready             whether the server in this container takes syslog
+ *   ossec-log-server ready [--daemons] whether the server in this container takes syslog; --daemons: whether intake and engine
+ *                                      have started, which the server asks itself
  *   ossec-log-server health [--own]    whether what it takes is analysed and the alerts arrive
  *   ossec-log-server counters [--json|--prometheus]
  *
@@ -19,9 +20,9 @@
 #define SCRIPT "/usr/local/lib/ossec-log-server/server"
 #define STARTED "/run/ossec/started"
 
-static int ask_ready(void)
+static int ask_ready(const char *option)
 {
-    if (access(STARTED, F_OK) != 0) {
+    if ((option == NULL || strcmp(option, "--daemons") != 0) && access(STARTED, F_OK) != 0) {
         say("the server has not started yet");
         return EX_UNAVAILABLE;
     }
@@ -57,7 +58,7 @@ int main(int argc, char **argv)
     const char *command = argc > 1 ? argv[1] : "", *option = argc > 2 ? argv[2] : NULL;
 
     if (strcmp(command, "ready") == 0) {
-        return ask_ready();
+        return ask_ready(option);
     }
     if (strcmp(command, "health") == 0) {
         return ask_health(option);

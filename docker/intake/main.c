@@ -6,7 +6,6 @@
  *   ossec-intake --check-peers         whether standard input is a list of permitted peers
  *   ossec-intake --probe               whether every input of the running one takes what is sent to it, and the engine it
  *   ossec-intake --reload              has the running one read its options and files again
- *   ossec-intake --ready               whether intake and engine have started
  *   ossec-intake --list-senders table  who has sent, and when last
  *   ossec-intake --status              what they count
  *   ossec-intake --header SENDER       lines of standard input as the engine would get them from that sender
@@ -64,7 +63,6 @@ int main(int argc, char **argv)
         case MODE_NETWORKS: return check_networks();
         case MODE_PEERS: return check_peers();
         case MODE_PROBE: return probe();
-        case MODE_READY: return ready();
         case MODE_STATUS: return status();
         case MODE_RELOAD: return reload_running();
         case MODE_SENDERS: return senders_print(settings.form);

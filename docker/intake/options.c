@@ -22,10 +22,10 @@ static const char usage[] =
     "       ossec-intake --header SENDER    the lines come on standard input\n"
     "       ossec-intake --list-senders table | json | prometheus\n"
     "           [--options FILE]   a file with options of the lines above, a word a line\n"
-    "       ossec-intake --ready | --status | --reload\n";
+    "       ossec-intake --status | --reload\n";
 
 enum name { OPTIONS = 1, JOURNAL, NETWORKS, LIMIT, UDP, TCP, TLS, RELP, RELP_TLS, CERTIFICATE, KEY, CA, PEERS, CIPHERS, TLS_1_3,
-              CONNECTIONS, PER_SOURCE, PROXIES, RELAYS, CHECK, CHECK_NETWORKS, CHECK_PEERS, PROBE, READY, RELOAD, STATUS,
+              CONNECTIONS, PER_SOURCE, PROXIES, RELAYS, CHECK, CHECK_NETWORKS, CHECK_PEERS, PROBE, RELOAD, STATUS,
               HEADER, SENDERS, SILENT_AFTER, LIST_SENDERS };
 
 static const struct option options[] = {
@@ -52,7 +52,6 @@ static const struct option options[] = {
     {"check-networks", no_argument, NULL, CHECK_NETWORKS},
     {"check-peers", no_argument, NULL, CHECK_PEERS},
     {"probe", no_argument, NULL, PROBE},
-    {"ready", no_argument, NULL, READY},
     {"reload", no_argument, NULL, RELOAD},
     {"status", no_argument, NULL, STATUS},
     {"header", required_argument, NULL, HEADER},
@@ -110,7 +109,6 @@ static enum mode take(int name, enum mode mode)
         case CHECK_NETWORKS: return MODE_NETWORKS;
         case CHECK_PEERS: return MODE_PEERS;
         case PROBE: return MODE_PROBE;
-        case READY: return MODE_READY;
         case RELOAD: return MODE_RELOAD;
         case STATUS: return MODE_STATUS;
         case SENDERS: settings.senders = optarg; break;

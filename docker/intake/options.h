@@ -1,7 +1,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
-enum mode { MODE_RUN, MODE_CHECK, MODE_NETWORKS, MODE_PEERS, MODE_PROBE, MODE_READY, MODE_STATUS, MODE_RELOAD, MODE_HEADER,
+enum mode { MODE_RUN, MODE_CHECK, MODE_NETWORKS, MODE_PEERS, MODE_PROBE, MODE_STATUS, MODE_RELOAD, MODE_HEADER,
             MODE_SENDERS };
 
 /* Reads the command line, and the file of options that it names, into the settings. Ends the program with EX_USAGE where it

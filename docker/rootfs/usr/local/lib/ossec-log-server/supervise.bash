@@ -36,8 +36,7 @@ until_true() {
     shift
     until "$@"; do
         (($(microseconds) < deadline)) || return 1
-        signals now
-        sleep 0.05
+        signals wait
     done
 }
 
@@ -179,7 +178,7 @@ supervise() {
 }
 
 # Silent, as it is asked many times during the start.
-ready() { ossec-intake --ready 2>/dev/null; }
+ready() { ossec-log-server ready --daemons 2>/dev/null; }
 
 one_has_ended() { # its PID is $gone_id then
     for gone_id in "${!daemon[@]}"; do
@@ -219,9 +218,9 @@ run_server() {
     trap 'stop INT' INT
     signals now
     start_daemons
-    until_true 60 ready_or_broken || fail 1 "not started within 60 s: $(ossec-intake --ready 2>&1 || true)"
-    one_has_ended || start ossec-monitord
+    until_true 60 ready_or_broken || fail 1 "not started within 60 s: $(ossec-log-server ready --daemons 2>&1 || true)"
     to_file $run/started echo
+    one_has_ended || start ossec-monitord
     trap 'signals off; reload_now; signals on' HUP
     [[ $reload_asked == no ]] || reload_now # as SIGHUP came while it started
     supervise
