@@ -44,7 +44,8 @@ attempt() {
     local flags=$-
     set +e
     trap - ERR
-    { problem=$(set -e; "$@" 2>&1 >&3); } 3>&1
+    # A program takes the subshell's place: a process less than beside it.
+    { problem=$(set -e; declare -F "$1" > /dev/null || exec "$@" 2>&1 >&3; "$@" 2>&1 >&3); } 3>&1
     status=$?
     [[ $flags != *e* ]] || watch_commands
     # What ended with such a status has said why, and on success it may have told something.

@@ -61,7 +61,8 @@ write_rules() {
 write_ossec_conf() {
     local file
     echo "<ossec_config><global>"
-    echo "<logall>yes</logall><jsonout_output>yes</jsonout_output>"
+    echo "<logall>yes</logall>"
+    echo "<jsonout_output>yes</jsonout_output>"
     write_global_mail
     echo "</global>"
     echo "<alerts><log_alert_level>$log_alert_level</log_alert_level>"
@@ -108,10 +109,22 @@ write_configuration() {
     write_mail_queue
 }
 
+# read_own_global: what `write_ossec_conf` has put there, an element a line.
+read_own_global() {
+    local name text
+    { while IFS="<>" read -r _ name text _ && [[ $name != /global ]]; do
+        global[$name]=$text
+    done } < "$made/ossec.conf" || fail 70 "$run/ossec.conf: cannot be read again; try again"
+}
+
 # read_global: sets $global to what is in the configuration's <global>, whoever wrote it. The last of a name counts.
 read_global() {
     local lines name text
     declare -gA global=()
+    if [[ -z $native && ${#fragments[@]} == 0 ]]; then
+        read_own_global
+        return
+    fi
     lines=$($lib/configuration/ossec-files global "$made/ossec.conf") || fail 70 "$run/ossec.conf: cannot be read again; try again"
     while read -r name text; do
         [[ -z $name ]] || global[$name]=$text

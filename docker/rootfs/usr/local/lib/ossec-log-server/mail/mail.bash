@@ -46,7 +46,8 @@ quoted() { # TEXT
 # time, up to 5 minutes; a mail that nobody took for a week goes to failed/.
 write_mail_queue() {
     local words helo authorities=$debian_authorities queue=$made/nullmailer
-    to_file "$made/mailname" cat /proc/sys/kernel/hostname
+    { read -r helo < /proc/sys/kernel/hostname; } 2>/dev/null || helo=localhost
+    to_file "$made/mailname" echo "$helo"
     [[ $email_notification == yes ]] || return 0
     ! there $own_authority || authorities=$own_authority
     words="$(quoted "$smtp_server_host") relay"
@@ -62,7 +63,6 @@ write_mail_queue() {
     [[ -z $smtp_user ]] || words+=" --user=$(quoted "$smtp_user") --pass=$(quoted "$smtp_password")"
     (umask 077 && to_file "$queue/remotes" echo "$words")
     # The name in HELO: relays may refuse one without a domain, which a container's usually is.
-    helo=$(< "$made/mailname") || helo=""
     [[ $helo == *.* ]] || helo=${email_from#*@}
     to_file "$queue/helohost" echo "$helo"
     to_file "$queue/pausetime" echo 10

@@ -78,6 +78,7 @@ read_value() {
 # is_service_link VARIABLE: whether Kubernetes has set it, as it does for each Service whose name begins with "ossec-", such as
 # OSSEC_METRICS_PORT=tcp://10.0.0.1:9514.
 is_service_link() {
+    [[ $1 == *_SERVICE_* || $1 == *_PORT* ]] || return 1 # cheaper than the patterns
     [[ $1 =~ _SERVICE_(HOST|PORT(_.*)?)$ || $1 =~ _PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$ ||
         $1 == *_PORT && ${!1-} =~ ^(tcp|udp|sctp):// ]]
 }

@@ -84,6 +84,8 @@ on_volume() {
 make_empty() { # FILE...: where it is not there
     local file
     for file in "$@"; do
+        # Opened by the shell itself, and by a process only for the message. To open a FIFO would wait.
+        [[ -e $file ]] || { : >> "$file"; } 2>/dev/null || true
         [[ -f $file ]] || on_volume "$file" touch "$file"
     done
 }
@@ -168,7 +170,7 @@ tell_holder() {
 check_file_system() {
     local probe=$data/logs/.probe said
     [[ ! -e $probe && ! -e $probe.link ]] || rm -f "$probe" "$probe.link" 2>/dev/null || true
-    on_volume "$probe" touch "$probe"
+    make_empty "$probe"
     said=$(ln "$probe" "$probe.link" 2>&1) || case $(reason_of "$said") in
         "No space left on device") ;;
         *) fail 73 "$data/logs: its file system ($(mount_of "$data/logs" FSTYPE)) has no hard links, which OSSEC needs" \
@@ -275,16 +277,16 @@ check_mounts() {
 prepare_run() {
     check_mounts
     local remedy="give the container a tmpfs that everybody may write: --tmpfs /run:mode=1777"
-    must 73 "$run: cannot be emptied" "$remedy" rm -rf "${run:?}"
+    [[ ! -e $run && ! -L $run ]] || must 73 "$run: cannot be emptied" "$remedy" rm -rf "${run:?}"
     must 73 "$run: cannot be made" "$remedy" \
         mkdir -p $run/{queue,alerts,shared,tmp,spool,health} "$made"/{nullmailer,lists}
-    use_configuration "$made"
+    must 73 "$run: cannot be filled" "$remedy" ln -s "$made" $run/configuration
     must 73 "$run: cannot be filled" "$remedy" ln -s "${configuration_files[@]/#/configuration/}" $run/
     must 73 "$run: cannot be filled" "$remedy" ln -s "$data"/queue/mail/{queue,tmp,failed} $run/spool/
     # Only the mail queue needs a FIFO.
     mkfifo -m 0660 $run/spool/trigger 2>/dev/null || [[ ${email_notification-no} == no ]] ||
         fail 73 "$run: no FIFO can be made there, and mail needs one; $remedy"
-    must 73 "$run: cannot be filled" "$remedy" touch $run/queue/queue # the engine removes it before it makes it
+    to_file $run/queue/queue : # the engine removes it before it makes it
 }
 
 # keep_newest FILE LINES
