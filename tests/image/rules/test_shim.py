@@ -138,7 +138,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, st
             "build/compile",
             "wraps=$(make -s -C shim wraps)",
             "wraps=$(make -s -C shim wraps | sed 's/[^ ]*Search[^ ]*//g')",
-            "__wrap_Search_LastSids is in no program",
+            "__wrap_Search_LastEvents is in no program",
         ),
         (
             "build/compile",
