@@ -153,10 +153,10 @@ supervise() {
         # wait -n forgets a child that a signal killed once the shell has waited for another, as it does at the start.
         if one_has_ended; then
             ended=$gone_id
-            wait "$ended" || status=$?
+            wait "$ended" 2>/dev/null || status=$? # bash itself would tell of a signal
         else
             signals on
-            wait -n -p ended "${!daemon[@]}" || status=$?
+            wait -n -p ended "${!daemon[@]}" 2>/dev/null || status=$?
             signals off
         fi
     done
@@ -177,8 +177,8 @@ supervise() {
     exit $((status == 0 ? 1 : status))
 }
 
-# Silent, as it is asked many times during the start.
-ready() { ossec-log-server ready --daemons 2>/dev/null; }
+# Silent, as it is asked many times during the start; so is bash, which would tell of a daemon that is killed meanwhile.
+ready() { { ossec-log-server ready --daemons; } 2>/dev/null; }
 
 one_has_ended() { # its PID is $gone_id then
     for gone_id in "${!daemon[@]}"; do
