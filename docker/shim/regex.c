@@ -44,15 +44,19 @@
 /* Looked at first, as it leaves most places of a line out. */
 #define BEGINS "(?=[][0-9A-Fa-f:I])"
 /* Where something goes to is not where it comes from: server_ip=, destination ip: and so on. A lookbehind has no repetition, so
- * all forms are written out. */
-#define NOT_OF_SERVER "(?<![Ss]erver[ _-]|tination[ _-]|dst[ _-]|dest[ _-]|[Ll]ocal[ _-]|[Nn]as[ _-])"
-#define TARGET(word) word "=|" word ": |" word "ip=|" word "[ _-]ip[=:]|" word "[ _-]ip[=:] |" word "[ _-]ip |" \
-    word " address |" word " address: |" word "[ _-]addr="
+ * all forms are written out; it is asked where an address stands at all. */
+#define NOT_OF_SERVER \
+    "(?<![Ss]erver[ _-]|tination[ _-]|dst[ _-]|dest[ _-]|[Ll]ocal[ _-]|[Nn]as[ _-]|arget[ _-]|ictim[ _-]|ackend[ _-]|pstream[ _-])"
+#define BEHIND(name) name "=|" name ": |" name "\":\"|" name "\": \"|"
+#define TARGET(word) BEHIND(word) BEHIND(word "ip") BEHIND(word "[ _-]ip") BEHIND(word "addr") BEHIND(word "[ _-]addr") \
+    BEHIND(word "[ _-]address") word "[ _-]ip |" word "[ _-]address |"
 #define NOT_A_TARGET \
-    "(?<!->|-> |\\bto |tination |\\bdst |" TARGET("tination") "|" TARGET("\\bdst") "|" TARGET("\\bdest") "|" TARGET("erver") "|" \
-    TARGET("ocal") ")"
+    "(?<!" TARGET("tination") TARGET("\\bdst") TARGET("\\bdest") TARGET("erver") TARGET("ocal") TARGET("arget") TARGET("ictim") \
+    TARGET("ackend") TARGET("pstream") BEHIND("\\bdaddr") BEHIND("\\bladdr") BEHIND("\\blip") BEHIND("\\bvip") \
+    "->|-> |=> |\\bto |\\bon |tination |\\bdst |arget |ictim |ackend )"
+#define HERE "(?=\\[?(?:IPv6:)?[0-9A-Fa-f]*[.:][0-9A-Fa-f:])(?:(?=\\[)|(?<![\\w.-]))" NOT_A_TARGET
 /* The only one of a line, which is an IPv4 one. */
-#define ONE "(?=[0-9])(?<![\\w.-])" NOT_A_TARGET "((?>" IPV4 "))" ENDS "\\]?"
+#define ONE "(?=[0-9]{1,3}\\.[0-9])(?<![\\w.-])" NOT_A_TARGET "((?>" IPV4 "))" ENDS "\\]?"
 /* Words for where something comes from. That of a server's own address, or of the name that a client calls it by, is
  * none of them. */
 #define SOURCE \
@@ -79,7 +83,7 @@ static const struct {
     {"(?&from)", SOURCE WRITTEN(ADDRESS)},
     {"(?&user)", USER},
     {"(?&fields)", FIELDS},
-    {"(?&source)", "(?:(?:" BEFORE "*?|.*)" SOURCE "|[\\W\\dTZ]*?|.*)" BEGINS "(?:(?=\\[)|(?<![\\w.-]))" NOT_A_TARGET WRITTEN(ADDRESS)},
+    {"(?&source)", "(?:(?:" BEFORE "*?|.*)" SOURCE "|[\\W\\dTZ]*?|.*)" BEGINS HERE WRITTEN(ADDRESS)},
 };
 #define CHOSEN "(?&source)"
 #define DENIED "^(?!"
