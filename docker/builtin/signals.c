@@ -1,5 +1,5 @@
-/* signals on|off|now|wait: a builtin of bash that lets signals in, holds them, or takes those that have come and holds again,
- * the last after 50 ms, or as soon as one comes: `sleep` would be a process each time.
+/* signals on|off|now|wait: a builtin of bash that lets signals in, holds them, or takes those that have come and holds again; wait
+ * does so after 50 ms or as soon as one comes, as `sleep` would be a process each time.
  *
  * bash 5.2 runs a trap wherever it parses a command next, also where it reads what stands in $(...), and then takes the end of the
  * trap for a missing bracket: "unexpected EOF", and the shell may end with status 2. So the server holds its signals, and lets

@@ -24,7 +24,8 @@ from tests.image.support.ledger import DATA, FAKE_CLOCK, fake_clock, restart
 
 FILE = f"{DATA}/logs/alerts/alerts.json"
 PAGE = ROOT / "docs" / "use" / "outputs.md"
-MOST_BATCH = 500  # alerts that are confirmed together: docker/outputs/target.h
+# Alerts that may come twice at each end, as the page says: to a receiver, and on standard output.
+BATCH, BATCH_STDOUT = 500, 16
 
 
 @pytest.mark.parametrize("way", ["tcp", "relp"])
@@ -91,8 +92,8 @@ def test_no_alert_is_lost_by_relp_whatever_is_killed(client: docker.DockerClient
         assert sorted(got) == alerts
         assert sorted(out) == alerts
         # A batch that was under way: when the receiver went, and when the server did.
-        assert twice <= rounds * 2 * MOST_BATCH
-        assert out_twice <= rounds * 100
+        assert twice <= rounds * 2 * BATCH
+        assert out_twice <= rounds * BATCH_STDOUT
 
 
 def test_no_alert_is_lost_over_midnight_while_the_receiver_is_away(
