@@ -44,16 +44,20 @@
 /* Looked at first, as it leaves most places of a line out. */
 #define BEGINS "(?=[][0-9A-Fa-f:I])"
 /* Where something goes to is not where it comes from: server_ip=, destination ip: and so on. A lookbehind has no repetition, so
- * all forms are written out; it is asked where an address stands at all. */
-#define NOT_OF_SERVER \
-    "(?<![Ss]erver[ _-]|tination[ _-]|dst[ _-]|dest[ _-]|[Ll]ocal[ _-]|[Nn]as[ _-]|arget[ _-]|ictim[ _-]|ackend[ _-]|pstream[ _-])"
-#define BEHIND(name) name "=|" name ": |" name "\":\"|" name "\": \"|"
-#define TARGET(word) BEHIND(word) BEHIND(word "ip") BEHIND(word "[ _-]ip") BEHIND(word "addr") BEHIND(word "[ _-]addr") \
-    BEHIND(word "[ _-]address") word "[ _-]ip |" word "[ _-]address |"
+ * all forms are written out, and of the words the end; it is asked where an address stands at all. */
+#define EACH_GOAL(form) form("tination") form("dst") form("dest") form("erver") form("ocal") form("nas") form("arget") form("ictim") \
+    form("ackend") form("pstream")
+#define NOT_BEFORE(word) "(?<!" word "[ _-])"
+#define VALUE_OF(name) name "=|" name ": |" name "\":\"|" name "\": \""
+#define NOT_NAMED(name) "(?<!" VALUE_OF(name) ")"
+#define NOT_GOAL(word) \
+    "(?<!" VALUE_OF(word) "|" VALUE_OF(word "ip") "|" VALUE_OF(word "[ _-]ip") "|" VALUE_OF(word "addr") "|" VALUE_OF(word "[ _-]addr") "|" \
+    VALUE_OF(word "[ _-]address") "|" VALUE_OF(word "[ _-]ip[ _-]address") "|" word "[ _-]ip |" word "[ _-]address |" \
+    word "[ _-]ip[ _-]address )"
+#define NOT_OF_SERVER EACH_GOAL(NOT_BEFORE)
 #define NOT_A_TARGET \
-    "(?<!" TARGET("tination") TARGET("\\bdst") TARGET("\\bdest") TARGET("erver") TARGET("ocal") TARGET("arget") TARGET("ictim") \
-    TARGET("ackend") TARGET("pstream") BEHIND("\\bdaddr") BEHIND("\\bladdr") BEHIND("\\blip") BEHIND("\\bvip") \
-    "->|-> |=> |\\bto |\\bon |tination |\\bdst |arget |ictim |ackend )"
+    "(?<!->|-> |=> |\\bto |\\bon |tination |\\bdst |arget |ictim |ackend )" EACH_GOAL(NOT_GOAL) NOT_NAMED("\\bdaddr") NOT_NAMED("\\bladdr") \
+    NOT_NAMED("\\blip") NOT_NAMED("\\bvip")
 #define HERE "(?=\\[?(?:IPv6:)?[0-9A-Fa-f]*[.:][0-9A-Fa-f:])(?:(?=\\[)|(?<![\\w.-]))" NOT_A_TARGET
 /* The only one of a line, which is an IPv4 one. */
 #define ONE "(?=[0-9]{1,3}\\.[0-9])(?<![\\w.-])" NOT_A_TARGET "((?>" IPV4 "))" ENDS "\\]?"
