@@ -57,6 +57,31 @@ static void decode_from(OSDecoderNode *node, Eventinfo *lf, void *match)
     lf->program_name = program;
 }
 
+/* Two of the release's decoders take what only begins as their lines do, with a number or a date. Of another line they find nothing:
+ * it is for those behind them. */
+static int takes_too_much(const Eventinfo *lf)
+{
+    const char *name = lf->decoder_info->name;
+
+    return lf->srcip == NULL && name != NULL && (strcmp(name, "squid-accesslog") == 0 || strcmp(name, "dragon-nids") == 0);
+}
+
+static void pass_on(Eventinfo *lf, void *match)
+{
+    while (takes_too_much(lf)) {
+        OSDecoderNode *node = __real_OS_GetFirstOSDecoder(NULL);
+
+        while (node->osdecoder != lf->decoder_info) {
+            node = node->next;
+        }
+        if (node->next == NULL) {
+            lf->decoder_info = NULL_Decoder;
+            return;
+        }
+        decode_from(node->next, lf, match);
+    }
+}
+
 /* The child behind the one that has the line, which may be several regular expressions under one name. */
 static OSDecoderNode *behind(OSDecoderNode *child, const OSDecoderInfo *decoder)
 {
@@ -148,10 +173,8 @@ static void decode_as_file(Eventinfo *lf, void *match)
     int loud = taken != NULL_Decoder && hush();
 
     decode_from(files, lf, match);
+    pass_on(lf, match);
     speak(loud);
-    if (lf->decoder_info->type == SQUID && lf->srcip == NULL) {
-        lf->decoder_info = NULL_Decoder; /* it takes whatever begins with a number */
-    }
     if (taken == NULL_Decoder) {
         return;
     }
@@ -188,6 +211,7 @@ void __wrap_DecodeEvent(Eventinfo *lf, void *match)
     if (!with_families) {
         return;
     }
+    pass_on(lf, match);
     if (lf->program_name != NULL && (lf->decoder_info == NULL_Decoder || (found_nothing(lf) && has_address(lf)))) {
         decode_as_file(lf, match);
     }
