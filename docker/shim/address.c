@@ -15,6 +15,17 @@ static int is_address(const char *text)
     return inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1;
 }
 
+/* How many bytes an address may be of; strspn() makes a table of all bytes at each call. */
+static size_t of_address(const char *text)
+{
+    size_t length = 0;
+
+    while ((text[length] >= '.' && text[length] <= ':' && text[length] != '/') || isxdigit((unsigned char)text[length])) {
+        length++;
+    }
+    return length;
+}
+
 void plain_address(char *text)
 {
     char own[INET6_ADDRSTRLEN + 1];
@@ -24,7 +35,7 @@ void plain_address(char *text)
     if (strncasecmp(from, MAPPED, sizeof(MAPPED) - 1) == 0 && strchr(from, '.') != NULL) {
         from += sizeof(MAPPED) - 1;
     }
-    length = strspn(from, "0123456789abcdefABCDEF:.");
+    length = of_address(from);
     /* A port stands behind a colon, which is none of an IPv4 address. */
     if (memchr(from, '.', length) != NULL && memchr(from, ':', length) != NULL) {
         length = strcspn(from, ":");
@@ -80,7 +91,10 @@ static int in_ipv4(const char *point, const char *text, size_t *length)
         }
         at += 1 + digits;
     }
-    *length = (size_t)(at - point) + strspn(at, "0123456789.");
+    while (is_digit(*at) || *at == '.') {
+        at++;
+    }
+    *length = (size_t)(at - point);
     return 1;
 }
 

@@ -15,6 +15,7 @@
 #define TABLE 16384            /* patterns, of which OSSEC and our rules have 3000 */
 #define CHUNK 16384           /* places of words, of which they have some 25000 */
 #define FIRSTS 1024            /* different beginnings, of which they have 600 */
+#define EVERY_LINE 0           /* a place that each line has; in a set, it ends the list of first places */
 #define MULTILINE 0x00000400u  /* PCRE2_MULTILINE, with which there are several beginnings */
 
 /* Half a cache line. */
@@ -97,6 +98,7 @@ static uint16_t *put(uint16_t *to, const struct words *set)
     for (unsigned n = 0; n < set->count; n++) {
         *to++ = set->places[n][0];
     }
+    *to++ = EVERY_LINE;
     for (unsigned n = 0; n < set->count; n++) {
         memcpy(to, &set->places[n][1], (WORD_PLACES - 1) * sizeof(*to));
         to += WORD_PLACES - 1;
@@ -114,9 +116,9 @@ static void keep_words(struct literal *one, const char *pattern)
     words_of(pattern, &words);
     first = words.count > 0 && words.sets[0].count == 1;
     for (n = first; n < words.count; n++) {
-        count += words.sets[n].count;
+        count += words.sets[n].count * WORD_PLACES + 1;
     }
-    if (words.count == 0 || (count > 0 && (one->sets = to = room(count * WORD_PLACES)) == NULL)) {
+    if (words.count == 0 || (count > 0 && (one->sets = to = room(count)) == NULL)) {
         return;
     }
     for (n = first; n < words.count; n++) {
@@ -191,7 +193,7 @@ void literals_of(const char *text)
         make_kinds();
     }
     next_turn();
-    literals_seen[0] = literals_turn;
+    literals_seen[EVERY_LINE] = literals_turn;
     for (line_end = text; *line_end != '\0'; line_end++) {
         unsigned place, starts;
 
@@ -209,20 +211,23 @@ static inline int have_rest(const uint16_t places[WORD_PLACES - 1])
     return literals_have(places[0]) && literals_have(places[1]) && literals_have(places[2]);
 }
 
-/* Whether one of a set's words is there. */
-static inline int have_one(const uint16_t *set, unsigned count)
+/* Whether one of a set's words is there: most of the time of this file goes into its inner loop, which looks for no end. */
+__attribute__((always_inline)) static inline int have_one(const uint16_t *set, unsigned count)
 {
-    const uint16_t *rest = set + count;
-
-    for (unsigned n = 0; n < count; n++, rest += WORD_PLACES - 1) {
-        if (literals_have(set[n]) && have_rest(rest)) {
+    for (const uint16_t *at = set;; at++) {
+        while (!literals_have(*at)) {
+            at++;
+        }
+        if (at == set + count) {
+            return 0;
+        }
+        if (have_rest(set + count + 1 + (at - set) * (WORD_PLACES - 1))) {
             return 1;
         }
     }
-    return 0;
 }
 
-static inline int has_words(const struct literal *one)
+__attribute__((always_inline)) static inline int has_words(const struct literal *one)
 {
     const uint16_t *set = one->sets;
     int n = one->counts[0] == 1;
@@ -234,7 +239,7 @@ static inline int has_words(const struct literal *one)
         if (!have_one(set, one->counts[n])) {
             return 0;
         }
-        set += one->counts[n] * WORD_PLACES;
+        set += one->counts[n] * WORD_PLACES + 1;
     }
     return 1;
 }

@@ -11,7 +11,7 @@
 #include "literals.h"
 #include "rules.h"
 
-#define DEPTH 2
+#define DEPTH 2     /* below the rule that all lines of web servers have at their top, one more */
 #define KNOWN 512  /* trees; one that comes anew takes the place of another of those that it may lie beside */
 #define BESIDE 4   /* so many */
 #define LONGEST 32 /* bytes of a program's name that is remembered, with its zero */
@@ -27,7 +27,8 @@ struct lines {
     const char *program; /* "" for any, or none */
 };
 
-enum { ID = 1, ACTION = 2, URL = 4, PROGRAM = 8 }; /* without which a rule cannot fire */
+/* Without which a rule cannot fire; and that what is known of it is of its pattern for the URL, which is part of the line. */
+enum { ID = 1, ACTION = 2, URL = 4, PROGRAM = 8, WORDS_OF_URL = 16 };
 
 /* A cache line. */
 struct rule {
@@ -79,23 +80,27 @@ static RuleNode *next_for(RuleNode *node, const struct lines *lines, int top)
     return node;
 }
 
-static struct literal pattern_of(const RuleInfo *rule)
+static int is_known_of(struct literal one) { return one.counts[0] != 0 || one.first != 0; }
+
+/* What is known of one of its patterns; *needs says of which, and what else the rule asks for. */
+static struct literal pattern_of(const RuleInfo *rule, uint16_t *needs)
 {
     struct literal one = {.key = 0};
 
+    *needs = (uint16_t)((rule->id || rule->id_pcre2 ? ID : 0) | (rule->action ? ACTION : 0) | (rule->url || rule->url_pcre2 ? URL : 0) |
+                        (rule->program_name || rule->program_name_pcre2 ? PROGRAM : 0));
     if (rule->match || rule->match_pcre2) {
         one = literals_known(rule->match ? rule->match->regex : rule->match_pcre2->regex);
     }
-    if (one.counts[0] == 0 && one.first == 0 && (rule->regex || rule->pcre2)) {
+    if (!is_known_of(one) && (rule->regex || rule->pcre2)) {
         one = literals_known(rule->regex ? rule->regex->regex : rule->pcre2->regex);
     }
+    if (!is_known_of(one) && (*needs & URL)) {
+        one = literals_known(rule->url ? rule->url->regex : rule->url_pcre2->regex);
+        one.first = 0; /* the line begins otherwise */
+        *needs |= WORDS_OF_URL;
+    }
     return one;
-}
-
-static uint16_t needs_of(const RuleInfo *rule)
-{
-    return (uint16_t)((rule->id || rule->id_pcre2 ? ID : 0) | (rule->action ? ACTION : 0) | (rule->url || rule->url_pcre2 ? URL : 0) |
-           (rule->program_name || rule->program_name_pcre2 ? PROGRAM : 0));
 }
 
 static size_t count_all(RuleNode *from, const struct lines *lines, int top)
@@ -109,12 +114,15 @@ static size_t count_all(RuleNode *from, const struct lines *lines, int top)
 }
 
 /* Copies a list, and behind it the lists below its rules: the place behind all of them. */
-static struct rule *copy(RuleNode *from, struct rule *to, unsigned *count, const struct lines *lines, int top)
+static struct rule *copy(struct known *in, RuleNode *from, struct rule *to, unsigned *count, const struct lines *lines, int top)
 {
     struct rule *end = to;
 
     for (RuleNode *node = next_for(from, lines, top); node != NULL; node = next_for(node->next, lines, top)) {
-        *end = (struct rule){.node = *node, .pattern = pattern_of(node->ruleinfo)};
+        struct key *key = &in->keys[end - in->tree];
+
+        *end = (struct rule){.node = *node, .pattern = pattern_of(node->ruleinfo, &key->needs)};
+        key->place = end->pattern.key;
         end->node.next = NULL;
         if (end > to) {
             end[-1].node.next = &end->node;
@@ -124,7 +132,7 @@ static struct rule *copy(RuleNode *from, struct rule *to, unsigned *count, const
     *count = (unsigned)(end - to);
     for (unsigned n = 0; n < *count; n++) {
         to[n].below = end;
-        end = copy(to[n].node.child, end, &to[n].count, lines, 0);
+        end = copy(in, to[n].node.child, end, &to[n].count, lines, 0);
         to[n].node.child = to[n].count > 0 ? &to[n].below->node : NULL;
     }
     return end;
@@ -137,11 +145,8 @@ static void make_tree(struct known *one, const struct lines *lines)
     if (count == 0 || (one->tree = calloc(count, sizeof(*one->tree) + sizeof(*one->keys))) == NULL) {
         return;
     }
-    copy(__real_OS_GetFirstRule(), one->tree, &one->count, lines, 1);
     one->keys = (struct key *)(one->tree + count);
-    for (size_t n = 0; n < count; n++) {
-        one->keys[n] = (struct key){one->tree[n].pattern.key, needs_of(one->tree[n].node.ruleinfo)};
-    }
+    copy(one, __real_OS_GetFirstRule(), one->tree, &one->count, lines, 1);
 }
 
 static int is_known(const struct known *one, const struct lines *lines)
@@ -181,8 +186,9 @@ static const struct known *tree_of(const struct lines *lines)
     return one->tree != NULL ? one : NULL;
 }
 
-/* The first of the rules that can fire, each of which is linked to the next, and to those below it. */
-static RuleNode *link_rules(const struct known *in, struct rule *rules, unsigned count, unsigned lacks, int depth)
+/* The first of the rules that can fire, each of which is linked to the next, and to those below it. `unsure` is of which what is
+ * known does not count. */
+static RuleNode *link_rules(const struct known *in, struct rule *rules, unsigned count, unsigned lacks, unsigned unsure, int depth)
 {
     const struct key *keys = in->keys + (rules - in->tree);
     RuleNode *first = NULL, **end = &first;
@@ -190,9 +196,10 @@ static RuleNode *link_rules(const struct known *in, struct rule *rules, unsigned
     for (unsigned n = 0; n < count; n++) {
         struct rule *rule = &rules[n];
 
-        if (literals_have(keys[n].place) && !(keys[n].needs & lacks) && literals_fit(&rule->pattern)) {
+        if ((literals_have(keys[n].place) || (keys[n].needs & unsure)) && !(keys[n].needs & lacks) &&
+            ((keys[n].needs & unsure) || literals_fit(&rule->pattern))) {
             if (depth > 1) {
-                rule->node.child = link_rules(in, rule->below, rule->count, lacks, depth - 1);
+                rule->node.child = link_rules(in, rule->below, rule->count, lacks, unsure, depth - 1);
             }
             *end = &rule->node;
             end = &rule->node.next;
@@ -208,6 +215,9 @@ static int goes_through_all(void)
     return event == NULL || &alert_only != NULL || thishour != __crt_hour || event->decoder_info == NULL ||
            event->decoder_info->type == OSSEC_ALERT || !literals_are_of(event->log);
 }
+
+/* Of a URL that begins within a word, it is not known where its words begin. */
+static unsigned unsure(const char *url) { return url != NULL && of_word(*url) ? WORDS_OF_URL : 0; }
 
 RuleNode *__wrap_OS_GetFirstRule(void)
 {
@@ -229,7 +239,8 @@ RuleNode *__wrap_OS_GetFirstRule(void)
     }
     if (found != NULL) {
         list = link_rules(found, found->tree, found->count,
-                          (event->id ? 0 : ID) | (event->action ? 0 : ACTION) | (event->url ? 0 : URL) | (event->program_name ? 0 : PROGRAM), DEPTH);
+                          (event->id ? 0 : ID) | (event->action ? 0 : ACTION) | (event->url ? 0 : URL) | (event->program_name ? 0 : PROGRAM),
+                          unsure(event->url), event->decoder_info->type == WEBLOG ? DEPTH + 1 : DEPTH);
     }
     return list != NULL ? list : __real_OS_GetFirstRule(); /* it takes none for an error */
 }

@@ -5,11 +5,12 @@
 
 #include "shared.h"
 
-#define OSSEC_ALERT 1 /* another server's; the next four are kinds of which the stand-in decodes none */
+#define OSSEC_ALERT 1 /* another server's; the others are kinds of which the stand-in decodes none */
 #define SYSLOG 2
 #define IDS 3
 #define SQUID 4
 #define FIREWALL 5
+#define WEBLOG 6
 
 struct Eventinfo;
 
