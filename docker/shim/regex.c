@@ -7,8 +7,8 @@
  * A pattern may name what every decoder looks for: (?&ip) is a group that takes an address, in brackets or not,
  * (?&host) one that takes an address or a name, (?&by) a word that says where something comes from, up to the address
  * behind it, (?&from) a group that takes that address, (?&user) one that takes a name, in quotes or not, (?&fields) the fields that
- * a forwarder has put behind a line, if any, and (?&source), at the
- * end of a pattern that begins with ^, one that takes the address that is the source, of all those in a text. Stock OSSEC refuses
+ * a forwarder has put behind a line, if any, (?&start) says that a word starts, also within LoginFailed and login_failed, and
+ * (?&source), at the end of a pattern that begins with ^, one that takes the address that is the source, of all those in a text. Stock OSSEC refuses
  * these, as PCRE2 knows no such groups.
  *
  * Most lines have one address alone, of which none is to be chosen, and hold no word of what a pattern denies at its beginning,
@@ -44,20 +44,25 @@
 /* Looked at first, as it leaves most places of a line out. */
 #define BEGINS "(?=[][0-9A-Fa-f:I])"
 /* Where something goes to is not where it comes from: server_ip=, destination ip: and so on. A lookbehind has no repetition, so
- * all forms are written out, and of the words the end; it is asked where an address stands at all. */
+ * all forms are written out, and of the words the end; it is asked where an address stands at all, and of the forms those alone
+ * that end as what stands before it does. */
 #define EACH_GOAL(form) form("tination") form("dst") form("dest") form("erver") form("ocal") form("nas") form("arget") form("ictim") \
     form("ackend") form("pstream")
 #define NOT_BEFORE(word) "(?<!" word "[ _-])"
-#define VALUE_OF(name) name "=|" name ": |" name "\":\"|" name "\": \""
-#define NOT_NAMED(name) "(?<!" VALUE_OF(name) ")"
-#define NOT_GOAL(word) \
-    "(?<!" VALUE_OF(word) "|" VALUE_OF(word "ip") "|" VALUE_OF(word "[ _-]ip") "|" VALUE_OF(word "addr") "|" VALUE_OF(word "[ _-]addr") "|" \
-    VALUE_OF(word "[ _-]address") "|" VALUE_OF(word "[ _-]ip[ _-]address") "|" word "[ _-]ip |" word "[ _-]address |" \
-    word "[ _-]ip[ _-]address )"
-#define NOT_OF_SERVER EACH_GOAL(NOT_BEFORE)
+#define NOT_NAMED(word, end) \
+    "(?<!" word end "|" word "ip" end "|" word "[ _-]ip" end "|" word "addr" end "|" word "[ _-]addr" end "|" word "[ _-]address" end "|" \
+    word "[ _-]ip[ _-]address" end ")"
+#define NOT_OWN(end) "(?<!\\bdaddr" end "|\\bladdr" end "|\\blip" end "|\\bvip" end ")"
+#define NOT_ASSIGNED(word) NOT_NAMED(word, "=")
+#define NOT_BEHIND_COLON(word) NOT_NAMED(word, ": ")
+#define NOT_IN_JSON(word) NOT_NAMED(word, "\":\"") NOT_NAMED(word, "\": \"")
+#define NOT_SAID(word) "(?<!" word "[ _-]ip |" word "[ _-]address )"
+#define IF_BEHIND(end, forms) "(?:(?<!" end ")|" forms ")"
+#define NOT_OF_SERVER IF_BEHIND("[ _-]", EACH_GOAL(NOT_BEFORE))
 #define NOT_A_TARGET \
-    "(?<!->|-> |=> |\\bto |\\bon |tination |\\bdst |arget |ictim |ackend )" EACH_GOAL(NOT_GOAL) NOT_NAMED("\\bdaddr") NOT_NAMED("\\bladdr") \
-    NOT_NAMED("\\blip") NOT_NAMED("\\bvip")
+    "(?<!->|-> |=> |\\bto |\\bon |tination |\\bdst |arget |ictim |ackend )" IF_BEHIND("=", EACH_GOAL(NOT_ASSIGNED) NOT_OWN("=")) \
+    IF_BEHIND(": ", EACH_GOAL(NOT_BEHIND_COLON) NOT_OWN(": ")) \
+    IF_BEHIND("\"", EACH_GOAL(NOT_IN_JSON) NOT_OWN("\":\"") NOT_OWN("\": \"")) IF_BEHIND("ip |ress ", EACH_GOAL(NOT_SAID))
 #define HERE "(?=\\[?(?:IPv6:)?[0-9A-Fa-f]*[.:][0-9A-Fa-f:])(?:(?=\\[)|(?<![\\w.-]))" NOT_A_TARGET
 /* The only one of a line, which is an IPv4 one. */
 #define ONE "(?=[0-9]{1,3}\\.[0-9])(?<![\\w.-])" NOT_A_TARGET "((?>" IPV4 "))" ENDS "\\]?"
@@ -78,6 +83,8 @@
  * wrote itself, which " from " is a part of. */
 #define FIELDS "(?:[,;]? [A-Za-z_][\\w./-]*+=(?:\"(?:(?! from )[^\"\\\\]|\\\\.)*+\"(?![^ ,;])|[^\\s\"]*+))*+\\s*+"
 
+#define START "(?:\\b|_|(?-i:(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])))"
+
 static const struct {
     const char *name, *pattern;
 } known[] = {
@@ -87,6 +94,7 @@ static const struct {
     {"(?&from)", SOURCE WRITTEN(ADDRESS)},
     {"(?&user)", USER},
     {"(?&fields)", FIELDS},
+    {"(?&start)", START},
     {"(?&source)", "(?:(?:" BEFORE "*?|.*)" SOURCE "|[\\W\\dTZ]*?|.*)" BEGINS HERE WRITTEN(ADDRESS)},
 };
 #define CHOSEN "(?&source)"
