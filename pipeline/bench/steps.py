@@ -315,13 +315,10 @@ def measure_relp(bench: Bench, kind: Kind, found: Findings) -> None:
     count = bench.scaled(RELP_LINES)
     kind = kind.with_variable("OSSEC_RELP", "yes")
     for name, options in (("relp", {}), ("relp_in_memory", IN_MEMORY)):
-        volume = bench.client.volumes.create(driver_opts=options)
-        try:
-            mounts = [f"{bench.tools}:{subject.TOOLS}:ro", f"{volume.name}:{subject.DATA}"]
+        with server.volume(bench.client, driver_opts=options) as volume:
+            mounts = [f"{bench.tools}:{subject.TOOLS}:ro", f"{volume}:{subject.DATA}"]
             with bench.subject(kind, volumes=mounts) as running:
                 found.counts[name] = bench.fed(RELP, running, 0, count)
-        finally:
-            volume.remove(force=True)
 
 
 Step = Callable[[Bench, Kind, Findings], None]

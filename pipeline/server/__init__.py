@@ -3,16 +3,17 @@
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 from docker.models.containers import Container
 from docker.models.networks import Network
 
 from pipeline import project
+from pipeline.server import removal
 from pipeline.server.alerts import parse
 from pipeline.server.execute import execute
 from pipeline.wait import wait_until
@@ -169,6 +170,16 @@ def network(client: docker.DockerClient) -> Iterator[Network]:
         made.remove()
 
 
+@contextmanager
+def volume(client: docker.DockerClient, **options: Any) -> Iterator[str]:
+    """The name of a new volume, made with these options of the Docker SDK's `create`; gone at the end."""
+    made = client.volumes.create(**options)
+    try:
+        yield str(made.name)
+    finally:
+        removal.remove(made)
+
+
 def gateway(of: Network) -> str:
     """The address that this machine's packets have inside that network."""
     of.reload()
@@ -185,8 +196,7 @@ def container(client: docker.DockerClient, image: str, **options: Any) -> Iterat
         made.reload()
         yield made
     finally:
-        with suppress(NotFound):
-            made.remove(force=True, v=True)
+        removal.remove(made)
 
 
 @contextmanager

@@ -95,14 +95,13 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
             (mounted / name_in_it).mkdir(parents=True)
         events.show_certificate(mounted / "tls", folder)
         net = stack.enter_context(servers.network(client))
-        volume = client.volumes.create()
-        stack.callback(volume.remove, force=True)
+        volume = stack.enter_context(servers.volume(client))
         relay = stack.enter_context(smoke.mailhog(client, network=net.name))
         gateway = servers.gateway(net)
         collector = Collector(gateway)
         collector.open()
         stack.callback(collector.close)
-        volumes = [f"{volume.name}:{DATA}", f"{mounted}:/etc/ossec-log-server:ro"]
+        volumes = [f"{volume}:{DATA}", f"{mounted}:/etc/ossec-log-server:ro"]
         variables = smoke.settings(mailhog(relay, net), gateway) | {
             # Of several, each gets every mail, which looks like a repetition.
             "OSSEC_EMAIL_TO": smoke.RECIPIENTS[0],
@@ -126,7 +125,7 @@ def staged(name: str, chance: random.Random, **more: str) -> Iterator[Stage]:
             )
         )
         context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
-        stage = Stage(name, under_test, str(volume.name), relay, net, collector, context, mounted, chance)
+        stage = Stage(name, under_test, volume, relay, net, collector, context, mounted, chance)
         stage.started()
         yield stage
 

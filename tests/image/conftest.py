@@ -15,8 +15,9 @@ import pytest
 from pipeline import image, release, source, standin
 from pipeline.machine import engine
 from pipeline.project import ROOT, cache_dir
-from pipeline.server import Server
+from pipeline.server import Server, removal
 from pipeline.server import server as run_server
+from pipeline.server import volume as new_volume
 from tests.image.support.compose import compose
 from tests.image.support.trial import Trial, trial
 from tests.once import once
@@ -42,7 +43,8 @@ def client() -> Iterator[docker.DockerClient]:
     """The Docker engine, installed and started if this machine has none."""
     engine.ensure()
     client = docker.from_env()
-    yield client
+    with removal.together():
+        yield client
     client.close()
 
 
@@ -121,9 +123,8 @@ def tried(idle: Trial) -> Trial:
 @pytest.fixture
 def volume(client: docker.DockerClient) -> Iterator[str]:
     """The name of a new volume, removed at the end."""
-    made = client.volumes.create()
-    yield str(made.name)
-    made.remove(force=True)
+    with new_volume(client) as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

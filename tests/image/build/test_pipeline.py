@@ -17,7 +17,7 @@ from pipeline import image, release, source, standin
 from pipeline.errors import UserError
 from pipeline.image import base
 from pipeline.project import CACHE_VARIABLE, ROOT
-from pipeline.server import LABEL, server, smoke, tested
+from pipeline.server import LABEL, removal, server, smoke, tested
 
 
 @pytest.fixture
@@ -38,8 +38,10 @@ def started(client: docker.DockerClient, by: int = os.getpid()) -> set[str]:
 @pytest.fixture
 def nothing_left(client: docker.DockerClient) -> Iterator[None]:
     """What was there before the test is another fixture's; whatever the test starts must be gone at its end."""
+    removal.sweep()
     before = started(client)
     yield
+    removal.sweep()
     assert started(client) <= before
 
 

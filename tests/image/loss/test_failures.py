@@ -36,6 +36,7 @@ from tests.image.support.ledger import (
     wait_all,
 )
 from tests.image.support.relp import RelpSender
+from tests.image.support.volumes import memory_volume
 
 # What each is called by, and whether a line goes through it.
 DAEMONS = {
@@ -294,10 +295,8 @@ def test_a_second_sigterm_ends_at_once(client: docker.DockerClient, built: image
 def test_a_full_volume_is_noticed_and_forgotten(
     client: docker.DockerClient, ossec_image: image.Image
 ) -> None:
-    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=32m,uid=10514,gid=0,mode=0775"}
-    made = client.volumes.create(driver_opts=options)
-    try:
-        mounts = {str(made.name): {"bind": DATA, "mode": "rw"}}
+    with memory_volume(client, "size=32m") as full:
+        mounts = {full: {"bind": DATA, "mode": "rw"}}
         with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts) as server:
             server.wait_listening()
             send(server.address(), numbered("before", range(1000)))
@@ -317,8 +316,6 @@ def test_a_full_volume_is_noticed_and_forgotten(
             for mark in ("full", "after"):
                 ledger = settle(server, mark, "a full volume costs nothing", 1000)
                 assert (ledger.lost, ledger.twice) == (0, 0), str(ledger)
-    finally:
-        made.remove(force=True)
 
 
 def test_a_read_only_volume_is_named(client: docker.DockerClient, built: image.Image, volume: str) -> None:

@@ -17,6 +17,7 @@ from pipeline.server import server as run_server
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.support.ledger import ARCHIVE, DATA, FAKE_CLOCK, fake_clock, numbered, send, signal, wait_all
+from tests.image.support.volumes import memory_volume
 
 ENDINGS = (
     "archives/{}/ossec-archive-{}.log",
@@ -183,34 +184,32 @@ def test_retention_by_bytes(client: docker.DockerClient, built: image.Image, vol
 def test_the_allowance_holds_before_the_disk_is_full(
     client: docker.DockerClient, standin_image: image.Image, allowance: str
 ) -> None:
-    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=64m,uid=10514,gid=0,mode=0775"}
-    made = client.volumes.create(driver_opts=options)
     days = old(1, 2, 3)
-    try:
-        with started(client, standin_image, str(made.name), {"OSSEC_RETENTION_BYTES": allowance}) as server:
-            for day in days:
-                server.run(
-                    "bash", "-c", f"cd {DATA}/logs; {make(paths(day, '.gz')[0], 'head -c 8M /dev/urandom')}"
-                )
-            # All that is free but 2 MiB is taken by something else.
+    with (
+        memory_volume(client, "size=64m") as small,
+        started(client, standin_image, small, {"OSSEC_RETENTION_BYTES": allowance}) as server,
+    ):
+        for day in days:
             server.run(
-                "bash",
-                "-c",
-                f"head -c $(($(df -B 1 --output=avail {DATA} | tail -1) - 2097152)) /dev/zero > {DATA}/else",
+                "bash", "-c", f"cd {DATA}/logs; {make(paths(day, '.gz')[0], 'head -c 8M /dev/urandom')}"
             )
-            wait_until(lambda: "on the disk only 2.0M are free" in server.log(), 60, what="a word of it")
-            if allowance:
-                wait_until(
-                    lambda: paths(days[2], ".gz")[0] not in files(server),
-                    30,
-                    what="the oldest day to be deleted",
-                )
-            else:
-                assert "set OSSEC_RETENTION_BYTES" in server.log()
-                assert paths(days[2], ".gz")[0] in files(server)
-            assert {paths(day, ".gz")[0] for day in days[:2]} <= files(server)
-    finally:
-        made.remove(force=True)
+        # All that is free but 2 MiB is taken by something else.
+        server.run(
+            "bash",
+            "-c",
+            f"head -c $(($(df -B 1 --output=avail {DATA} | tail -1) - 2097152)) /dev/zero > {DATA}/else",
+        )
+        wait_until(lambda: "on the disk only 2.0M are free" in server.log(), 60, what="a word of it")
+        if allowance:
+            wait_until(
+                lambda: paths(days[2], ".gz")[0] not in files(server),
+                30,
+                what="the oldest day to be deleted",
+            )
+        else:
+            assert "set OSSEC_RETENTION_BYTES" in server.log()
+            assert paths(days[2], ".gz")[0] in files(server)
+        assert {paths(day, ".gz")[0] for day in days[:2]} <= files(server)
 
 
 def test_the_container_ends_with_its_housekeeping(

@@ -14,6 +14,7 @@ import pytest
 from pipeline import image
 from pipeline.server import Server, syslog
 from pipeline.server import server as run_server
+from pipeline.server import volume as new_volume
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.support.volumes import (
@@ -103,15 +104,12 @@ def test_the_command_names_each_volume_that_is_mounted_within_another(
     client: docker.DockerClient, ossec_image: image.Image, volume: str
 ) -> None:
     """D10."""
-    inner = client.volumes.create()
-    try:
-        mounts = {**at(volume), **at(str(inner.name), f"{DATA}/logs")}
+    with new_volume(client) as inner:
+        mounts = {**at(volume), **at(inner, f"{DATA}/logs")}
         prepare(client, ossec_image.name, mounts, f"chown 1234 {DATA}/logs; chmod 755 {DATA}/logs")
         with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts) as server:
-            line = refused(server, 73, f"{DATA}/logs: cannot be written", f" -v {inner.name}:{DATA}/logs ")
+            line = refused(server, 73, f"{DATA}/logs: cannot be written", f" -v {inner}:{DATA}/logs ")
         helped(client, ossec_image.name, mounts, line)
-    finally:
-        inner.remove(force=True)
 
 
 # What is on the volume, and what comes of it: a code and words, or a server that works.
@@ -296,15 +294,12 @@ def test_logs_on_a_volume_at_their_stock_path_work(
 def test_a_volume_in_sight_is_not_said_to_be_hidden(
     client: docker.DockerClient, ossec_image: image.Image, volume: str
 ) -> None:
-    inner = client.volumes.create()
-    try:
-        mounts = {**at(volume), **at(str(inner.name), f"{DATA}/logs")}
+    with new_volume(client) as inner:
+        mounts = {**at(volume), **at(inner, f"{DATA}/logs")}
         prepare(client, ossec_image.name, mounts, f"chown 10514 {DATA} {DATA}/logs")
         with run_server(client, ossec_image.name, FROM_HERE, volumes=mounts) as server:
             works(server)
             assert "mounted there" not in server.log()
-    finally:
-        inner.remove(force=True)
 
 
 def test_a_file_system_that_maps_no_file_into_memory_is_enough(

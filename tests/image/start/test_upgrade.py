@@ -12,6 +12,7 @@ import pytest
 from pipeline import image, release, source
 from pipeline.server import Server, container, syslog
 from pipeline.server import server as run_server
+from pipeline.server import volume as new_volume
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.docs.test_docs import try_out
@@ -348,10 +349,7 @@ def test_upgrading_works_as_the_page_says(
     client: docker.DockerClient, ossec_image: image.Image, few: Files, page: str, tmp_path: Path
 ) -> None:
     name = f"ossec-log-server-{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]}"
-    made = client.volumes.create(name)
-    try:
+    with new_volume(client, name=name):
         put(client, ossec_image, name, few, 0, 0)
         client.containers.create(ossec_image.name, name=name, volumes={name: {"bind": DATA}})
         try_out(client, page, name, ossec_image.name, tmp_path)
-    finally:
-        made.remove(force=True)

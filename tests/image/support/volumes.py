@@ -13,7 +13,7 @@ from typing import Any
 import docker
 import pytest
 
-from pipeline.server import HARDENED, SECCOMP, container
+from pipeline.server import HARDENED, SECCOMP, container, volume
 
 DATA = "/var/ossec/data"
 Mounts = dict[str, dict[str, str]]
@@ -28,11 +28,8 @@ def at(name: str, place: str = DATA, mode: str = "rw") -> Mounts:
 def memory_volume(client: docker.DockerClient, options: str) -> Iterator[str]:
     """A volume that is a tmpfs of its own with these mount options, such as "size=18m"."""
     given = {"type": "tmpfs", "device": "tmpfs", "o": f"uid=10514,gid=0,mode=0775,{options}"}
-    made = client.volumes.create(driver_opts=given)
-    try:
-        yield str(made.name)
-    finally:
-        made.remove(force=True)
+    with volume(client, driver_opts=given) as name:
+        yield name
 
 
 @contextmanager
