@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from docker.models.networks import Network
 from pipeline import project
 from pipeline.server import removal
 from pipeline.server.alerts import parse
-from pipeline.server.execute import execute
+from pipeline.server.shell import Shell
 from pipeline.wait import wait_until
 
 LABEL = "ossec-log-server.started-by"  # of containers and networks, with the PID of what started them
@@ -50,6 +50,7 @@ class Server:
     def __init__(self, container: Container) -> None:
         self.container = container
         self._waited = False
+        self._shell = Shell(container)
 
     @property
     def udp(self) -> tuple[str, int]:
@@ -86,8 +87,12 @@ class Server:
 
     def answer(self, *command: str) -> tuple[int, str]:
         """What a command in the container ends with, and its output."""
-        code, output = execute(self.container, command)
+        code, output = self._shell.execute(command)
         return code, output.decode(errors="replace")
+
+    def close(self) -> None:
+        """End what was started to ask it."""
+        self._shell.close()
 
     def run(self, *command: str) -> str:
         """The output of a command in the container. Raises RuntimeError, with the output, if it fails."""
@@ -109,7 +114,7 @@ class Server:
                 begun = datetime.fromisoformat(self.container.attrs["State"]["StartedAt"]).timestamp()
                 terminal = bool(self.container.attrs["Config"]["Tty"])  # there both streams are one
                 return STARTED in self.container.logs(stdout=terminal, stderr=True, since=begun)
-            return execute(self.container, ["timeout", "20", "bash", "-c", UNTIL_READY]).exit_code == 0
+            return self._shell.execute(["timeout", "20", "bash", "-c", UNTIL_READY]).exit_code == 0
 
         wait_until(listening, START, what="the server to be ready", ignoring=(APIError,))
 
@@ -213,14 +218,17 @@ def server(
     two published ports are a sixth of what a start costs: proxies, packet filter, tables of connections. Docker
     asks for its health only with `healthcheck=None`.
     """
-    with container(
-        client,
-        image,
-        environment=dict(environment or {}),
-        command=list(command),
-        **{**HARDENED, **UNASKED, **options},
-    ) as made:
-        yield Server(made)
+    with (
+        container(
+            client,
+            image,
+            environment=dict(environment or {}),
+            command=list(command),
+            **{**HARDENED, **UNASKED, **options},
+        ) as made,
+        closing(Server(made)) as started,
+    ):
+        yield started
 
 
 def labels() -> dict[str, str]:
