@@ -175,7 +175,7 @@ def _proxy(folder: Path, behind: str, authority: Path) -> Iterator[LocalRegistry
                     return
                 headers["Authorization"] = _basic_auth_str(USER, PASSWORD)
             # With the Host header that came, so that the registry names this proxy where uploads go.
-            answer = requests.request(
+            answer = onward.request(
                 self.command,
                 f"{behind}{self.path}",
                 data=body,
@@ -200,6 +200,9 @@ def _proxy(folder: Path, behind: str, authority: Path) -> Iterator[LocalRegistry
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = forward  # noqa: N815
 
+    # One for all requests, so that most find a connection that is open.
+    onward = requests.Session()
+    onward.trust_env = False
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "localhost.crt", folder / "localhost.key")
     with loopback.serving(Handler, context) as port:
