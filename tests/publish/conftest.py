@@ -40,15 +40,19 @@ def local_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRe
 @pytest.fixture(autouse=True)
 def logged_in(local_registry: LocalRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `docker login` and an administrator of this machine would have left."""
-    folder = tmp_path / "docker"
-    folder.mkdir()
-    monkeypatch.setenv("DOCKER_CONFIG", str(local_registry.docker_config(folder)))
-    trusted = tmp_path / "certs.d"
-    (trusted / local_registry.host).mkdir(parents=True)
-    (trusted / local_registry.host / "ca.crt").symlink_to(local_registry.certificate)
-    monkeypatch.setattr(registry, "CERTIFICATES", trusted)
+    log_in(local_registry, tmp_path, monkeypatch)
     local_registry.cut = ""
     local_registry.hub = None
+
+
+def log_in(to: LocalRegistry, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Leave in the folder what `docker login` would, and the registry's certificate; both are used until the undo."""
+    (folder / "docker").mkdir()
+    patch.setenv("DOCKER_CONFIG", str(to.docker_config(folder / "docker")))
+    trusted = folder / "certs.d"
+    (trusted / to.host).mkdir(parents=True)
+    (trusted / to.host / "ca.crt").symlink_to(to.certificate)
+    patch.setattr(registry, "CERTIFICATES", trusted)
 
 
 @pytest.fixture
@@ -149,14 +153,24 @@ def project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local_registry: LocalRegistry, keys: Keys
 ) -> Project:
     """A project whose release 9.9.9-r1 is built and tested."""
-    root = tmp_path / "project"
+    return new_project(tmp_path, monkeypatch, local_registry, keys)
+
+
+def new_project(folder: Path, patch: pytest.MonkeyPatch, at: LocalRegistry, keys: Keys) -> Project:
+    """The fixture's: in the folder, as project/ and cache/, and in use until the undo."""
+    root = folder / "project"
     (root / "docker").mkdir(parents=True)
     (root / "docker" / "Dockerfile").write_text("FROM scratch\n")
-    monkeypatch.setattr("pipeline.project.ROOT", root)
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setenv(cosign.PASSWORD, "")
-    made = Project(root, local_registry, f"{local_registry.host}/test/{secrets.token_hex(4)}", keys)
+    use(folder, patch)
+    made = Project(root, at, f"{at.host}/test/{secrets.token_hex(4)}", keys)
     for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=First"]):
         made.git(*words)
     made.build(tiny.release())
     return made
+
+
+def use(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Until the undo, the folder's project/ and cache/ are ours, and keys have no password."""
+    patch.setattr("pipeline.project.ROOT", folder / "project")
+    patch.setenv(CACHE_VARIABLE, str(folder / "cache"))
+    patch.setenv(cosign.PASSWORD, "")

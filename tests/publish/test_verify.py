@@ -1,8 +1,10 @@
 """Verifying: what is published passes, and a change to any part of it is named."""
 
 import json
+import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +19,40 @@ from pipeline.image.reproduce import Outcome
 from pipeline.registry import Manifest, Repository, attest, cosign, sbom, verify
 from pipeline.registry import published as rebuilding
 from tests.publish import tiny
-from tests.publish.conftest import Project, new_keys
-from tests.publish.local_registry import HubRules
+from tests.publish.conftest import Keys, Project, log_in, new_keys, new_project, use
+from tests.publish.local_registry import HubRules, LocalRegistry
 
 R1, OLDER = tiny.release(), tiny.release("9.8.0")
 Output = pytest.CaptureFixture[str]
 
 
+@pytest.fixture(scope="module")
+def publication(
+    local_registry: LocalRegistry, keys: Keys, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Project, Path]:
+    """A project whose 9.9.9-r1 has been published, and a folder: project/, cache/, and the registry's storage/."""
+    folder = tmp_path_factory.mktemp("published")
+    with pytest.MonkeyPatch.context() as patch:
+        log_in(local_registry, folder, patch)
+        made = new_project(folder, patch, local_registry, keys)
+        made.publish(R1)
+    shutil.copytree(local_registry.storage, folder / "storage")
+    return made, folder
+
+
 @pytest.fixture
-def published(project: Project) -> Project:
-    """A project whose 9.9.9-r1 is published."""
-    project.publish(R1)
-    return project
+def published(
+    publication: tuple[Project, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    """Copies of that project and, in the registry, of what it published: a test may change both."""
+    made, folder = publication
+    for name in ("project", "cache"):
+        shutil.copytree(folder / name, tmp_path / name, symlinks=True)
+    use(tmp_path, monkeypatch)
+    yield replace(made, root=tmp_path / "project")
+    [repository] = made.registry.storage.rglob(f"repositories/{made.repository.partition('/')[2]}")
+    shutil.rmtree(repository)
+    shutil.copytree(folder / "storage", made.registry.storage, dirs_exist_ok=True)
 
 
 def check(project: Project, key: str = "", tag: str = "9.9.9-r1", rebuild: bool = False) -> None:
