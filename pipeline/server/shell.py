@@ -8,26 +8,30 @@ import select
 import socket
 import struct
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Any
 
 from docker.models.containers import Container
 
-from pipeline.server.execute import Executed, execute
+from pipeline.server.execute import STDERR, Executed, execute
 
 KILLED = 137  # what the engine gives for a command whose container ends
-# Reads, for each command, a mark, the number of its words, and the words; prints the mark and the code behind what the
-# command prints. The shell keeps to itself what bash adds to the environment.
+# Reads, for each command, a mark, the stream that is wanted or 0 for both, the number of its words, and the words;
+# prints the mark and the code behind what the command prints. What bash adds to the environment it keeps to itself.
 SERVE = r"""
 export -n PWD OLDPWD SHLVL
-while IFS= read -rd '' mark && IFS= read -rd '' count; do
+while IFS= read -rd '' mark && IFS= read -rd '' only && IFS= read -rd '' count; do
     words=()
     for ((; count; count--)); do
         IFS= read -rd '' word
         words+=("$word")
     done
-    (exec "${words[@]}") < /dev/null 2>&1
+    if ((only == 2)); then
+        (exec "${words[@]}") < /dev/null 2>&1 > /dev/null
+    else
+        (exec "${words[@]}") < /dev/null 2>&1
+    fi
     printf '%s %d\n' "$mark" $?
 done
 """
@@ -42,17 +46,22 @@ class Shell:
         self._stream: Any = None
         self._busy = Lock()
 
-    def execute(self, command: Sequence[str]) -> Executed:
-        """Run it to its end. A second at the same time gets a process of the engine's.
+    def execute(
+        self, command: Sequence[str], only: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> Executed:
+        """Run it to its end with these variables. `only` may be STDERR. A second at the same time gets a process of the
+        engine's.
 
         Raises APIError if the container does not run.
         """
+        assert only in (None, STDERR)
         if not self._busy.acquire(blocking=False):
-            return execute(self._container, command)
+            return execute(self._container, command, only, environment=dict(environment or {}))
         try:
             if self._ended():
                 self._start()
-            return self._ask(command)
+            variables = [f"{name}={value}" for name, value in (environment or {}).items()]
+            return self._ask(["env", *variables, *command] if variables else command, only or 0)
         except BaseException:
             self.close()  # whose answer may be half read
             raise
@@ -79,9 +88,9 @@ class Shell:
         readable, _, _ = select.select([self._stream], [], [], 0)
         return bool(readable) and not self._stream._sock.recv(1, socket.MSG_PEEK)
 
-    def _ask(self, command: Sequence[str]) -> Executed:
+    def _ask(self, command: Sequence[str], only: int) -> Executed:
         mark = uuid.uuid4().hex
-        words = [mark, str(len(command)), *command]
+        words = [mark, str(only), str(len(command)), *command]
         given = "".join(f"{word}\0" for word in words).encode(errors="surrogateescape")
         try:
             self._stream._sock.sendall(given)

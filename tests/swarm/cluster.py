@@ -12,6 +12,7 @@ from docker.types import IPAMConfig, IPAMPool
 
 from pipeline.server import container, labels
 from pipeline.server.execute import execute
+from pipeline.server.shell import Shell
 from pipeline.wait import wait_until
 
 SUBNET = "10.77.18"
@@ -27,10 +28,14 @@ class CannotRun(Exception):
 class Swarm:
     def __init__(self, nodes: list[Container]) -> None:
         self.nodes = nodes
+        self._shells = [Shell(node) for node in nodes]
         self.at = [f"{SUBNET}.{11 + number}" for number in range(len(nodes))]
 
     def run(self, number: int, *command: str, **options: Any) -> str:
-        code, output = execute(self.nodes[number], command, **options)
+        if options:
+            code, output = execute(self.nodes[number], command, **options)
+        else:
+            code, output = self._shells[number].execute(command)
         text = output.decode(errors="replace")
         if code:
             raise RuntimeError(f"{' '.join(command)} on node {number + 1} ended with {code}: {text}")
@@ -77,7 +82,7 @@ class Swarm:
 
     def arrived(self, number: int) -> list[tuple[str, str]]:
         """The ids in the archive of that node's volume, with the address that each is said to be from."""
-        code, output = execute(self.nodes[number], ["cat", ARCHIVE])
+        code, output = self._shells[number].execute(["cat", ARCHIVE])
         return [(at.decode(), what.decode()) for at, what in LINE.findall(output)] if code == 0 else []
 
 

@@ -9,7 +9,7 @@ from docker.errors import APIError
 
 from pipeline import image
 from pipeline.server import container, removal
-from pipeline.server.execute import execute
+from pipeline.server.execute import STDERR, execute
 from pipeline.server.shell import Shell
 from tests.image.support.trial import Trial
 
@@ -36,6 +36,15 @@ def shell(idle: Trial) -> Iterator[Shell]:
 def test_what_comes_of_a_command_is_what_comes_of_docker_exec(idle: Trial, shell: Shell) -> None:
     for command in COMMANDS * 2:
         assert shell.execute(command) == execute(idle.container, command), command
+
+
+def test_variables_and_one_stream_alone(idle: Trial, shell: Shell) -> None:
+    command = ["bash", "-c", 'echo out; echo "$A" >&2; exit 4']
+    given = {"A": "two\nlines ", "B": ""}
+    for only, output in ((STDERR, b"two\nlines \n"), (None, b"out\ntwo\nlines \n")):
+        assert shell.execute(command, only, given) == (4, output)
+    assert execute(idle.container, command, STDERR, environment=given) == (4, b"two\nlines \n")
+    assert shell.execute(["printenv", "A"]) == (1, b"")
 
 
 def test_a_second_command_at_the_same_time_waits_for_none(shell: Shell) -> None:

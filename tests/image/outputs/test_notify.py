@@ -26,6 +26,7 @@ from pipeline.server import Server, container, gateway, network, syslog
 from pipeline.server import server as run_server
 from pipeline.server.alerts import parse
 from pipeline.server.execute import execute
+from pipeline.server.shell import Shell
 from pipeline.wait import wait_until
 from tests import loopback
 from tests.image.conftest import FROM_HERE, helper_image
@@ -432,8 +433,9 @@ def test_a_wrong_setting_is_one_line_and_78_and_never_shows_the_secret(
     with container(
         client, standin_image.name, entrypoint=["sleep", "600"], tmpfs={"/run": "mode=1777"}
     ) as one:
+        shell = Shell(one)
         for variables, complaint in WRONG:
-            code, output = execute(one, ["ossec-log-server", "check"], environment=variables)
+            code, output = shell.execute(["ossec-log-server", "check"], environment=variables)
             [line] = output.decode().splitlines()
             assert code == 78, (variables, line)
             assert line.startswith("ossec-log-server: OSSEC_NOTIFY_")

@@ -10,11 +10,11 @@ from typing import Any
 
 import docker
 import pytest
-from docker.models.containers import Container
 
 from pipeline import image
 from pipeline.server import container
 from pipeline.server.execute import STDERR, execute
+from pipeline.server.shell import Shell
 
 TODAY = datetime.now().replace(hour=12, minute=0, second=0, microsecond=0)
 DAYS = [TODAY - timedelta(days=n) for n in (2, 1, 0)]
@@ -49,7 +49,7 @@ def alerts() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def searched(
     client: docker.DockerClient, standin_image: image.Image, alerts: list[dict[str, Any]]
-) -> Iterator[Container]:
+) -> Iterator[Shell]:
     """A container that has logs of three days: two compressed, the first of them in two parts, and today's."""
     files: dict[str, bytes] = {}
     for n, day in enumerate(DAYS):
@@ -79,21 +79,21 @@ def searched(
     with container(client, standin_image.name, entrypoint=["sleep", "900"], environment={"TZ": "UTC"}) as one:
         execute(one, ["mkdir", "-p", LOGS])
         one.put_archive(LOGS, out.getvalue())
-        yield one
+        yield Shell(one)
 
 
-def run(one: Container, *command: str) -> tuple[int, list[str]]:
-    code, output = execute(one, ["ossec-log-server", *command])
+def run(one: Shell, *command: str) -> tuple[int, list[str]]:
+    code, output = one.execute(["ossec-log-server", *command])
     return code, output.decode().splitlines()
 
 
-def found(one: Container, *options: str) -> list[int]:
+def found(one: Shell, *options: str) -> list[int]:
     status, lines = run(one, "search", "--json", *options)
     assert status == (0 if lines else 1)
     return [int(json.loads(text)["id"].partition(".")[2]) for text in lines]
 
 
-def test_each_option_finds_what_it_says_in_order(searched: Container, alerts: list[dict[str, Any]]) -> None:
+def test_each_option_finds_what_it_says_in_order(searched: Shell, alerts: list[dict[str, Any]]) -> None:
     def those(test: Any) -> list[int]:
         return [n for n, one in enumerate(alerts) if test(one)]
 
@@ -117,7 +117,7 @@ def test_each_option_finds_what_it_says_in_order(searched: Container, alerts: li
     assert found(searched, "--from", "12:00:50", "--to", "12:00:52") == [250, 251]
 
 
-def test_a_table_is_for_people_and_the_archive_is_lines(searched: Container) -> None:
+def test_a_table_is_for_people_and_the_archive_is_lines(searched: Shell) -> None:
     _, [row] = run(searched, "search", "--text", "user00123")
     assert row.startswith(f"{DAYS[1]:%Y-%m-%d} 12:00:23   6    5700  web1  203.0.113.3  root  SSHD")
     assert row.endswith(
@@ -142,7 +142,7 @@ def test_a_table_is_for_people_and_the_archive_is_lines(searched: Container) -> 
         (["--from", "1h", "--to", "2h"], "--from is not before --to"),
     ],
 )
-def test_a_wrong_option_is_one_line_and_64(searched: Container, options: list[str], complaint: str) -> None:
+def test_a_wrong_option_is_one_line_and_64(searched: Shell, options: list[str], complaint: str) -> None:
     status, [message] = run(searched, "search", *options)
     assert status == 64
     assert message.startswith("ossec-log-server: search: ")
@@ -169,7 +169,7 @@ def test_a_damaged_file_is_told_of_and_the_others_are_searched(
         assert execute(one, ["ossec-log-server", "search"]).output.count(b"SSHD authentication failed") > 100
 
 
-def test_a_report_counts_a_day(searched: Container) -> None:
+def test_a_report_counts_a_day(searched: Shell) -> None:
     status, lines = run(searched, "report", "--day", f"{DAYS[1]:%Y-%m-%d}")
     assert status == 0
     assert lines[0] == f"Alerts of {DAYS[1]:%Y-%m-%d}: 100"

@@ -1,22 +1,22 @@
 """Configuration in layers: what is set and mounted comes into force; what is wrong is one line and exit 78."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import docker
 import pytest
-from docker.models.containers import Container
 
 from pipeline import image
 from pipeline.project import ROOT
 from pipeline.server import HARDENED, syslog
 from pipeline.server import container as run_container
 from pipeline.server import server as run_server
+from pipeline.server.shell import Shell
 from pipeline.wait import wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.support import documentation
-from tests.image.support.trial import VALUE, Trial, one_line, says
+from tests.image.support.trial import VALUE, Trial, one_line
 
 PAGE = documentation.examples(ROOT / "docs" / "use" / "configuration.md")
 
@@ -147,37 +147,37 @@ WRONG_FOR_OSSEC = [
 
 
 @contextmanager
-def idle(client: docker.DockerClient, name: str) -> Iterator[Container]:
+def idle(client: docker.DockerClient, name: str) -> Iterator[Shell]:
     """A container in which nothing runs and /etc/ossec-log-server can be written: many checks, one start."""
     tmpfs = {"/run": "", "/etc/ossec-log-server": "mode=1777"}
     options = {**HARDENED, "tmpfs": tmpfs, "entrypoint": ["sleep", "infinity"], "init": True}
-    with run_container(client, name, **options) as made:
-        yield made
+    with run_container(client, name, **options) as made, closing(Shell(made)) as shell:
+        yield shell
 
 
 @pytest.fixture(scope="module")
-def idle_standin(client: docker.DockerClient, standin_image: image.Image) -> Iterator[Container]:
+def idle_standin(client: docker.DockerClient, standin_image: image.Image) -> Iterator[Shell]:
     with idle(client, standin_image.name) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def idle_ossec(client: docker.DockerClient, ossec_image: image.Image) -> Iterator[Container]:
+def idle_ossec(client: docker.DockerClient, ossec_image: image.Image) -> Iterator[Shell]:
     with idle(client, ossec_image.name) as made:
         yield made
 
 
-def check(container: Container, file: str, content: str) -> tuple[int, list[str]]:
+def check(shell: Shell, file: str, content: str) -> tuple[int, list[str]]:
     """How `check` ends, and what it says, where that is the one file of the user's."""
     path = f"/etc/ossec-log-server/{file}"
     script = 'mkdir -p "${1%/*}" && printf %s "$2" > "$1" && ossec-log-server check; code=$?; rm -r "$1"; exit $code'
-    code, output = says(container, ["bash", "-c", script, "bash", path, content])
-    return code, output.splitlines()
+    code, output = shell.execute(["bash", "-c", script, "bash", path, content])
+    return code, output.decode(errors="replace").splitlines()
 
 
 @pytest.mark.parametrize(("file", "content", "words"), WRONG_FILES)
 def test_a_wrong_file_is_one_line_that_names_file_and_line(
-    idle_standin: Container, file: str, content: str, words: str
+    idle_standin: Shell, file: str, content: str, words: str
 ) -> None:
     code, [line] = check(idle_standin, file, content)
     assert code == 78
@@ -187,7 +187,7 @@ def test_a_wrong_file_is_one_line_that_names_file_and_line(
 
 @pytest.mark.parametrize(("file", "content", "words"), WRONG_FOR_OSSEC)
 def test_what_ossec_refuses_is_one_line_that_names_file_and_line(
-    idle_ossec: Container, file: str, content: str, words: str
+    idle_ossec: Shell, file: str, content: str, words: str
 ) -> None:
     code, [line] = check(idle_ossec, file, content)
     assert code == 78

@@ -11,11 +11,12 @@ import pytest
 from pipeline import image
 from pipeline.image import settings as declared
 from pipeline.server import server as run_server
+from pipeline.server.execute import execute
 from tests.image.conftest import FROM_HERE
 from tests.image.start.test_awkward import refused, works
 from tests.image.start.test_configuration import mounted
 from tests.image.start.test_start import MAIL
-from tests.image.support.trial import OWN, VALUE, Trial, one_line, says
+from tests.image.support.trial import OWN, VALUE, Trial, one_line
 
 SIZES = [
     ("OSSEC_QUEUE_DISK", "17179869184g", "'17179869184g' is more than 1024t; write for example 500m or 2g"),
@@ -142,7 +143,7 @@ FORM = re.compile(r"ossec-log-server: (?P<name>[A-Z_]+): (?P<wrong>[^;]+); (?P<r
 
 def refusal(idle: Trial, settings: Mapping[str, str], *command: str) -> tuple[int, str]:
     """How the server, or a command of it, ends with these settings, and what it says."""
-    return says(idle.container, ["ossec-log-server", *command], environment=dict(settings))
+    return idle.says(["ossec-log-server", *command], settings)
 
 
 def test_a_wrong_value_of_any_setting_is_one_line_in_one_form(tried: Trial) -> None:
@@ -429,7 +430,8 @@ def test_a_check_that_was_killed_says_so(client: docker.DockerClient, ossec_imag
 @pytest.mark.parametrize("owner", ["root", "0:0", "10514", "99999999999:0", "1:1:1"])
 def test_upgrade_wants_numbers_of_a_user(tried: Trial, owner: str) -> None:
     words = ["ossec-log-server", "upgrade", owner]
-    assert says(tried.container, words, user="0") == (
+    code, output = execute(tried.container, words, user="0")
+    assert (code, output.decode()) == (
         64,
         f"ossec-log-server: upgrade: '{owner}' is not a user and a group; write numbers, such as 10514:0\n",
     )

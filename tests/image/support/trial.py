@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import docker
 from docker.models.containers import Container
 
 from pipeline.server import HARDENED, UNASKED, container
-from pipeline.server.execute import STDERR, execute
+from pipeline.server.execute import STDERR
+from pipeline.server.shell import Shell
 
 OWN = "/etc/ossec-log-server"
 VALUE = "/etc/values/value"
@@ -40,6 +41,7 @@ class Trial:
 
     def __init__(self, made: Container, folder: Path) -> None:
         self.container = made
+        self.shell = Shell(made)
         self.own, self.values = folder / "own", folder / "values"
 
     def empty(self) -> None:
@@ -61,7 +63,7 @@ class Trial:
     def run(self, settings: Mapping[str, str], *command: str) -> Ended:
         """Start the image's program with these variables. One that runs for a minute is ended with code 124."""
         words = ["timeout", str(LONGEST), "ossec-log-server", *command]
-        code, error = execute(self.container, words, only=STDERR, environment=dict(settings))
+        code, error = self.shell.execute(words, STDERR, settings)
         return Ended(code, error.decode(errors="replace").splitlines())
 
     def each(self, trials: Sequence[Mapping[str, str]], command: str = "") -> list[Ended]:
@@ -71,11 +73,16 @@ class Trial:
             for settings in trials
             for word in (str(len(settings)), *(f"{name}={value}" for name, value in settings.items()))
         ]
-        code, output = execute(self.container, ["bash", "-c", EACH, "bash", command, *words])
+        code, output = self.shell.execute(["bash", "-c", EACH, "bash", command, *words])
         parts = output.decode(errors="replace").split("\0")
         assert (code, len(parts)) == (0, 2 * len(trials) + 1), output
         said, codes = parts[:-1:2], parts[1::2]
         return [Ended(int(one), lines.splitlines()) for one, lines in zip(codes, said, strict=True)]
+
+    def says(self, words: Sequence[str], settings: Mapping[str, str] | None = None) -> tuple[int, str]:
+        """What a command ends with, with these variables, and what it says."""
+        code, output = self.shell.execute(words, environment=settings)
+        return code, output.decode(errors="replace")
 
     def refused(self, settings: Mapping[str, str], code: int, *words: str, command: str = "") -> str:
         """The one line that it ends with. Raises AssertionError if it is another, or more, or the code is."""
@@ -92,12 +99,6 @@ def one_line(ended: Ended, code: int, *words: str) -> str:
     return line
 
 
-def says(container: Container, words: Sequence[str], **options: Any) -> tuple[int, str]:
-    """What a command ends with, and what it says."""
-    code, output = execute(container, words, **options)
-    return code, output.decode(errors="replace")
-
-
 @contextmanager
 def trial(client: docker.DockerClient, image: str, folder: Path, **options: Any) -> Iterator[Trial]:
     """One with files in this folder, and any further option of the Docker SDK's `create`."""
@@ -108,4 +109,6 @@ def trial(client: docker.DockerClient, image: str, folder: Path, **options: Any)
     volumes.update(options.pop("volumes", {}))
     given = {**HARDENED, "entrypoint": ["sleep", "infinity"], **UNASKED, **options}
     with container(client, image, volumes=volumes, **given) as made:
-        yield Trial(made, folder)
+        one = Trial(made, folder)
+        with closing(one.shell):
+            yield one
