@@ -42,6 +42,23 @@ def refused(server: Server, code: int, *words: str) -> str:
     return line
 
 
+# `check`, and then the server in its place: what one container says of both.
+CHECK_FIRST: dict[str, Any] = {
+    "entrypoint": ["bash", "-c", 'ossec-log-server check; echo "ended with $?" >&2; exec ossec-log-server']
+}
+
+
+def both_refused(server: Server, code: int, *words: str) -> None:
+    """What `refused` asserts of a server, and of `check` before it, which is to say the same."""
+    assert server.exit_code() == code, server.log()
+    checked, ended, started = server.log().splitlines()
+    assert ended == f"ended with {code}"
+    for line in (checked, started):
+        assert line.startswith("ossec-log-server: ")
+        for word in words:
+            assert word in line
+
+
 def works(server: Server) -> None:
     """Return once a line that was sent has come back as an alert."""
     server.wait_listening()
@@ -268,15 +285,15 @@ STOCK = {
 
 
 @pytest.mark.parametrize("place", STOCK)
-@pytest.mark.parametrize("command", [[], ["check"]], ids=["server", "check"])
 def test_what_is_mounted_over_the_image_s_own_is_told_its_place(
-    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path, place: str, command: list[str]
+    client: docker.DockerClient, ossec_image: image.Image, tmp_path: Path, place: str
 ) -> None:
     """D9."""
     own = tmp_path / "own"
     own.write_text('<group name="local,"></group>\n') if "." in place else own.mkdir()
-    with run_server(client, ossec_image.name, {}, command, volumes=at(str(own), place, "ro")) as server:
-        refused(server, 78, "is mounted over the image's own", STOCK[place])
+    mounts = at(str(own), place, "ro")
+    with run_server(client, ossec_image.name, volumes=mounts, **CHECK_FIRST) as server:
+        both_refused(server, 78, "is mounted over the image's own", STOCK[place])
 
 
 def test_logs_on_a_volume_at_their_stock_path_work(
@@ -339,14 +356,12 @@ RUN: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("which", RUN)
-@pytest.mark.parametrize("command", [[], ["check"]], ids=["server", "check"])
 def test_a_run_that_cannot_be_written_is_named(
-    client: docker.DockerClient, ossec_image: image.Image, which: str, command: list[str]
+    client: docker.DockerClient, ossec_image: image.Image, which: str
 ) -> None:
     """D1."""
-    options = RUN[which]
-    with run_server(client, ossec_image.name, FROM_HERE, command, **options) as server:
-        refused(server, 73, "/run/ossec", "give the container a tmpfs", ": --tmpfs /run")
+    with run_server(client, ossec_image.name, FROM_HERE, **RUN[which], **CHECK_FIRST) as server:
+        both_refused(server, 73, "/run/ossec", "give the container a tmpfs", ": --tmpfs /run")
 
 
 @pytest.mark.parametrize("tmpfs", [{"/run": "mode=1777"}, {"/run": ""}])

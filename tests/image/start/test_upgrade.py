@@ -10,7 +10,7 @@ import docker
 import pytest
 
 from pipeline import image, release, source
-from pipeline.server import Server, container, syslog
+from pipeline.server import Server, container, removal, syslog
 from pipeline.server import server as run_server
 from pipeline.server import volume as new_volume
 from pipeline.wait import wait_until
@@ -121,7 +121,7 @@ def put(client: docker.DockerClient, of: image.Image, volume: str, files: Files,
     try:
         assert made.put_archive(DATA, packed.getvalue())
     finally:
-        made.remove()
+        removal.remove(made)
 
 
 def get(client: docker.DockerClient, of: image.Image, volume: str) -> Files:
@@ -137,7 +137,7 @@ def get(client: docker.DockerClient, of: image.Image, volume: str) -> Files:
             }
             return {name: file.read() for name, file in opened.items() if file}
     finally:
-        made.remove()
+        removal.remove(made)
 
 
 def upgrade(
