@@ -40,15 +40,14 @@ def sweep() -> None:
 
 @contextmanager
 def together() -> Iterator[None]:
-    """What is to be removed may wait for others, at most until the end of this."""
+    """What is to be removed may wait for others, at most until the end of this, or of the one that this is within."""
     global _waiting
-    assert _waiting is None
-    _waiting = []
+    before, _waiting = _waiting, _waiting or []
     try:
         yield
     finally:
         sweep()
-        _waiting = None
+        _waiting = before
 
 
 def _remove(made: Container | Volume) -> None:
