@@ -19,6 +19,7 @@ NAMED = {
     "(?&from)": r"(=x[\w.:]{1,39})",
     "(?&user)": "('x[^']+')",
     "(?&fields)": "",
+    "(?&start)": r"\b",
     "(?&source)": r"(=x[\w.:]{1,39})",
 }
 REPEATS = {code.MAX_REPEAT, code.MIN_REPEAT}
