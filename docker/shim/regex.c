@@ -7,9 +7,9 @@
  * A pattern may name what every decoder looks for: (?&ip) is a group that takes an address, in brackets or not,
  * (?&host) one that takes an address or a name, (?&by) a word that says where something comes from, up to the address
  * behind it, (?&from) a group that takes that address, (?&user) one that takes a name, in quotes or not, (?&fields) the fields that
- * a forwarder has put behind a line, if any, (?&start) says that a word starts, also within LoginFailed and login_failed, and
- * (?&source), at the end of a pattern that begins with ^, one that takes the address that is the source, of all those in a text. Stock OSSEC refuses
- * these, as PCRE2 knows no such groups.
+ * a forwarder has put behind a line, if any, (?&start) says that a word starts, also within LoginFailed and login_failed, (?&failed)
+ * is a word for what did not succeed, and (?&source), at the end of a pattern that begins with ^, takes the address that is the
+ * source, of all those in a text. Stock OSSEC refuses these, as PCRE2 knows no such groups.
  *
  * Most lines have one address alone, of which none is to be chosen, and hold no word of what a pattern denies at its beginning,
  * (?!…): for these there are cheaper forms of such a pattern (forms.h). */
@@ -83,7 +83,15 @@
  * wrote itself, which " from " is a part of. */
 #define FIELDS "(?:[,;]? [A-Za-z_][\\w./-]*+=(?:\"(?:(?! from )[^\"\\\\]|\\\\.)*+\"(?![^ ,;])|[^\\s\"]*+))*+\\s*+"
 
+#define OF_LOGIN "(?=\\W|_|log|auth|pass|user|cred|token)"
 #define START "(?:\\b|_|(?-i:(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])))"
+/* Behind a field's name, as in "error":"" and failed=0, such a word says nothing. */
+#define FAILED \
+    "(?:(?:fail(?:ed|ure|s|ing)?(?:\\b|_?(?=log|auth|sign|pass))|(?=[_bdeilmnruw4])" START \
+    "(?:in(?:valid|correct)" OF_LOGIN "|wrong|denied|un(?:successful|known|auth)|illegal|mismatch|(?:locked|errors?)(?![a-z])|non-?exist|" \
+    "bad" OF_LOGIN "|rejected|not (?:auth|found|known|allowed|match)|no such|(?:does|did|do)(?:n.t| not) (?:match|find|exist)|401\\b))" \
+    "(?!\\w*\"? ?[=:] ?(?:\"?(?:0|false|none|null|ok)\\b|\\[\\]|\"\"|\\{\\}))" \
+    "|\"(?:success\\w*|succeeded|authenticated)\" ?: ?(?:false|0\\b))"
 
 static const struct {
     const char *name, *pattern;
@@ -95,6 +103,7 @@ static const struct {
     {"(?&user)", USER},
     {"(?&fields)", FIELDS},
     {"(?&start)", START},
+    {"(?&failed)", FAILED},
     {"(?&source)", "(?:(?:" BEFORE "*?|.*)" SOURCE "|[\\W\\dTZ]*?|.*)" BEGINS HERE WRITTEN(ADDRESS)},
 };
 #define CHOSEN "(?&source)"

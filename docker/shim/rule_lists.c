@@ -196,8 +196,7 @@ static RuleNode *link_rules(const struct known *in, struct rule *rules, unsigned
     for (unsigned n = 0; n < count; n++) {
         struct rule *rule = &rules[n];
 
-        if ((literals_have(keys[n].place) || (keys[n].needs & unsure)) && !(keys[n].needs & lacks) &&
-            ((keys[n].needs & unsure) || literals_fit(&rule->pattern))) {
+        if (((literals_have(keys[n].place) && literals_fit(&rule->pattern)) || (keys[n].needs & unsure)) && !(keys[n].needs & lacks)) {
             if (depth > 1) {
                 rule->node.child = link_rules(in, rule->below, rule->count, lacks, unsure, depth - 1);
             }

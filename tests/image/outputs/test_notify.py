@@ -10,7 +10,7 @@ import tarfile
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -430,10 +430,12 @@ def test_a_wrong_setting_is_one_line_and_78_and_never_shows_the_secret(
     client: docker.DockerClient, standin_image: image.Image
 ) -> None:
     """All in one container: `check` reads the environment as the server does."""
-    with container(
-        client, standin_image.name, entrypoint=["sleep", "600"], tmpfs={"/run": "mode=1777"}
-    ) as one:
-        shell = Shell(one)
+    with (
+        container(
+            client, standin_image.name, entrypoint=["sleep", "600"], tmpfs={"/run": "mode=1777"}
+        ) as one,
+        closing(Shell(one)) as shell,
+    ):
         for variables, complaint in WRONG:
             code, output = shell.execute(["ossec-log-server", "check"], environment=variables)
             [line] = output.decode().splitlines()

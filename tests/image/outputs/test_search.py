@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -79,7 +80,8 @@ def searched(
     with container(client, standin_image.name, entrypoint=["sleep", "900"], environment={"TZ": "UTC"}) as one:
         execute(one, ["mkdir", "-p", LOGS])
         one.put_archive(LOGS, out.getvalue())
-        yield Shell(one)
+        with closing(Shell(one)) as shell:
+            yield shell
 
 
 def run(one: Shell, *command: str) -> tuple[int, list[str]]:

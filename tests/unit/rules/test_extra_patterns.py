@@ -20,6 +20,7 @@ NAMED = {
     "(?&user)": "('x[^']+')",
     "(?&fields)": "",
     "(?&start)": r"\b",
+    "(?&failed)": "(?:failed|bad)",
     "(?&source)": r"(=x[\w.:]{1,39})",
 }
 REPEATS = {code.MAX_REPEAT, code.MIN_REPEAT}
