@@ -26,12 +26,26 @@ static size_t of_address(const char *text)
     return length;
 }
 
+/* As most are: an IPv4 address, with nothing behind it. */
+static int is_plain_ipv4(const char *text)
+{
+    char last = '.';
+
+    while (is_digit((unsigned char)*text) || *text == '.') {
+        last = *text++;
+    }
+    return *text == '\0' && last != '.';
+}
+
 void plain_address(char *text)
 {
     char own[INET6_ADDRSTRLEN + 1];
     const char *from = text + (*text == '[');
     size_t length;
 
+    if (is_plain_ipv4(text)) {
+        return;
+    }
     if (strncasecmp(from, MAPPED, sizeof(MAPPED) - 1) == 0 && strchr(from, '.') != NULL) {
         from += sizeof(MAPPED) - 1;
     }

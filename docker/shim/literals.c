@@ -3,6 +3,7 @@
  * one of each of its alternatives, or of those of its groups; a group that a word begins with has a place of its own (words.c).
  * The line's own are found once, and a pattern whose places are not among them is not tried. Letters count in either case, as most
  * patterns do. Nor is one tried that is tied to the beginning of the text, where the text begins otherwise. */
+#define _GNU_SOURCE /* mempcpy */
 #include "literals.h"
 
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #define CHUNK 16384           /* places of words, of which they have some 25000 */
 #define FIRSTS 1024            /* different beginnings, of which they have 600 */
 #define EVERY_LINE 0           /* a place that each line has; in a set, it ends the list of first places */
+#define ONE_WORD 255           /* the count of a set that has no other word */
 #define MULTILINE 0x00000400u  /* PCRE2_MULTILINE, with which there are several beginnings */
 
 /* Half a cache line. */
@@ -93,16 +95,51 @@ static uint16_t *room(size_t count)
     return next - count;
 }
 
-static uint16_t *put(uint16_t *to, const struct words *set)
+/* Whether no word before it begins at the same place. */
+static int is_first(const struct words *words, unsigned word)
 {
-    for (unsigned n = 0; n < set->count; n++) {
-        *to++ = set->places[n][0];
+    unsigned n = 0;
+
+    while (words->places[n][0] != words->places[word][0]) {
+        n++;
     }
-    *to++ = EVERY_LINE;
-    for (unsigned n = 0; n < set->count; n++) {
-        memcpy(to, &set->places[n][1], (WORD_PLACES - 1) * sizeof(*to));
-        to += WORD_PLACES - 1;
+    return n == word;
+}
+
+static unsigned count_firsts(const struct words *words)
+{
+    unsigned count = 0;
+
+    for (unsigned n = 0; n < words->count; n++) {
+        count += is_first(words, n);
     }
+    return count;
+}
+
+/* A set: the first places of its words, each once; EVERY_LINE; where the other places begin of the words of each, in the set, and
+ * where they end; these. */
+static size_t size_of(const struct words *words) { return 2 * (count_firsts(words) + 1) + words->count * (WORD_PLACES - 1); }
+
+/* Gives where it ends. */
+static uint16_t *put(uint16_t *set, const struct words *words)
+{
+    unsigned count = count_firsts(words), place = 0;
+    uint16_t *begins = set + count + 1, *to = begins + count + 1;
+
+    for (unsigned first = 0; first < words->count; first++) {
+        if (!is_first(words, first)) {
+            continue;
+        }
+        set[place] = words->places[first][0];
+        begins[place++] = (uint16_t)(to - set);
+        for (unsigned n = first; n < words->count; n++) {
+            if (words->places[n][0] == words->places[first][0]) {
+                to = mempcpy(to, &words->places[n][1], (WORD_PLACES - 1) * sizeof(*to));
+            }
+        }
+    }
+    set[place] = EVERY_LINE;
+    begins[place] = (uint16_t)(to - set);
     return to;
 }
 
@@ -110,26 +147,27 @@ static void keep_words(struct literal *one, const char *pattern)
 {
     struct word_sets words = {.count = 0};
     unsigned first, n;
-    size_t count = 0;
+    size_t size = 0;
     uint16_t *to = NULL;
 
     words_of(pattern, &words);
     first = words.count > 0 && words.sets[0].count == 1;
     for (n = first; n < words.count; n++) {
-        count += words.sets[n].count * WORD_PLACES + 1;
+        size += size_of(&words.sets[n]);
     }
-    if (words.count == 0 || (count > 0 && (one->sets = to = room(count)) == NULL)) {
+    if (words.count == 0 || (size > 0 && (one->sets = to = room(size)) == NULL)) {
         return;
     }
     for (n = first; n < words.count; n++) {
         to = put(to, &words.sets[n]);
     }
     for (n = 0; n < words.count; n++) {
-        one->counts[n] = (uint8_t)words.sets[n].count;
+        one->counts[n] = (uint8_t)count_firsts(&words.sets[n]);
     }
+    one->key = count_firsts(&words.sets[0]) == 1 ? words.sets[0].places[0][0] : EVERY_LINE;
     if (first) {
         memcpy(one->places, words.sets[0].places[0], sizeof(one->places));
-        one->key = one->places[0];
+        one->counts[0] = ONE_WORD;
     }
 }
 
@@ -215,14 +253,19 @@ static inline int have_rest(const uint16_t places[WORD_PLACES - 1])
 __attribute__((always_inline)) static inline int have_one(const uint16_t *set, unsigned count)
 {
     for (const uint16_t *at = set;; at++) {
+        const uint16_t *begins;
+
         while (!literals_have(*at)) {
             at++;
         }
         if (at == set + count) {
             return 0;
         }
-        if (have_rest(set + count + 1 + (at - set) * (WORD_PLACES - 1))) {
-            return 1;
+        begins = at + count + 1;
+        for (const uint16_t *rest = set + begins[0]; rest < set + begins[1]; rest += WORD_PLACES - 1) {
+            if (have_rest(rest)) {
+                return 1;
+            }
         }
     }
 }
@@ -230,7 +273,7 @@ __attribute__((always_inline)) static inline int have_one(const uint16_t *set, u
 __attribute__((always_inline)) static inline int has_words(const struct literal *one)
 {
     const uint16_t *set = one->sets;
-    int n = one->counts[0] == 1;
+    int n = one->counts[0] == ONE_WORD;
 
     if (n && !(literals_have(one->places[0]) && have_rest(one->places + 1))) {
         return 0;
@@ -239,7 +282,7 @@ __attribute__((always_inline)) static inline int has_words(const struct literal 
         if (!have_one(set, one->counts[n])) {
             return 0;
         }
-        set += one->counts[n] * WORD_PLACES + 1;
+        set += set[2 * one->counts[n] + 1];
     }
     return 1;
 }

@@ -11,11 +11,11 @@
 /* What is known of a pattern. */
 struct literal {
     uint16_t first;               /* which beginning; 0: nothing is known of it */
-    uint8_t counts[WORD_SETS];    /* words of each set; 0: there is none, nor one behind it */
+    uint8_t counts[WORD_SETS];    /* first places of each set's words; 0: there is none, nor a set behind it */
     uint8_t forms;                /* which cheaper ones it has (forms.h); 0: none */
     uint16_t key;                 /* a place without which a line does not fit; 0, which each line has, where none is known */
     uint16_t places[WORD_PLACES]; /* of the only word of the first set */
-    const uint16_t *sets;         /* of those that have several: the first place of each, then the others of each */
+    const uint16_t *sets;         /* of those that have several words: the places of each (literals.c) */
 };
 
 /* The pattern has been compiled to that, and has those cheaper forms. */

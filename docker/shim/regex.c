@@ -64,8 +64,8 @@
     IF_BEHIND(": ", EACH_GOAL(NOT_BEHIND_COLON) NOT_OWN(": ")) \
     IF_BEHIND("\"", EACH_GOAL(NOT_IN_JSON) NOT_OWN("\":\"") NOT_OWN("\": \"")) IF_BEHIND("ip |ress ", EACH_GOAL(NOT_SAID))
 #define HERE "(?=\\[?(?:IPv6:)?[0-9A-Fa-f]*[.:][0-9A-Fa-f:])(?:(?=\\[)|(?<![\\w.-]))" NOT_A_TARGET
-/* The only one of a line, which is an IPv4 one. */
-#define ONE "(?=[0-9]{1,3}\\.[0-9])(?<![\\w.-])" NOT_A_TARGET "((?>" IPV4 "))" ENDS "\\]?"
+/* The only one of a line, which is an IPv4 one. It begins where digits do. */
+#define ONE "\\D*+(?:\\d++\\D++)*?(?=[0-9]{1,3}\\.[0-9])(?<![\\w.-])" NOT_A_TARGET "((?>" IPV4 "))" ENDS "\\]?"
 /* Words for where something comes from. That of a server's own address, or of the name that a client calls it by, is
  * none of them. */
 #define SOURCE \
@@ -158,7 +158,7 @@ static size_t part_at(const char *at, const char *pattern, unsigned form, const 
         *is = NULL;
         return 1;
     }
-    *is = form & ONE_ADDRESS && strcmp(at, CHOSEN) == 0 ? ".*?" ONE : known[which].pattern;
+    *is = form & ONE_ADDRESS && strcmp(at, CHOSEN) == 0 ? ONE : known[which].pattern;
     return strlen(known[which].name);
 }
 
