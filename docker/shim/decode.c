@@ -57,13 +57,16 @@ static void decode_from(OSDecoderNode *node, Eventinfo *lf, void *match)
     lf->program_name = program;
 }
 
+/* This is asked of every line. */
+static int is_called(const char *name, const char *other) { return name[0] == other[0] && strcmp(name, other) == 0; }
+
 /* Two of the release's decoders take what only begins as their lines do, with a number or a date. Of another line they find nothing:
  * it is for those behind them. */
 static int takes_too_much(const Eventinfo *lf)
 {
     const char *name = lf->decoder_info->name;
 
-    return lf->srcip == NULL && name != NULL && (strcmp(name, "squid-accesslog") == 0 || strcmp(name, "dragon-nids") == 0);
+    return lf->srcip == NULL && name != NULL && (is_called(name, "squid-accesslog") || is_called(name, "dragon-nids"));
 }
 
 static void pass_on(Eventinfo *lf, void *match)
