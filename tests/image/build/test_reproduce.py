@@ -71,55 +71,21 @@ def test_a_published_image_is_built_again_from_what_it_says(ossec_image: image.I
     assert outcome.equal
 
 
-@pytest.fixture
-def recipe(standin_image: image.Image, tmp_path: Path) -> image.Recipe:
-    """What the stand-in release's image was made from."""
-    return image.recipe(*standin.write_release(tmp_path), standin.REPOSITORY)
-
-
-def build(made_from: image.Recipe, folder: Path) -> image.Image:
-    """Build the recipe, with cache, into an archive in the folder."""
-    to = folder / "image.tar"
-    with image.arguments(made_from) as words:
+def test_a_byte_and_a_mode_that_were_changed_are_named_and_no_more(
+    standin_image: image.Image, tmp_path: Path
+) -> None:
+    """Who checked the files out, and when, is not seen."""
+    made_from = image.recipe(*standin.write_release(tmp_path), standin.REPOSITORY)
+    checkout = reproduce.checked_out(made_from.docker, tmp_path / "docker", umask=0o077)
+    scripts = checkout / "rootfs/usr/local/lib/ossec-log-server"
+    changed = scripts / "metrics" / "prometheus"
+    changed.write_bytes(changed.read_bytes()[:-1] + b" ")
+    (scripts / "server").chmod(0o600)
+    to = tmp_path / "image.tar"
+    with image.arguments(replace(made_from, docker=checkout)) as words:
         image.write(to, "ossec-log-server:again", words, made_from.release.source.commit_date)
-    return image.inspect(to, "ossec-log-server:again")
-
-
-def differences(first: image.Image, second: image.Image) -> list[str]:
-    return [str(each) for each in layers.compare(content.read(first.archive), content.read(second.archive))]
-
-
-@pytest.fixture
-def checkout(recipe: image.Recipe, tmp_path: Path) -> image.Recipe:
-    """The recipe with the Dockerfile's folder as somebody else has checked it out."""
-    return replace(recipe, docker=reproduce.checked_out(recipe.docker, tmp_path / "docker", umask=0o077))
-
-
-def test_who_checked_the_files_out_and_when_is_not_seen(
-    standin_image: image.Image, checkout: image.Recipe, tmp_path: Path
-) -> None:
-    assert differences(standin_image, build(checkout, tmp_path)) == []
-
-
-def test_a_changed_byte_is_named_by_its_file(
-    standin_image: image.Image, checkout: image.Recipe, tmp_path: Path
-) -> None:
-    script = (
-        checkout.docker / "rootfs" / "usr" / "local" / "lib" / "ossec-log-server" / "metrics" / "prometheus"
-    )
-    script.write_bytes(script.read_bytes()[:-1] + b" ")
-    [found] = differences(standin_image, build(checkout, tmp_path))
-    place = script.stat().st_size - 1
-    assert found.startswith(
-        "layer 4 (COPY rootfs/ / # buildkit): /usr/local/lib/ossec-log-server/metrics/prometheus: "
-        f"content differs in 1 bytes, from byte {place} on: "
-    )
-
-
-def test_a_changed_mode_is_named_by_its_file(
-    standin_image: image.Image, checkout: image.Recipe, tmp_path: Path
-) -> None:
-    (checkout.docker / "rootfs/usr/local/lib/ossec-log-server/server").chmod(0o600)
-    assert differences(standin_image, build(checkout, tmp_path)) == [
-        "layer 4 (COPY rootfs/ / # buildkit): /usr/local/lib/ossec-log-server/server: mode 0755 and 0644"
-    ]
+    byte, mode = map(str, layers.compare(content.read(standin_image.archive), content.read(to)))
+    layer = "layer 4 (COPY rootfs/ / # buildkit): /usr/local/lib/ossec-log-server"
+    place = changed.stat().st_size - 1
+    assert byte.startswith(f"{layer}/metrics/prometheus: content differs in 1 bytes, from byte {place} on: ")
+    assert mode == f"{layer}/server: mode 0755 and 0644"
