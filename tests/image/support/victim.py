@@ -76,6 +76,8 @@ class Victim:
         self._context = server(self.client, self.image, self.environment, **self.options)
         self.server = self._context.__enter__()
         self.server.wait_listening()
+        # It would try each mail again and again, with a process for each.
+        self.server.kill("nullmailer-send", "STOP")
         self.known = 0  # bytes of the alerts in which no later mark is
 
     def replace(self) -> None:
