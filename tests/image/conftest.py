@@ -18,6 +18,7 @@ from pipeline.project import ROOT, cache_dir
 from pipeline.server import Server, removal
 from pipeline.server import server as run_server
 from pipeline.server import volume as new_volume
+from tests.image.support import kept
 from tests.image.support.compose import compose
 from tests.image.support.trial import Trial, trial
 from tests.once import once
@@ -62,7 +63,11 @@ def standin_image(
     """The stand-in release's image, built as OSSEC's own from a version file and a tarball."""
     if given := _given(client, request):
         return given
-    return _built_once(tmp_path_factory, "standin", standin.build)
+    return _built_once(
+        tmp_path_factory,
+        "standin",
+        lambda folder: kept.build(client, *standin.write_release(folder), standin.REPOSITORY),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -73,8 +78,19 @@ def ossec_image(
     wanted = release.find(request.config.getoption("--release", default=None))
     if given := _given(client, request):
         return given
+    return image_of(client, tmp_path_factory, wanted)
+
+
+def image_of(
+    client: docker.DockerClient, factory: pytest.TempPathFactory, wanted: release.Release
+) -> image.Image:
+    """The image of that version of OSSEC. Skips where its source can't be had."""
     try:
-        return _built_once(tmp_path_factory, "ossec", lambda _: image.build(wanted, source.fetch(wanted)))
+        return _built_once(
+            factory,
+            f"ossec-{wanted.version}",
+            lambda _: kept.build(client, wanted, source.fetch(wanted)),
+        )
     except source.SourceUnreachable as problem:
         pytest.skip(f"NOT RUN ON REAL OSSEC {wanted.version}: {problem}")
 

@@ -16,12 +16,12 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from pipeline import image, release, source
+from pipeline import image, release
 from pipeline.project import ROOT
 from pipeline.server import container
 from pipeline.server.execute import execute
 from pipeline.wait import wait_until
-from tests.image.conftest import helper_image
+from tests.image.conftest import helper_image, image_of
 from tests.swarm.cluster import SUBNET, CannotRun, Swarm, at, network, swarm, wait_engine
 
 OLDER = "3.8.0"  # from which the servers are updated
@@ -152,8 +152,7 @@ def stage(
     senders: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stage]:
-    older = release.find(OLDER)
-    before = image.build(older, source.fetch(older))
+    before = image_of(client, tmp_path_factory, release.find(OLDER))
     node = helper_image(tmp_path_factory, "docker", ossec_image)
     folder = tmp_path_factory.mktemp("senders")
     sender_files(folder)

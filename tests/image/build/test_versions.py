@@ -8,6 +8,7 @@ from pipeline.errors import UserError
 from pipeline.server import smoke, syslog
 from pipeline.upkeep import add
 from pipeline.wait import wait_until
+from tests.image.conftest import image_of
 from tests.image.rules.test_fuzz import ASL, DEADLY, FAILED, RELAYED
 from tests.image.support.victim import WAYS, Victim
 
@@ -16,14 +17,13 @@ OLDER = [str(one.version) for one in release.load_all()][1:]
 
 @pytest.fixture(scope="module", params=OLDER)
 def older(
-    client: docker.DockerClient, ossec_image: image.Image, request: pytest.FixtureRequest
+    client: docker.DockerClient,
+    ossec_image: image.Image,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> image.Image:
     """Its image. Where the source of the version under test can't be had, nor is this one's asked for."""
-    wanted = release.find(request.param)
-    try:
-        return image.build(wanted, source.fetch(wanted))
-    except source.SourceUnreachable as problem:
-        pytest.skip(f"NOT RUN ON REAL OSSEC {wanted.version}: {problem}")
+    return image_of(client, tmp_path_factory, release.find(request.param))
 
 
 @pytest.mark.parametrize("known", release.load_all(), ids=lambda known: str(known.version))
