@@ -3,21 +3,17 @@
  * one of each of its alternatives, or of those of its groups; a group that a word begins with has a place of its own (words.c).
  * The line's own are found once, and a pattern whose places are not among them is not tried. Letters count in either case, as most
  * patterns do. Nor is one tried that is tied to the beginning of the text, where the text begins otherwise. */
-#define _GNU_SOURCE /* mempcpy */
 #include "literals.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "forms.h"
 #include "syntax.h"
+#include "word_lists.h"
 #include "words.h"
 
 #define TABLE 16384            /* patterns, of which OSSEC and our rules have 3000 */
-#define CHUNK 16384           /* places of words, of which they have some 25000 */
 #define FIRSTS 1024            /* different beginnings, of which they have 600 */
-#define EVERY_LINE 0           /* a place that each line has; in a set, it ends the list of first places */
-#define ONE_WORD 255           /* the count of a set that has no other word */
 #define MULTILINE 0x00000400u  /* PCRE2_MULTILINE, with which there are several beginnings */
 
 /* Half a cache line. */
@@ -77,100 +73,6 @@ static int begins_so(const struct beginning *beginning, const char *text)
     return 1;
 }
 
-/* Room for so many places, behind those of the patterns before, as they are looked at one after the other; NULL without memory. */
-static uint16_t *room(size_t count)
-{
-    static uint16_t *next;
-    static size_t left;
-
-    if (count > left) {
-        left = count > CHUNK ? count : CHUNK;
-        if ((next = malloc(left * sizeof(*next))) == NULL) {
-            left = 0;
-            return NULL;
-        }
-    }
-    left -= count;
-    next += count;
-    return next - count;
-}
-
-/* Whether no word before it begins at the same place. */
-static int is_first(const struct words *words, unsigned word)
-{
-    unsigned n = 0;
-
-    while (words->places[n][0] != words->places[word][0]) {
-        n++;
-    }
-    return n == word;
-}
-
-static unsigned count_firsts(const struct words *words)
-{
-    unsigned count = 0;
-
-    for (unsigned n = 0; n < words->count; n++) {
-        count += is_first(words, n);
-    }
-    return count;
-}
-
-/* A set: the first places of its words, each once; EVERY_LINE; where the other places begin of the words of each, in the set, and
- * where they end; these. */
-static size_t size_of(const struct words *words) { return 2 * (count_firsts(words) + 1) + words->count * (WORD_PLACES - 1); }
-
-/* Gives where it ends. */
-static uint16_t *put(uint16_t *set, const struct words *words)
-{
-    unsigned count = count_firsts(words), place = 0;
-    uint16_t *begins = set + count + 1, *to = begins + count + 1;
-
-    for (unsigned first = 0; first < words->count; first++) {
-        if (!is_first(words, first)) {
-            continue;
-        }
-        set[place] = words->places[first][0];
-        begins[place++] = (uint16_t)(to - set);
-        for (unsigned n = first; n < words->count; n++) {
-            if (words->places[n][0] == words->places[first][0]) {
-                to = mempcpy(to, &words->places[n][1], (WORD_PLACES - 1) * sizeof(*to));
-            }
-        }
-    }
-    set[place] = EVERY_LINE;
-    begins[place] = (uint16_t)(to - set);
-    return to;
-}
-
-static void keep_words(struct literal *one, const char *pattern)
-{
-    struct word_sets words = {.count = 0};
-    unsigned first, n;
-    size_t size = 0;
-    uint16_t *to = NULL;
-
-    words_of(pattern, &words);
-    first = words.count > 0 && words.sets[0].count == 1;
-    for (n = first; n < words.count; n++) {
-        size += size_of(&words.sets[n]);
-    }
-    if (words.count == 0 || (size > 0 && (one->sets = to = room(size)) == NULL)) {
-        return;
-    }
-    for (n = first; n < words.count; n++) {
-        to = put(to, &words.sets[n]);
-    }
-    for (n = 0; n < words.count; n++) {
-        one->counts[n] = (uint8_t)count_firsts(&words.sets[n]);
-    }
-    one->key = count_firsts(&words.sets[0]) == 1 ? words.sets[0].places[0][0] : EVERY_LINE;
-    if (first) {
-        memcpy(one->places, words.sets[0].places[0], sizeof(one->places));
-        one->counts[0] = ONE_WORD;
-    }
-}
-
 void literals_learn(const void *code, const char *pattern, uint32_t options, uint8_t forms)
 {
     struct known *one = slot(code);
@@ -178,7 +80,7 @@ void literals_learn(const void *code, const char *pattern, uint32_t options, uin
 
     one->is = (struct literal){.key = 0}; /* another may have lain in its place, which is gone */
     if (!(options & UNREADABLE)) {
-        keep_words(&is, pattern);
+        word_lists_of(pattern, &is);
         is.first = options & MULTILINE ? 0 : first_of(pattern);
     }
     if ((is.counts[0] == 0 && is.first == 0 && forms == 0) || (one->code == NULL && patterns > TABLE / 2)) {
@@ -193,7 +95,7 @@ struct literal literals_read(const char *pattern)
 {
     struct literal one = {.key = 0};
 
-    keep_words(&one, pattern);
+    word_lists_of(pattern, &one);
     return one;
 }
 

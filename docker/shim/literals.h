@@ -15,7 +15,7 @@ struct literal {
     uint8_t forms;                /* which cheaper ones it has (forms.h); 0: none */
     uint16_t key;                 /* a place without which a line does not fit; 0, which each line has, where none is known */
     uint16_t places[WORD_PLACES]; /* of the only word of the first set */
-    const uint16_t *sets;         /* of those that have several words: the places of each (literals.c) */
+    const uint16_t *sets;         /* of those that have several words: the places of each (word_lists.h) */
 };
 
 /* The pattern has been compiled to that, and has those cheaper forms. */

@@ -181,6 +181,7 @@ PLAYED = (
     "alert",
     "counts",
     "literals",
+    "word_lists",
     "words",
     "first_bytes",
     "syntax",

@@ -10,7 +10,7 @@ from pipeline import standin
 from pipeline.project import ROOT
 
 SHIM = ROOT / "docker/shim"
-LITERALS = ("literals", "words", "first_bytes", "syntax", "forms", "address")
+LITERALS = ("literals", "word_lists", "words", "first_bytes", "syntax", "forms", "address")
 pytestmark = pytest.mark.skipif(
     not shutil.which("cc"), reason="NO C COMPILER HERE: the shim's functions are not tried"
 )
