@@ -43,7 +43,8 @@ class Sender(threading.Thread):
         self.channel = channel
         self.sent = array("d")
         self.opened = array("d")
-        self.cut_off: set[int] = set()  # lines of a write that failed or was not tried: some may have left
+        # When (time.time()) the write of these lines failed, or was not tried: some may have left.
+        self.cut_off: dict[int, float] = {}
         self.broken = 0  # connections that ended otherwise than by us
         self.error: Exception | None = None  # a fault of the sender itself
         self._address = address
@@ -157,7 +158,9 @@ class TcpSender(Sender):
                 self._note(len(lines))
             else:
                 # Some of them may have left, so none is sent again.
-                self.cut_off.update(range(len(self.sent), len(self.sent) + len(lines)))
+                self.cut_off.update(
+                    dict.fromkeys(range(len(self.sent), len(self.sent) + len(lines)), time.time())
+                )
                 self._note(len(lines), began)
                 self.broken += 1
                 connection.close()

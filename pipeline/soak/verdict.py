@@ -136,12 +136,15 @@ def _when(sender: Sender, number: int, events: Sequence[Event]) -> str:
 def _excused(one: Account, sender: Sender, number: int, events: Sequence[Event]) -> bool:
     """Whether a line that is not in the archive need not be there."""
     written, opened = sender.sent[number], sender.opened[number]
+    over = sender.cut_off.get(
+        number, written
+    )  # a write that waits for room may begin before what cuts it off
     for event in events:
         if event.in_order and sender.looks and number not in sender.cut_off:
             continue
         # A sender may learn late that its connection is dead: until then the kernel takes what it writes. It may have
         # been opened while the old container ended: no one tells it, as the container's network is gone with it.
-        if event.down and written >= event.began and (written <= event.ended or opened < event.started):
+        if event.down and over >= event.began and (written <= event.ended or opened < event.started):
             one.down += 1
             return True
         if event.intake_killed and event.began - HELD_SECONDS <= written < event.began:

@@ -167,8 +167,16 @@ def test_a_server_that_ends_in_order_costs_nothing_but_what_a_write_that_failed_
         sender = sent(kind, [1.0, 2.1])
         sender.opened[1] = 1.0
         assert judge([sender], ends([0]), [in_order]).accounts[0].lost == lost
-        sender.cut_off.add(1)
+        sender.cut_off[1] = 2.2
         assert judge([sender], ends([0]), [in_order]).accounts[0].lost == 0
+
+
+def test_a_write_that_began_before_the_stop_may_be_cut_off_by_it() -> None:
+    in_order = replace(stop(2.0, 3.0), in_order=True)
+    sender = sent(TcpSender, [1.0, 1.9])
+    for failed, lost in ((1.95, 1), (2.2, 0)):
+        sender.cut_off[1] = failed
+        assert judge([sender], ends([0]), [in_order]).accounts[0].lost == lost
 
 
 def test_only_shortly_before_a_kill_of_the_intake_lines_may_be_held() -> None:
