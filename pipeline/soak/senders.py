@@ -158,9 +158,8 @@ class TcpSender(Sender):
                 self._note(len(lines))
             else:
                 # Some of them may have left, so none is sent again.
-                self.cut_off.update(
-                    dict.fromkeys(range(len(self.sent), len(self.sent) + len(lines)), time.time())
-                )
+                numbers = range(len(self.sent), len(self.sent) + len(lines))
+                self.cut_off.update(dict.fromkeys(numbers, time.time()))
                 self._note(len(lines), began)
                 self.broken += 1
                 connection.close()

@@ -136,9 +136,8 @@ def _when(sender: Sender, number: int, events: Sequence[Event]) -> str:
 def _excused(one: Account, sender: Sender, number: int, events: Sequence[Event]) -> bool:
     """Whether a line that is not in the archive need not be there."""
     written, opened = sender.sent[number], sender.opened[number]
-    over = sender.cut_off.get(
-        number, written
-    )  # a write that waits for room may begin before what cuts it off
+    # A write that waits for room may begin before what cuts it off.
+    over = sender.cut_off.get(number, written)
     for event in events:
         if event.in_order and sender.looks and number not in sender.cut_off:
             continue

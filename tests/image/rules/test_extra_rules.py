@@ -149,6 +149,9 @@ HEADS = [
     "request blocked from ",
     "attack detected from ",
     "[UFW BLOCK] IN=",
+    "203.0.113.5:40123 [26/Nov/2026:06:00:00.123] a b/c 0/0/0/0/0 200 1 - - ---- 1/1/1/1/1 0/0 {HTTP/1.1 ",
+    '[26/Nov/2026:06:00:00 +0000] - 404 404 - GET https www.example.com "/ [Client ',
+    '{"request":{"remote_ip":"203.0.113.5","proto":"HTTP/2.0","method":"GET"},"status":404,"uri":"',
 ]
 PIECES = (
     *(
