@@ -24,12 +24,14 @@ LONG = [
         "image/loss/test_no_loss.py",
         "image/docs/test_podman.py",
         "image/loss/test_soak.py",
+        "unit/programs/test_output_targets.py",
         "image/build/test_reproduce.py",
         "image/loss/test_reload.py",
         "image/start/test_awkward.py",
         "image/intake/test_silent.py",
         "image/outputs/test_retention.py",
         "image/docs/test_docker_logs.py",
+        "unit/upkeep/test_dev.py",
     )
 ]
 BEGUN = pytest.StashKey[date]()
