@@ -135,8 +135,8 @@ class Server:
         return self.exit_code()
 
     def exit_code(self) -> int:
-        """The exit code of a container that has ended, or is about to. Raises on one that goes on for 30 s."""
-        return int(self.container.wait(timeout=30)["StatusCode"])
+        """The exit code of a container that has ended, or is about to. Raises on one that goes on for a minute."""
+        return int(self.container.wait(timeout=60)["StatusCode"])
 
     def counters(self) -> dict[str, int]:
         """What the server counts: messages received, refused, cut, sent to the engine, and so on, by name."""

@@ -297,7 +297,8 @@ def test_a_standard_output_that_nobody_reads_stops_no_stop(
 
 def test_the_host_s_own_network(client: docker.DockerClient, ossec_image: image.Image) -> None:
     """D16: Where others' ports are seen, too, the second server names the port, and the first stays healthy."""
-    environment = {**METRICS, "OSSEC_SYSLOG_PORT": "15514"}
+    # Ports that no other test has on this machine: a page publishes 9514.
+    environment = {"OSSEC_METRICS_PORT": "19514", "OSSEC_SYSLOG_PORT": "15514"}
     options = {**HARDENED, **UNASKED, "environment": environment, "network_mode": "host"}
     with container(client, ossec_image.name, **options) as made:
         server = Server(made)
