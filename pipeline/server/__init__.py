@@ -15,7 +15,7 @@ from docker.models.networks import Network
 from pipeline import project
 from pipeline.server import removal
 from pipeline.server.alerts import parse
-from pipeline.server.shell import Shell
+from pipeline.server.shell import KILLED, Shell
 from pipeline.wait import wait_until
 
 LABEL = "ossec-log-server.started-by"  # of containers and networks, with the PID of what started them
@@ -85,6 +85,12 @@ class Server:
         """What it said on standard error."""
         return self.container.logs(stdout=False, stderr=True).decode(errors="replace")
 
+    def wait_said(self, text: str, seconds: float = 60) -> str:
+        """Its log, once the text is in it: Docker may write it down later than what it tells of can be seen."""
+        return wait_until(
+            lambda: log if text in (log := self.log()) else None, seconds, what=f"{text!r} in the log"
+        )
+
     def answer(self, *command: str) -> tuple[int, str]:
         """What a command in the container ends with, and its output."""
         code, output = self._shell.execute(command)
@@ -129,8 +135,8 @@ class Server:
         return self.exit_code()
 
     def exit_code(self) -> int:
-        """The exit code of a container that has ended, or is about to. Raises on one that goes on for 30 s."""
-        return int(self.container.wait(timeout=30)["StatusCode"])
+        """The exit code of a container that has ended, or is about to. Raises on one that goes on for a minute."""
+        return int(self.container.wait(timeout=60)["StatusCode"])
 
     def counters(self) -> dict[str, int]:
         """What the server counts: messages received, refused, cut, sent to the engine, and so on, by name."""
@@ -138,9 +144,13 @@ class Server:
         return {name: int(number) for name, number in map(str.split, lines)}
 
     def processes(self) -> dict[str, int]:
-        """The daemons by the names that the server uses in its messages, with their PIDs inside the container."""
+        """The daemons by the names that the server uses in its messages, with their PIDs inside the container.
+
+        Nothing that a daemon has started: for a moment that has the daemon's name.
+        """
         found: dict[str, int] = {}
-        script = "for p in /proc/[0-9]*; do echo ${p#/proc/} $(tr '\\0' ' ' < $p/cmdline); done 2>/dev/null"
+        children = "1 $(cat /proc/1/task/1/children)"
+        script = f"for p in {children}; do echo $p $(tr '\\0' ' ' < /proc/$p/cmdline); done 2>/dev/null"
         for line in self.run("bash", "-c", script).splitlines():
             number, _, command = line.partition(" ")
             name = command.split(" ")[0].rpartition("/")[2]
@@ -148,8 +158,9 @@ class Server:
         return found
 
     def kill(self, name: str, signal: str = "KILL") -> None:
-        """Send a signal to one daemon inside the container."""
-        self.run("bash", "-c", f"kill -{signal} {self.processes()[name]}")
+        """Send a signal to one daemon inside the container, which may end before it is said that it was sent."""
+        code, said = self.answer("bash", "-c", f"kill -{signal} {self.processes()[name]}")
+        assert code in (0, KILLED), said
 
 
 def published(container: Container, port: str) -> tuple[str, int]:

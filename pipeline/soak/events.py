@@ -122,7 +122,9 @@ def kill(daemon: str) -> Action:
     def action(stage: Stage) -> Event:
         number = stage.server.processes()[daemon]
         began = time.time()
-        stage.server.run("bash", "-c", f"kill -KILL {number}")
+        stage.server.answer(
+            "bash", "-c", f"kill -KILL {number}"
+        )  # the container may end before the answer is here
         code = stage.server.exit_code()
         problem = "" if code == 137 else f"ended with {code} instead of 137"
         stage.start()

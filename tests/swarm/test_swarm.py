@@ -218,7 +218,7 @@ def test_nothing_acknowledged_is_lost(stage: Stage, tmp_path: Path) -> None:
     stage.phase("drain")
     made.run(0, "docker", "node", "update", "--availability", "drain", "node3")
     stage.wait_on("relp3 at another server after the drain", "relp3", "drain", [0, 1])
-    assert made.servers(2) == []
+    wait_until(lambda: made.servers(2) == [], 60, what="the end of the server on node 3")
     stage.phase("active")
     made.run(0, "docker", "node", "update", "--availability", "active", "node3")
     made.wait_healthy(2)
@@ -229,7 +229,10 @@ def test_nothing_acknowledged_is_lost(stage: Stage, tmp_path: Path) -> None:
     began = time.monotonic()
     made.deploy("/stack", **environment)
     stage.took["update"] = time.monotonic() - began
-    assert [made.servers(number) for number in range(3)] == [[stage.images["now"]]] * 3
+    now = [[stage.images["now"]]] * 3
+    wait_until(
+        lambda: [made.servers(number) for number in range(3)] == now, 60, what="the newer servers alone"
+    )
 
     stage.phase("rotate")
     renewed = certificate(stack / "tls", "second")

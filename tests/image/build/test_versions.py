@@ -56,13 +56,21 @@ def test_an_older_version_survives_and_counts(client: docker.DockerClient, older
         syslog.send_tcp(*victim.server.tcp, failed)
         victim.send("lf", [RELAYED.format("other", 5720, " told by another").encode()])
         victim.wait_analysed()
+        last = "told by another"  # printed in their order
+        wait_until(
+            lambda: any(last in alert["full_log"] for alert in victim.server.alerts()), 60, what="the alerts"
+        )
         alerts = victim.server.alerts()
         assert any("previous_output" in alert for alert in alerts if alert["rule"]["sidid"] == 5720)
-        [relayed] = [alert for alert in alerts if "told by another" in alert["full_log"]]
+        [relayed] = [alert for alert in alerts if last in alert["full_log"]]
         assert relayed["program_name"] == "ossec"
         assert "previous_output" not in relayed
         received = victim.server.counters()["received"]
         wait_until(lambda: victim.server.counters()["analysed"] >= received, 30, what="the engine's counters")
-        assert victim.server.counters()["alerts"] == len(victim.server.alerts())
+        wait_until(
+            lambda: victim.server.counters()["alerts"] == len(victim.server.alerts()),
+            30,
+            what="counters that agree",
+        )
     finally:
         victim.close()

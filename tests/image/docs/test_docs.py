@@ -66,7 +66,7 @@ def try_out(client: docker.DockerClient, page: str, name: str, image_name: str, 
             command = translated(client, written, name, image_name)
             wait_until(
                 partial(check, command, folder, wanted),
-                timeout=20 if wanted else 0,  # what is to be seen may take a moment to come
+                timeout=60 if wanted else 0,  # what is to be seen may take a moment to come
                 what=f"`{written}` of {page}",
                 ignoring=(AssertionError,),
             )
@@ -120,7 +120,7 @@ def test_readme_s_commands_work_on_a_server_that_is_started_as_it_says(
     assert len(inside) >= 3
     check(translated(client, start, name, ossec_image.name), tmp_path, [])
     ready = translated(client, "docker exec ossec ossec-log-server ready", name, ossec_image.name)
-    wait_until(partial(check, ready, tmp_path, []), 30, what="the server", ignoring=(AssertionError,))
+    wait_until(partial(check, ready, tmp_path, []), 60, what="the server", ignoring=(AssertionError,))
     for command in inside:
         check(translated(client, command, name, ossec_image.name), tmp_path, [])
     searches = re.findall(
@@ -237,7 +237,7 @@ def test_each_first_mistake_prints_the_line_of_its_page(
                 wanted = [re.sub(rf"(volume |-v ){name}\b", rf"\1{own}", line) for line in wanted]
             wait_until(
                 partial(check, command, tmp_path, wanted),
-                timeout=30 if " ready" in command else 0,
+                timeout=60 if " ready" in command else 0,
                 what=f"`{written}`",
                 ignoring=(AssertionError,) if " ready" in command else (),
             )

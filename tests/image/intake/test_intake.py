@@ -14,7 +14,7 @@ def archived(server: Server, text: str) -> list[str]:
     return server.run("bash", "-c", script).splitlines()
 
 
-def wait_archived(server: Server, text: str, count: int, seconds: float = 20) -> list[str]:
+def wait_archived(server: Server, text: str, count: int, seconds: float = 60) -> list[str]:
     return wait_until(
         lambda: lines if len(lines := archived(server, text)) >= count else None,
         timeout=seconds,

@@ -212,7 +212,7 @@ def test_what_the_form_has_no_place_for_stands_behind_the_message(server: Server
         alert["full_log"]
         == f"Nov 26 06:00:00 web1 sshd: {text} | 2026-11-26T06:00:00.987654-05:00 ID9 {data}"
     )
-    [line] = archived(server, "port 50001")
+    [line] = wait_archived(server, "port 50001", 1)
     assert line.endswith(f" web1->{here} {alert['full_log']}")
 
 

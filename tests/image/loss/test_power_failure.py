@@ -91,7 +91,7 @@ def _after(client: docker.DockerClient, name: str, folder: Path, failure: Failur
         sender.sent.extend([0.0] * first)
         sender.opened.extend([0.0] * first)
         sender.start()
-        sender.join(30)
+        sender.join(60)
         if sender.acknowledged.unique("new") < NEW:
             return f"of {NEW} new lines, {sender.acknowledged.unique('new')} were acknowledged"
         return _missing(running, name, str(folder), failure)
@@ -119,7 +119,7 @@ def _missing(running: Server, name: str, folder: str, failure: Failure) -> str:
         return not complaint
 
     try:
-        wait_until(all_there, 30, 0.5, "the acknowledged lines")
+        wait_until(all_there, 60, 0.5, "the acknowledged lines")
     except WaitTimeout:
         log = "\n".join(running.log().splitlines()[-5:])
         return f"{complaint}; its last lines:\n{log}"

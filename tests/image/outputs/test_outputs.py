@@ -40,11 +40,13 @@ def test_no_alert_is_lost_while_the_receiver_is_away(
             attack(server, "away", range(count))
             # What is printed does not wait for the receiver.
             assert wait_for("the alerts on stdout", lambda: printed(server), "away", count).total() == count
-            assert "takes no alerts, so they wait: Connection refused" in server.log()
+            server.wait_said("takes no alerts, so they wait: Connection refused")
+            wait_until(
+                lambda: server.counters()["print_waiting_bytes"] == 0, 30, what="the note of what is printed"
+            )
             waiting = server.counters()
             assert waiting["forwarded"] == 0
             assert waiting["forward_waiting_bytes"] > count * 100
-            assert waiting["print_waiting_bytes"] == 0
             server.container.kill()
             assert server.exit_code() == 137
             restart(server)
@@ -54,7 +56,7 @@ def test_no_alert_is_lost_while_the_receiver_is_away(
                 got = wait_for("the alerts", lambda: collector.lines, "away", count)
             assert sorted(got) == list(range(count))
             assert got.total() == count  # none of them had been sent before
-            wait_until(lambda: "takes alerts again" in server.log(), 30, what="the log's word of it")
+            server.wait_said("takes alerts again")
             wait_until(
                 lambda: server.counters()["forwarded"] == server.counters()["printed"], 30, what="counters"
             )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline import image, release, source
 from pipeline.image import labels
+from pipeline.wait import wait_until
 from tests.image.support.mutate import BODIES, DATES, HOSTS, LENGTHS, TAGS, TOKENS, Mutator, samples
 from tests.image.support.victim import FALLEN, WAYS, Victim, Way, send
 
@@ -128,7 +129,7 @@ def test_a_line_that_no_decoder_gets_done_with(victim: Victim) -> None:
     """Each kept a stock decoder of 4.2.0 busy for 12 seconds, and the engine dropped what waited for longer than 5."""
     victim.send("udp", [b"HT286: [aa:aa:aa:aa:aa:aa]" + b"-" * (5900 - n) for n in range(10)])
     victim.wait_analysed(timeout=15)
-    assert victim.server.counters()["analysed"] > 10
+    wait_until(lambda: victim.server.counters()["analysed"] > 10, 30, what="the engine's counters")
 
 
 @pytest.mark.parametrize(

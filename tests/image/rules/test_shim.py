@@ -235,9 +235,12 @@ def test_many_failed_logins_are_correlated_and_not_complained_of(
         running.wait_listening()
         text = "Failed password for bob from 10.9.8.7 port {} ssh2"
         syslog.send_tcp(*running.tcp, [syslog.message(text.format(n)) for n in range(count)])
-        wait_until(
-            lambda: running.counters()["analysed"] >= count, 60, what="all failed logins to be analysed"
-        )
+
+        def printed() -> bool:
+            counters = running.counters()
+            return counters["analysed"] >= count and counters["print_waiting_bytes"] == 0
+
+        wait_until(printed, 120, what="the alerts of all failed logins")
         assert running.run("bash", "-c", f"grep -c 'No Oldest node' {OSSEC_LOG} || test $? = 1") == "0\n"
         last = running.container.logs(stderr=False, tail=1000).splitlines()
         assert 5720 in [parse(line)["rule"]["sidid"] for line in last]  # multiple failures, to the very end

@@ -117,7 +117,16 @@ def test_a_standard_output_that_nobody_reads_is_unhealthy(
     with run_server(client, ossec_image.name, FROM_HERE, **options) as server:
         server.wait_listening()
         syslog.send_tcp(*server.tcp, [syslog.message(ATTACK.format(n)) for n in range(3000)])
-        wait_until(lambda: server.counters()["print_waiting_bytes"] > 100_000, 30, what="alerts that wait")
+        printed = -1
+
+        def stands() -> bool:
+            """Whether alerts wait, and none was printed since the last look."""
+            nonlocal printed
+            before, counters = printed, server.counters()
+            printed = counters["printed"]
+            return counters["print_waiting_bytes"] > 100_000 and printed == before
+
+        wait_until(stands, 30, 0.5, "alerts that wait")
         assert health(server) == (0, [])
         long_ago(server, "output")
         unhealthy(server, "ossec-output: ", "none was delivered", "is standard output read?")

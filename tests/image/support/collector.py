@@ -21,6 +21,7 @@ class Collector:
         self._tls = tls
         self._relp = relp
         self._connections: list[socket.socket] = []
+        self._readers: list[threading.Thread] = []
         # A port that is ours from now on, so that nothing else listens there while this does not.
         with socket.create_server(self.address) as listener:
             self.address = listener.getsockname()[:2]
@@ -36,10 +37,18 @@ class Collector:
     ) -> None:
         for one in [self._listener, *self._connections]:
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(one, socket.SHUT_RDWR)  # under TLS, too, which goes on as it is
+        self._thread.join()
+        self.read_to_end()
+        for one in [self._listener, *self._connections]:
             one.close()
         self._connections.clear()
-        self._thread.join()
+        self._readers.clear()
+
+    def read_to_end(self) -> None:
+        """Return once all is received that was sent over connections that have ended."""
+        for reader in self._readers:
+            reader.join(10)
 
     @property
     def lines(self) -> list[str]:
@@ -60,7 +69,9 @@ class Collector:
         with suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+                reader = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+                self._readers.append(reader)
+                reader.start()
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError):

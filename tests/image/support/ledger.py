@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pipeline.server import Server, syslog
+from pipeline.server.shell import KILLED
 from pipeline.wait import WaitTimeout, wait_until
 
 DATA = "/var/ossec/data"
@@ -66,7 +67,7 @@ def archived_count(server: Server, mark: str) -> int:
     return int(server.run("bash", "-c", f"cat {DAYS} | grep -caE '{mark} [0-9]{{7}}$' || test $? = 1"))
 
 
-def wait_all(server: Server, mark: str, count: int, seconds: float = 60) -> None:
+def wait_all(server: Server, mark: str, count: int, seconds: float = 120) -> None:
     """Return when so many lines are in the archive, or after that time: the ledger then says what is missing."""
     with suppress(WaitTimeout):
         wait_until(lambda: archived_count(server, mark) >= count, seconds, 0.3, f"{count} lines of {mark}")
@@ -74,6 +75,10 @@ def wait_all(server: Server, mark: str, count: int, seconds: float = 60) -> None
 
 def drained(server: Server, mark: str) -> None:
     """Return once what the server has taken is analysed."""
+    # What waits in another connection might be read after the line.
+    wait_until(
+        lambda: server.counters()["connections"] == 0, 60, what="the connections to be read to their end"
+    )
     send(server.address(), [b"<38>Nov 23 04:50:00 web1 app: behind " + mark.encode()])
     # The engine works in order: with that line it has analysed all that came before.
     behind = f"grep -qa 'app: behind {mark}$' {ARCHIVE}"
@@ -145,7 +150,8 @@ def signal(server: Server, command: str, name: str, once: str = "true") -> None:
         "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -qE -- \"$1\" && "
         '[[ $p != /proc/$$ ]] && kill -$2 ${p#/proc/} && exit 0; done 2>/dev/null; echo "no process $1"; exit 1'
     )
-    server.run("bash", "-c", script, "bash", command, name)
+    code, said = server.answer("bash", "-c", script, "bash", command, name)
+    assert code in (0, KILLED), said  # the container may have ended of it
 
 
 @contextmanager

@@ -137,7 +137,7 @@ class Intake:
         """The same, from the last "app: " on: what a test wrote as its text."""
         return [line.rpartition("app: ")[2].partition("\x1e")[0] for line in self.lines()]
 
-    def wait_lines(self, count: int, seconds: float = 10) -> list[str]:
+    def wait_lines(self, count: int, seconds: float = 30) -> list[str]:
         return wait_until(
             lambda: found if len(found := self.lines()) >= count else None, seconds, what=f"{count} lines"
         )
@@ -157,7 +157,7 @@ class Intake:
             sender.bind((source, 0))
             sender.sendto(data, ("::1" if ":" in source else "127.0.0.1", self.ports["udp"]))
 
-    def stop(self, seconds: float = 10) -> int:
+    def stop(self, seconds: float = 30) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 

@@ -140,7 +140,7 @@ def test_lines_are_taken_while_the_connection_stays(intake: Intake) -> None:
 def test_a_count_that_is_wrong_holds_nothing_back_for_ever(intake: Intake) -> None:
     with intake.connect("tcp") as sender:
         sender.sendall(b"5000 " + A + b"\n" + B + b"\n")
-        intake.wait_lines(2, seconds=20)  # after 10 s without more
+        intake.wait_lines(2)  # after 10 s without more
         sender.sendall(C + b"\n")
         intake.wait_lines(3)
     assert intake.texts() == ["a", "b", "c"]
@@ -163,7 +163,8 @@ def test_a_message_over_the_limit_is_one_cut_event(intake: Intake, framing: str)
     assert intake.texts()[1] == "b"
     assert len(lines[0]) <= 6143
     assert intake.get("cut") == 1
-    assert "1 messages were longer than the 6143 bytes that the engine reads, and cut" in intake.log()
+    said = "1 messages were longer than the 6143 bytes that the engine reads, and cut"
+    eventually(lambda: said in intake.log(), "the log")  # told of when the lines are in the journal
 
 
 def test_what_was_sent_before_a_reset_is_taken(intake: Intake) -> None:
@@ -225,4 +226,4 @@ def test_idle_it_turns_no_more_than_now_and_then(intake: Intake) -> None:
     began = time.monotonic()
     time.sleep(2)
     assert 1 <= intake.get("beat") - beat <= 3 + time.monotonic() - began
-    assert intake.cpu() - before <= 0.02
+    assert intake.cpu() - before < 0.025  # counted in hundredths of a second

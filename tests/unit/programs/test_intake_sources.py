@@ -28,8 +28,8 @@ def intake(intake_program: Path, tmp_path: Path) -> Iterator[Intake]:
 
 
 def closed(sender: socket.socket) -> bool:
-    """Whether the server has closed it, in 5 s."""
-    sender.settimeout(5)
+    """Whether the server has closed it, in 30 s."""
+    sender.settimeout(30)
     try:
         return sender.recv(1) == b""
     except ConnectionResetError:
@@ -160,7 +160,7 @@ def test_it_says_when_fewer_connections_fit_than_it_was_told(intake_program: Pat
             with socket.create_connection(("127.0.0.1", port), 5) as more:
                 assert closed(more)
         limited.terminate()
-        _, said = limited.communicate(timeout=10)
+        _, said = limited.communicate(timeout=30)
     assert limited.returncode == 0
     assert (
         "136 connections fit into the limit of 200 open files, and not the 4096 of OSSEC_MAX_CONNECTIONS"
@@ -247,7 +247,7 @@ HARNESS = r"""
 #include <time.h>
 #include "networks.h"
 
-/* LIST ADDRESS...: prints a 1 or a 0 for each. "speed": how long each of a million questions takes, in ns. */
+/* LIST ADDRESS...: prints a 1 or a 0 for each. "speed": the CPU time that each of a million questions takes, in ns. */
 int main(int argc, char **argv)
 {
     char problem[512] = "";
@@ -268,14 +268,14 @@ int main(int argc, char **argv)
             struct timespec from, to;
             unsigned held = 0;
 
-            clock_gettime(CLOCK_MONOTONIC, &from);
+            clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
             for (unsigned m = 0; m < 1000000; m++) {
                 unsigned bits = htonl(m * 2654435761u);
 
                 memcpy(address.s6_addr + 12, &bits, 4);
                 held += networks_hold(networks, &address, 0);
             }
-            clock_gettime(CLOCK_MONOTONIC, &to);
+            clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
             printf("%ld %u\n", ((to.tv_sec - from.tv_sec) * 1000000000 + to.tv_nsec - from.tv_nsec) / 1000000, held);
             continue;
         }

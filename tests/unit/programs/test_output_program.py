@@ -20,7 +20,7 @@ def test_alerts_are_printed_once_over_restarts_and_kills(output: Output, engine:
     output.wait_for(1000)
     engine.write(50)
     output.wait_for(1050)
-    time.sleep(0.3)  # its last note may be under way
+    wait_until(lambda: output.counters() == (1050, 0), SECONDS, 0.05, "the note of the last")
     output.end(signal.SIGKILL)
     engine.write(50)
     assert output.run(1100) == list(range(1100))

@@ -90,6 +90,7 @@ def test_each_way_delivers_all_once_and_ends_properly(
             engine.write(1000, padding=100)
             wait_until(lambda: output.counters()[0] == engine.number, SECONDS, 0.1, "the count")
         assert output.end() < 4
+        collector.read_to_end()
         received = bytes(collector.received)
     if (way, form) == ("tls", "syslog"):
         received = b"".join(line.encode() + b"\n" for line in collector.frames)
@@ -177,8 +178,8 @@ def test_a_peer_that_sends_no_ticket_is_believed_after_a_while(
     tls.num_tickets = tickets
     engine.write(100)
     with Collector(HOST, tls) as collector:
-        output.start("tls", *map(str, collector.address), "json")
         began = time.monotonic()
+        output.start("tls", *map(str, collector.address), "json")
         wait_until(lambda: output.counters()[0] == 100, SECONDS, 0.05, "the count")
         took = time.monotonic() - began
         output.end()
@@ -191,11 +192,16 @@ def test_what_a_peer_does_not_read_is_not_delivered(output: Output, engine: Engi
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         time.sleep(SECONDS)
 
+    def full() -> tuple[int] | None:
+        """How many are counted, once that has been so for three seconds."""
+        before, _ = output.counters()
+        time.sleep(3)
+        return (before,) if output.counters()[0] == before else None
+
     engine.write(5000, padding=2000)
     with peer(deaf) as port:
         output.start("tcp", HOST, str(port), "json")
-        time.sleep(3)
-        counted, _ = output.counters()
+        [counted] = wait_until(full, SECONDS, what="the connection to be full")
         assert output.end() < 5
     assert counted < 5000
     assert output.counters()[0] == counted
