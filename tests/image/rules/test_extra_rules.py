@@ -49,7 +49,11 @@ INJECTIONS = [
 ]
 # What a forwarder puts behind a line.
 FIELDS = ' pod=web-1 kubernetes.host=n-1 note="two words" trace-id='
-REQUEST = re.compile(r'"(?:GET|POST|HEAD|PUT) (\S+) HTTP')
+# The URL, however the access log writes it.
+REQUEST = re.compile(
+    r'(?:GET|POST|HEAD|PUT)(?P<url>(?: +\|? ?"?)(?:https?://[^/ "]*)?/[^\s"]*)|\b(?:path|uri)=(?P<field>/[^\s"]*)'
+    r'|"\w*(?:ur[il]|path|request)":"(?P<json>/[^"]*)"'
+)
 AGENT = re.compile(r'" "([^"]*)"$')
 NEAR = "Nov 26 06:00:00 web1 app[812]: "
 
@@ -117,8 +121,9 @@ def attacked(line: str, user: str | None) -> Iterator[str]:
             written = json.dumps(text)[1:-1] if is_json else text
             yield re.sub(rf"(?<![\w.]){re.escape(user)}(?![\w.])", written.replace("\\", r"\\"), line)
         if request := REQUEST.search(line):
-            query = ("&" if "?" in request[1] else "?") + text.replace(" ", "+").replace('"', "%22")
-            yield line[: request.end(1)] + query + line[request.end(1) :]
+            query = ("&" if "?" in request[0] else "?") + text.replace(" ", "+").replace('"', "%22")
+            end = request.end(str(request.lastgroup))
+            yield line[:end] + query + line[end:]
         if agent := AGENT.search(line):
             yield line[: agent.start(1)] + text.replace('"', '\\"') + line[agent.end(1) :]
 
