@@ -22,6 +22,7 @@ static const struct {
     {"/var/ossec/logs/archives/archives.log", "\n", &_eflog},
 };
 static int dirty[DONE_FILES], fresh = 1;
+static char buffers[DONE_FILES][BUFFER]; /* of its own glibc takes 4096 bytes, whatever size it is told */
 
 /* Where the first zero byte is between two places of a file, or `until`. No line has one; a power failure leaves them
  * where the file's size reached the disk before its contents. */
@@ -124,7 +125,7 @@ static void give_buffers(void)
 {
     for (int n = 0; n < DONE_FILES; n++) {
         if (*logs[n].file != NULL) {
-            setvbuf(*logs[n].file, NULL, _IOFBF, BUFFER);
+            setvbuf(*logs[n].file, buffers[n], _IOFBF, BUFFER);
         }
     }
     fresh = 1;

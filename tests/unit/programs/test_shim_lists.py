@@ -285,6 +285,43 @@ int main(void)
 """
 
 
+# What a batch writes reaches the file at its end, in whole lines: a reader would see half of one.
+LOGS = r"""
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include "shared.h"
+#include "eventinfo.h"
+#include "flush.h"
+#include "logs.h"
+
+FILE *_aflog, *_jflog, *_eflog, *_fflog;
+
+int __real_OS_GetLogLocation(const Eventinfo *lf) { return lf != NULL; }
+
+int main(void)
+{
+    static struct done done;
+    struct stat file;
+
+    _aflog = tmpfile();
+    _jflog = tmpfile();
+    _eflog = tmpfile();
+    logs_defer();
+    logs_flush(&done);
+    for (int n = 0; n < 64; n++) {
+        fprintf(_eflog, "%6000d\n", n);
+        fflush(_eflog);
+    }
+    assert(fstat(fileno(_eflog), &file) == 0 && file.st_size == 0);
+    logs_flush(&done);
+    assert(fstat(fileno(_eflog), &file) == 0 && file.st_size == 64 * 6001);
+    assert(done.file[2].size == 64 * 6001);
+    return 0;
+}
+"""
+
+
 @pytest.mark.parametrize(
     ("play", "files"),
     [
@@ -292,8 +329,9 @@ int main(void)
         (LISTS, ["rule_lists", *LITERALS]),
         (FAMILIES, ["families", *LITERALS]),
         (ADDRESS, ["address"]),
+        (LOGS, ["logs", "flush"]),
     ],
-    ids=["order", "lists", "families", "address"],
+    ids=["order", "lists", "families", "address", "logs"],
 )
 def test_what_is_gone_through_is_short_and_leaves_nothing_out(
     tmp_path: Path, play: str, files: list[str]
@@ -301,6 +339,7 @@ def test_what_is_gone_through_is_short_and_leaves_nothing_out(
     source, program = tmp_path / "play.c", tmp_path / "play"
     source.write_text(play)
     folders = [f"-I{standin.SOURCES / 'src' / name}" for name in ("headers", "analysisd")]
+    folders += [f"-I{ROOT / 'docker/journal'}", "-Wl,--wrap=fflush"]
     sanitizers = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     given = ["-D_GNU_SOURCE", "-Wno-incompatible-pointer-types", *sanitizers, f"-I{SHIM}", *folders]
     subprocess.run(["cc", *given, source, *(SHIM / f"{name}.c" for name in files), "-o", program], check=True)
