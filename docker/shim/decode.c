@@ -11,6 +11,7 @@
 #include "decoder.h"
 #include "analysisd.h"
 #include "config.h"
+#include "colours.h"
 #include "extra.h"
 #include "families.h"
 #include "fields.h"
@@ -206,6 +207,9 @@ void __wrap_DecodeEvent(Eventinfo *lf, void *match)
 {
     int with_families = extra_rules();
 
+    if (with_families && without_colours(lf->log)) {
+        lf->size = strlen(lf->log);
+    }
     decoding = lf->log;
     literals_of(lf->log);
     rules_are_for(lf);

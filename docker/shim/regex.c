@@ -32,7 +32,7 @@
 #define ZERO_TERMINATED (~(size_t)0) /* PCRE2_ZERO_TERMINATED. The stand-in is built where there is no pcre2.h. */
 
 /* Neither the beginning nor the end of a longer word; not a time, a fingerprint or an Ethernet address either. An IPv4
- * address that is written as an IPv6 one gives the IPv4 one. */
+ * address that is written as an IPv6 one gives the IPv4 one; a link's address may have an interface behind it, fe80::1%eth0. */
 #define IPV4 "[0-9]{1,3}(?:\\.[0-9]{1,3}){3}"
 #define IPV6 \
     "(?:(?<![0-9A-Fa-f:]:)|(?<=IPv6:))(?=:*[0-9A-Fa-f])" \
@@ -40,7 +40,7 @@
 #define ENDS "(?!\\w|[.:-][0-9A-Za-z_]*[A-Za-z_.:-]\\w|\\.[0-9]+\\.)"
 #define ADDRESS "(?>" IPV4 "|" IPV6 ")" ENDS
 #define NAME "[A-Za-z0-9][\\w-]*+(?:\\.[\\w-]++)*+"
-#define WRITTEN(group) "(?:\\[|(?<![\\w.-]))(?:(?:IPv6:)?::[Ff]{4}:(?=[0-9]+\\.)|IPv6:)?(" group ")\\]?"
+#define WRITTEN(group) "(?:\\[|(?<![\\w.-]))(?:(?:IPv6:)?::[Ff]{4}:(?=[0-9]+\\.)|IPv6:)?(" group ")(?:%[\\w.-]{1,20}+)?+\\]?"
 /* Looked at first, as it leaves most places of a line out. */
 #define BEGINS "(?=[][0-9A-Fa-f:I])"
 /* Where something goes to is not where it comes from: server_ip=, destination ip: and so on. A lookbehind has no repetition, so

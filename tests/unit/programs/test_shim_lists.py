@@ -240,6 +240,38 @@ int main(void)
 
 
 # Which lines are worth a search for a source, and one spelling of each.
+COLOURS = r"""
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+#include "colours.h"
+
+static void expect(const char *text, const char *plain)
+{
+    char copy[96];
+
+    assert(without_colours(strcpy(copy, text)) == (strcmp(text, plain) != 0));
+    assert(strcmp(copy, plain) == 0);
+}
+
+int main(void)
+{
+    const char *plain[] = {"", "[", "x [", "[m", "[3", "[3;", "[3;m", "sshd[812]: x", "rate(x[5m])",
+                           "[15m]", "[12 m", "#033[", "[;1m"};
+
+    for (size_t n = 0; n < sizeof(plain) / sizeof(*plain); n++) {
+        expect(plain[n], plain[n]);
+    }
+    expect("\x1b[32mINFO\x1b[0m: x", "INFO: x");
+    expect("\x1b[mx\x1b[m", "x");
+    expect("for \x1b[1;31mbob\x1b[0m from \x1b[1m192.0.2.1:0\x1b[0m", "for bob from 192.0.2.1:0");
+    expect("#033[1mbob#033[0m #x1B[36mx ^[[36my \\u001b[36mz \\x1b[1;2;3ma \\033[38;5;4mb \\e[0mc", "bob x y z a b c");
+    expect("[36m2026 [[93m63b1[0m] x", "2026 [63b1] x"); /* the engine has left the byte out */
+    expect("x[0m]", "x]");
+    expect("[5m x \x1b[5m]", " x ]");
+    return 0;
+}
+"""
 ADDRESS = r"""
 #include <assert.h>
 #include <stddef.h>
@@ -330,8 +362,9 @@ int main(void)
         (FAMILIES, ["families", *LITERALS]),
         (ADDRESS, ["address"]),
         (LOGS, ["logs", "flush"]),
+        (COLOURS, ["colours"]),
     ],
-    ids=["order", "lists", "families", "address", "logs"],
+    ids=["order", "lists", "families", "address", "logs", "colours"],
 )
 def test_what_is_gone_through_is_short_and_leaves_nothing_out(
     tmp_path: Path, play: str, files: list[str]
