@@ -85,8 +85,9 @@ class Shell:
     def _ended(self) -> bool:
         if self._stream is None:
             return True
-        readable, _, _ = select.select([self._stream], [], [], 0)
-        return bool(readable) and not self._stream._sock.recv(1, socket.MSG_PEEK)
+        readable = select.poll()  # and not select(), which knows no descriptor above 1023
+        readable.register(self._stream, select.POLLIN)
+        return bool(readable.poll(0)) and not self._stream._sock.recv(1, socket.MSG_PEEK)
 
     def _ask(self, command: Sequence[str], only: int) -> Executed:
         mark = uuid.uuid4().hex
