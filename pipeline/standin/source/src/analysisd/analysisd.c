@@ -87,6 +87,7 @@ static void analyse_event(Eventinfo *lf)
         fail("the day's files cannot be opened: %s", strerror(errno));
     }
     day = today;
+    lf->size = strlen(lf->log);
     DecodeEvent(lf);
     if (LastMsg_Stats(lf->full_log) == 1 || (lf->action != NULL && FW_Log(lf) == 0)) {
         return;

@@ -37,6 +37,7 @@ typedef struct Eventinfo {
     size_t p_name_size; /* its length */
     char *full_log;     /* the line, and behind its end once more, for the names to point into */
     char *log;          /* what follows its syslog header */
+    size_t size;        /* its length, for the rules */
     OSDecoderInfo *decoder_info;
     Rule *generated_rule; /* that has fired here, or that another server says has */
     int mail;             /* whether its alert is to be mailed */
