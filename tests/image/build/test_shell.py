@@ -1,6 +1,9 @@
 """A command through the shell that stays ends and prints as one of `docker exec` does."""
 
+import os
+import resource
 from collections.abc import Iterator
+from contextlib import ExitStack
 from threading import Thread
 
 import docker
@@ -36,6 +39,20 @@ def shell(idle: Trial) -> Iterator[Shell]:
 def test_what_comes_of_a_command_is_what_comes_of_docker_exec(idle: Trial, shell: Shell) -> None:
     for command in COMMANDS * 2:
         assert shell.execute(command) == execute(idle.container, command), command
+
+
+def test_a_process_with_many_files_open_has_one_too(shell: Shell) -> None:
+    """Its descriptor is above 1023, of which select() knows nothing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    try:
+        with ExitStack() as opened:
+            for _ in range(1100):
+                opened.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+            for _ in range(2):  # the second finds the first one's stream
+                assert shell.execute(["echo", "there"]) == (0, b"there\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_variables_and_one_stream_alone(idle: Trial, shell: Shell) -> None:
