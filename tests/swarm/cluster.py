@@ -4,17 +4,19 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import docker
 from docker.models.containers import Container
 from docker.types import IPAMConfig, IPAMPool
 
-from pipeline.server import container, labels
+from pipeline.server import LABEL, container, labels
 from pipeline.server.execute import execute
 from pipeline.server.shell import Shell
 from pipeline.wait import wait_until
 
+NETWORK = "ossec-swarm-test"
 SUBNET = "10.77.18"
 ARCHIVE = "/var/lib/docker/volumes/ossec_data/_data/logs/archives/archives.log"
 DOCKERD = ["dockerd", "--host=unix:///run/docker.sock"]
@@ -91,7 +93,10 @@ def network(client: docker.DockerClient) -> Iterator[str]:
     pool = IPAMPool(
         subnet=f"{SUBNET}.0/24", iprange=f"{SUBNET}.128/25"
     )  # whose addresses stay over a restart
-    made = client.networks.create("ossec-swarm-test", ipam=IPAMConfig(pool_configs=[pool]), labels=labels())
+    for left in client.networks.list(names=[f"^{NETWORK}$"], filters={"label": LABEL}):
+        if not Path("/proc", left.attrs["Labels"][LABEL]).exists():  # of tests that were killed
+            left.remove()
+    made = client.networks.create(NETWORK, ipam=IPAMConfig(pool_configs=[pool]), labels=labels())
     try:
         yield str(made.name)
     finally:

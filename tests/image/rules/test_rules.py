@@ -98,9 +98,9 @@ def verdicts(server: Server, lines: Iterable[str]) -> dict[str, dict[str, Any]]:
     syslog.send_tcp(*server.tcp, [*(f"<38>{line}" for line in lines), last])
     wait_until(lambda: any(LAST in alert["full_log"] for alert in server.alerts()), 60, what="the last alert")
     alerts = {alert["full_log"]: alert for alert in reversed(server.alerts())}
-    # A header without a host gets one on the way.
+    # A header without a host gets one on the way, and the byte before a colour is written as #033.
     for line in lines:
-        text = line.partition(": ")[2]
+        text = line.partition(": ")[2].replace("\x1b", "#033")
         if line not in alerts and text:
             found = [
                 alert
