@@ -51,13 +51,8 @@ def test_any_value_can_come_from_a_file(
         assert "<email_to>from-a-file@example.org</email_to>" in conf
         assert "<email_alert_level>3</email_alert_level>" in conf
         # One that has just begun cannot be read, and one may end meanwhile.
-        script = "for p in /proc/[0-9]*; do [ $p = /proc/1 ] || cat $p/environ || [ ! -e $p ] || exit 1; done"
-
-        def all_of_them() -> str:
-            code, text = running.answer("bash", "-c", script)
-            return "" if code else text
-
-        environments = wait_until(all_of_them, 30, what="every process's environment")
+        script = "for p in /proc/[0-9]*; do [ $p = /proc/1 ] || cat $p/environ 2> /dev/null; done; true"
+        environments = running.run("bash", "-c", script)
         assert "OSSEC_EMAIL_TO_FILE=" in environments
         assert "from-a-file" not in environments
 
