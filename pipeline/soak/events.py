@@ -122,9 +122,8 @@ def kill(daemon: str) -> Action:
     def action(stage: Stage) -> Event:
         number = stage.server.processes()[daemon]
         began = time.time()
-        stage.server.answer(
-            "bash", "-c", f"kill -KILL {number}"
-        )  # the container may end before the answer is here
+        # The container may end before the answer is here.
+        stage.server.answer("bash", "-c", f"kill -KILL {number}")
         code = stage.server.exit_code()
         problem = "" if code == 137 else f"ended with {code} instead of 137"
         stage.start()

@@ -157,6 +157,10 @@ HEADS = [
     "203.0.113.5:40123 [26/Nov/2026:06:00:00.123] a b/c 0/0/0/0/0 200 1 - - ---- 1/1/1/1/1 0/0 {HTTP/1.1 ",
     '[26/Nov/2026:06:00:00 +0000] - 404 404 - GET https www.example.com "/ [Client ',
     '{"request":{"remote_ip":"203.0.113.5","proto":"HTTP/2.0","method":"GET"},"status":404,"uri":"',
+    "level=info method=GET path=/",
+    'INFO: 203.0.113.5:40123 - "GET /',
+    '[2026-11-26T06:00:00.000Z] "GET / HTTP/1.1" 404 - "',
+    "a - GET-1 - 203.0.113.5 - 8008 - {None} Processed request: ",
 ]
 PIECES = (
     *(
@@ -191,7 +195,16 @@ PIECES = (
         "::1 ",
         '{"a":"b",',
     ),
-    *(" SRC=192.0.2.1 DST=", ": in:a out:b ", '"action":"block"', "(1) FATAL: ", "failed login ", '" 401 '),
+    *(
+        " SRC=192.0.2.1 DST=",
+        ": in:a out:b ",
+        '"action":"block"',
+        "(1) FATAL: ",
+        "failed login ",
+        '" 401 ',
+        " ip=",
+        "#033[1m",
+    ),
 )
 
 

@@ -239,7 +239,7 @@ int main(void)
 """
 
 
-# Which lines are worth a search for a source, and one spelling of each.
+# Which text is a terminal's colour, however its escape byte is written.
 COLOURS = r"""
 #include <assert.h>
 #include <stddef.h>
@@ -272,6 +272,8 @@ int main(void)
     return 0;
 }
 """
+
+# Which lines are worth a search for a source, and one spelling of each.
 ADDRESS = r"""
 #include <assert.h>
 #include <stddef.h>
