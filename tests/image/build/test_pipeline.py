@@ -31,7 +31,7 @@ def mailhog(client: docker.DockerClient) -> None:
 def started(client: docker.DockerClient, by: int = os.getpid()) -> set[str]:
     """The containers and networks that the process has in the engine."""
     mine: dict[str, str | list[str] | bool] | None = {"label": f"{LABEL}={by}"}
-    containers = client.containers.list(all=True, filters=mine)
+    containers = client.containers.list(all=True, filters=mine, sparse=True)
     return {one.id or "" for one in [*containers, *client.networks.list(filters=mine)]}
 
 

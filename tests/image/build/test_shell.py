@@ -8,7 +8,7 @@ from threading import Thread
 
 import docker
 import pytest
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
 from pipeline import image
 from pipeline.server import container, removal
@@ -94,4 +94,5 @@ def test_containers_that_are_removed_together_end_at_once(
     made.reload()
     assert made.status == "exited"
     removal.sweep()
-    assert made.id not in [one.id for one in client.containers.list(all=True)]
+    with pytest.raises(NotFound):
+        made.reload()
