@@ -17,7 +17,7 @@ nox.options.default_venv_backend = "none"
 os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # nox may be called without ./dev
 
 # Most tests wait most of the time; those of a file share what they have started. tests/conftest.py has the order.
-WORKERS = "--numprocesses=5"
+WORKERS = "--numprocesses=6"
 TOGETHER = (WORKERS, "--dist=loadfile", "--no-loadscope-reorder")
 SLOWEST = ("--durations=15", "--durations-min=5")
 
