@@ -136,19 +136,26 @@ static int tag_apart(struct header *h, struct text rest)
     return 1;
 }
 
+/* Of a line that a container printed, as CRI's files have it: "stdout F LINE". */
+static int is_stream(struct text word, struct text next)
+{
+    return length_of(word) == 6 && (begins_with(word, "stdout") || begins_with(word, "stderr")) &&
+           (begins_with(next, "F ") || begins_with(next, "P ") || begins_with(next, "F:") || begins_with(next, "P:"));
+}
+
 /* What no host begins with or holds: a Cisco message, JSON, a bracket, a quote, NAME=VALUE, CEF:0|..., a topic of RouterOS.
  * Nor is a number alone one. */
 static int no_host(struct header *h, struct text rest)
 {
-    struct text word = first_word(rest);
+    struct text word = first_word(rest), next = after_word(rest, word);
 
     h->message = rest;
-    if (length_of(address_in_brackets(word, after_word(rest, word))) > 0) {
+    if (length_of(address_in_brackets(word, next)) > 0) {
         return 0;
     }
-    return length_of(word) == 0 || strchr("%{[<\"':=*#", *word.from) != NULL ||
+    return length_of(word) == 0 || is_stream(word, next) || strchr("%{[<\"':=*#", *word.from) != NULL ||
            !is_host(word) || begins_with(word, "CEF:") ||
-           begins_with(word, "LEEF:") || (digits_at(word, 0) == length_of(word) && !is_tag(after_word(rest, word)));
+           begins_with(word, "LEEF:") || (digits_at(word, 0) == length_of(word) && !is_tag(next));
 }
 
 /* The same host, with its domain or without. */

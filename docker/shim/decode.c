@@ -18,6 +18,7 @@
 #include "literals.h"
 #include "programs.h"
 #include "rule_lists.h"
+#include "wrapper.h"
 
 /* Before 4.2.0 it has no second parameter; what is passed there is in a register that nobody reads. */
 void __real_DecodeEvent(Eventinfo *lf, void *match);
@@ -207,8 +208,12 @@ void __wrap_DecodeEvent(Eventinfo *lf, void *match)
 {
     int with_families = extra_rules();
 
-    if (with_families && without_colours(lf->log)) {
-        lf->size = strlen(lf->log);
+    if (with_families) {
+        int had_wrapper = without_wrapper(lf->log);
+
+        if (without_colours(lf->log) || had_wrapper) {
+            lf->size = strlen(lf->log);
+        }
     }
     decoding = lf->log;
     literals_of(lf->log);

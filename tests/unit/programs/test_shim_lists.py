@@ -273,6 +273,51 @@ int main(void)
 }
 """
 
+# What a container printed, in the wrappers of CRI and of Docker's json-file.
+WRAPPER = r"""
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+#include "wrapper.h"
+
+static void expect(const char *text, const char *plain)
+{
+    char copy[128];
+
+    assert(without_wrapper(strcpy(copy, text)) == (strcmp(text, plain) != 0));
+    assert(strcmp(copy, plain) == 0);
+}
+
+int main(void)
+{
+    const char *plain[] = {
+        "", "2", "s", "{", "{}", "stdout F", "stdout F:", "stdout x F y", "stdoutF x", "stdout Full x", "std F x",
+        "2026-11-28 07:00:00 stdout F x", "2026-11-28T07:00:00.1Z stdout x", "2026-11-28T07:00Z stdout F x",
+        "x 2026-11-28T07:00:00.1Z stdout F x", "{\"log\":\"x\"}", "{\"stream\":\"stdout\"}",
+        "{\"log\":\"x\",\"stream\":\"other\"}", "{\"log\":\"x\",\"stream\":\"stdouts\"}",
+        "{\"log\":7,\"stream\":\"stdout\"}", "{\"stream\":\"stdout\",\"log\":\"x", "{\"stream\":\"stdout\",\"log\":\"x\\",
+        "{\"a\":\"\\\"stream\\\":\\\"stdout\\\"\",\"log\":\"x\"}",
+        "{\"a\":\"\\\"log\\\":\\\"x\",\"stream\":\"stdout\"}",
+    };
+
+    for (size_t n = 0; n < sizeof(plain) / sizeof(*plain); n++) {
+        expect(plain[n], plain[n]);
+    }
+    expect("2026-11-28T07:00:00.123456789Z stdout F a b", "a b");
+    expect("2026-11-28T07:00:00+01:00 stderr P:x a", "a");
+    expect("stderr F  a", " a");
+    expect("stdout F ", "");
+    expect("{\"log\":\"a \\\"b\\\" \\\\ \\/ c\\r\\n\",\"stream\":\"stderr\",\"time\":\"x\"}", "a \"b\" \\ / c");
+    expect("{ \"stream\" : \"stdout\", \"log\" : \"a\\tb\\u0000c\\u001b[1m\"}", "a b c\x1b[1m");
+    expect("{\"log\":\"\\u00e4\\u20AC\\ud83d\\ude00 \\u12 \\ud83dx\",\"stream\":\"stdout\"}",
+           "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 \\u12 \xed\xa0\xbdx");
+    expect("{\"container_name\":\"/web\",\"source\":\"stdout\",\"log\":\"a\"}", "a");
+    expect("{\"message\":\"a\",\"stream\":\"stdout\"}", "a");
+    expect("{\"log\":\"{\\\"log\\\":\\\"a\\\"}\",\"stream\":\"stdout\"}", "{\"log\":\"a\"}");
+    return 0;
+}
+"""
+
 # Which lines are worth a search for a source, and one spelling of each.
 ADDRESS = r"""
 #include <assert.h>
@@ -365,8 +410,9 @@ int main(void)
         (ADDRESS, ["address"]),
         (LOGS, ["logs", "flush"]),
         (COLOURS, ["colours"]),
+        (WRAPPER, ["wrapper"]),
     ],
-    ids=["order", "lists", "families", "address", "logs", "colours"],
+    ids=["order", "lists", "families", "address", "logs", "colours", "wrapper"],
 )
 def test_what_is_gone_through_is_short_and_leaves_nothing_out(
     tmp_path: Path, play: str, files: list[str]
