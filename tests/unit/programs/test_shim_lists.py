@@ -295,7 +295,8 @@ int main(void)
         "2026-11-28 07:00:00 stdout F x", "2026-11-28T07:00:00.1Z stdout x", "2026-11-28T07:00Z stdout F x",
         "x 2026-11-28T07:00:00.1Z stdout F x", "{\"log\":\"x\"}", "{\"stream\":\"stdout\"}",
         "{\"log\":\"x\",\"stream\":\"other\"}", "{\"log\":\"x\",\"stream\":\"stdouts\"}",
-        "{\"log\":7,\"stream\":\"stdout\"}", "{\"stream\":\"stdout\",\"log\":\"x", "{\"stream\":\"stdout\",\"log\":\"x\\",
+        "{\"log\":7,\"stream\":\"stdout\"}", "{\"stream\":\"stdout\",\"log\":\"x",
+        "{\"stream\":\"stdout\",\"log\":\"x\\",
         "{\"a\":\"\\\"stream\\\":\\\"stdout\\\"\",\"log\":\"x\"}",
         "{\"a\":\"\\\"log\\\":\\\"x\",\"stream\":\"stdout\"}",
     };
