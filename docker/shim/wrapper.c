@@ -104,6 +104,22 @@ static char *code_point(char *to, const char **at)
     return in_utf8(to, (unsigned)c);
 }
 
+/* A container has ended its line: "\n" and perhaps "\r" before it, each with one backslash or another odd number. */
+static const char *without_newline(const char *text, const char *end)
+{
+    for (;;) {
+        const char *at = end - 1;
+
+        while (at > text && at[-1] == '\\') {
+            at--;
+        }
+        if (end - text < 2 || (end[-1] != 'n' && end[-1] != 'r') || (end - 1 - at) % 2 == 0) {
+            return end;
+        }
+        end -= 2;
+    }
+}
+
 /* The end of a text, its quote, or NULL. */
 static const char *end_of(const char *text)
 {
@@ -115,8 +131,6 @@ static const char *end_of(const char *text)
 
 static void unescape(char *to, const char *text, const char *end)
 {
-    char *begin = to;
-
     for (; text < end; text++) {
         if (*text != '\\') {
             *to++ = *text;
@@ -125,12 +139,12 @@ static void unescape(char *to, const char *text, const char *end)
         text++;
         if (*text == 'u') {
             to = code_point(to, &text);
+        } else if (strchr("nrbf", *text) != NULL) { /* one within the line is none that a server has written */
+            *to++ = '\\';
+            *to++ = *text;
         } else {
-            *to++ = strchr("nrtbf", *text) != NULL ? ' ' : *text;
+            *to++ = *text == 't' ? '\t' : *text;
         }
-    }
-    while (to > begin && to[-1] == ' ') {
-        to--;
     }
     *to = '\0';
 }
@@ -148,7 +162,7 @@ static int unwrap_json(char *line)
     if ((end = end_of(text)) == NULL) {
         return 0;
     }
-    unescape(line, text, end);
+    unescape(line, text, without_newline(text, end));
     return 1;
 }
 

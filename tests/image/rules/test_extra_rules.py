@@ -115,10 +115,12 @@ def test_what_stands_behind_a_line_changes_neither_source_nor_user(
 
 def attacked(line: str, user: str | None) -> Iterator[str]:
     """The line, with each injection for the user, in the request and for the client's own name."""
-    is_json = bool(re.search(r'\{"\w+":', line))
+    depth = sum(bool(re.search(begin, line)) for begin in (r'\{"\w+":', r'\{\\"\w+\\":'))  # of JSON in JSON
     for text in INJECTIONS:
         if user is not None and user not in ("-", ""):
-            written = json.dumps(text)[1:-1] if is_json else text
+            written = text
+            for _ in range(depth):
+                written = json.dumps(written)[1:-1]
             yield re.sub(rf"(?<![\w.]){re.escape(user)}(?![\w.])", written.replace("\\", r"\\"), line)
         if request := REQUEST.search(line):
             query = ("&" if "?" in request[0] else "?") + text.replace(" ", "+").replace('"', "%22")

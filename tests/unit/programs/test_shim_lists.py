@@ -309,7 +309,11 @@ int main(void)
     expect("stderr F  a", " a");
     expect("stdout F ", "");
     expect("{\"log\":\"a \\\"b\\\" \\\\ \\/ c\\r\\n\",\"stream\":\"stderr\",\"time\":\"x\"}", "a \"b\" \\ / c");
-    expect("{ \"stream\" : \"stdout\", \"log\" : \"a\\tb\\u0000c\\u001b[1m\"}", "a b c\x1b[1m");
+    expect("{ \"stream\" : \"stdout\", \"log\" : \"a\\tb\\u0000c\\u001b[1m\"}", "a\tb c\x1b[1m");
+    expect("{\"log\":\"a\\nb\\\\n\",\"stream\":\"stdout\"}", "a\\nb\\n");
+    expect("{\"log\":\"\\n\",\"stream\":\"stdout\"}", "");
+    expect("{\"log\":\"\",\"stream\":\"stdout\"}", "");
+    expect("{\"log\":\"n\\\\\\r\\n\",\"stream\":\"stdout\"}", "n\\");
     expect("{\"log\":\"\\u00e4\\u20AC\\ud83d\\ude00 \\u12 \\ud83dx\",\"stream\":\"stdout\"}",
            "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 \\u12 \xed\xa0\xbdx");
     expect("{\"container_name\":\"/web\",\"source\":\"stdout\",\"log\":\"a\"}", "a");
