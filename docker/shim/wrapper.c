@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "address.h"
+
 #define STAMP "0123456789-T:.Z+"
 #define SHORTEST 20 /* bytes of a stamp */
 #define SPACES " \t"
@@ -121,7 +123,7 @@ static const char *without_newline(const char *text, const char *end)
 }
 
 /* The end of a text, its quote, or NULL. */
-static const char *end_of(const char *text)
+static char *end_of(char *text)
 {
     while (*text != '"' && *text != '\0') {
         text += text[0] == '\\' && text[1] != '\0' ? 2 : 1;
@@ -149,17 +151,33 @@ static void unescape(char *to, const char *text, const char *end)
     *to = '\0';
 }
 
+/* Whether an address stands in the text. */
+static int has_address(const char *text, char *end)
+{
+    enum addresses found;
+
+    *end = '\0';
+    found = addresses_in(text);
+    *end = '"';
+    return found != ADDRESS_NONE;
+}
+
+/* A forwarder may put an application's own fields beside its message, and who did it may be in them: of a message without an
+ * address all is left as it is. */
 static int unwrap_json(char *line)
 {
-    const char *text, *end;
+    char *text, *end;
+    int is_message;
 
     if (!is_stream_of(line, "\"stream\"") && !is_stream_of(line, "\"source\"")) {
         return 0;
     }
-    if ((text = text_of(line, "\"log\"")) == NULL && (text = text_of(line, "\"message\"")) == NULL) {
+    text = text_of(line, "\"log\"");
+    is_message = text == NULL;
+    if (is_message && (text = text_of(line, "\"message\"")) == NULL) {
         return 0;
     }
-    if ((end = end_of(text)) == NULL) {
+    if ((end = end_of(text)) == NULL || (is_message && !has_address(text, end))) {
         return 0;
     }
     unescape(line, text, without_newline(text, end));

@@ -317,7 +317,9 @@ int main(void)
     expect("{\"log\":\"\\u00e4\\u20AC\\ud83d\\ude00 \\u12 \\ud83dx\",\"stream\":\"stdout\"}",
            "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80 \\u12 \xed\xa0\xbdx");
     expect("{\"container_name\":\"/web\",\"source\":\"stdout\",\"log\":\"a\"}", "a");
-    expect("{\"message\":\"a\",\"stream\":\"stdout\"}", "a");
+    expect("{\"message\":\"a\",\"ip\":\"192.0.2.1\",\"stream\":\"stdout\"}",
+           "{\"message\":\"a\",\"ip\":\"192.0.2.1\",\"stream\":\"stdout\"}");
+    expect("{\"message\":\"a 192.0.2.1\",\"stream\":\"stdout\"}", "a 192.0.2.1");
     expect("{\"log\":\"{\\\"log\\\":\\\"a\\\"}\",\"stream\":\"stdout\"}", "{\"log\":\"a\"}");
     return 0;
 }
@@ -415,7 +417,7 @@ int main(void)
         (ADDRESS, ["address"]),
         (LOGS, ["logs", "flush"]),
         (COLOURS, ["colours"]),
-        (WRAPPER, ["wrapper"]),
+        (WRAPPER, ["wrapper", "address"]),
     ],
     ids=["order", "lists", "families", "address", "logs", "colours", "wrapper"],
 )
