@@ -196,7 +196,8 @@ def test_a_password_of_any_characters_reaches_the_relay_as_it_is(
 ) -> None:
     """D4.
 
-    By the queue's own programs in one container, for each character at the start, in the middle and at the end, and alone.
+    By the queue's own programs in one container, for each character at the start, in the middle and at the end, and
+    alone.
     """
     values = [form.replace("X", special) for special in SPECIAL for form in ("XaXbX", "X")]
     values = ["plain", *(value for value in values if not set(value) <= set(" \t"))]
