@@ -28,7 +28,8 @@ static char *behind_cri(char *line)
     return at != NULL ? at + 1 : NULL;
 }
 
-/* Behind the quote that a member's text begins with, or NULL. A quote within a text has a backslash before it. */
+/* The text of the object's member of that name, behind its first quote, or NULL. What looks like a member within another's text is
+ * none: a quote in there has a backslash before it. */
 static char *text_of(char *object, const char *name)
 {
     size_t length = strlen(name);
@@ -106,7 +107,8 @@ static char *code_point(char *to, const char **at)
     return in_utf8(to, (unsigned)c);
 }
 
-/* A container has ended its line: "\n" and perhaps "\r" before it, each with one backslash or another odd number. */
+/* The end of the text without that of the line: "\n", and perhaps "\r" before it. Behind an even number of backslashes the letter is
+ * one of the text. */
 static const char *without_newline(const char *text, const char *end)
 {
     for (;;) {
@@ -141,7 +143,7 @@ static void unescape(char *to, const char *text, const char *end)
         text++;
         if (*text == 'u') {
             to = code_point(to, &text);
-        } else if (strchr("nrbf", *text) != NULL) { /* one within the line is none that a server has written */
+        } else if (strchr("nrbf", *text) != NULL) { /* a space instead would part what an attacker wrote as one word */
             *to++ = '\\';
             *to++ = *text;
         } else {

@@ -1,8 +1,8 @@
 #ifndef SHIM_WRAPPER_H
 #define SHIM_WRAPPER_H
 
-/* Leaves of a line in a container runtime's wrapper, CRI's or that of Docker's json-file, what the container printed, in its place.
- * Returns whether there was one. */
+/* Takes a container runtime's wrapper, CRI's or that of Docker's json-file, off the line, in its place: what the container printed
+ * is left. Returns whether there was one. */
 int without_wrapper(char *line);
 
 #endif

@@ -239,22 +239,28 @@ int main(void)
 """
 
 
-# Which text is a terminal's colour, however its escape byte is written.
-COLOURS = r"""
+# What takes something off a line in its place, and says whether there was any.
+WITHOUT = r"""
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
-#include "colours.h"
+#include "NAME.h"
 
 static void expect(const char *text, const char *plain)
 {
-    char copy[96];
+    char copy[128];
 
-    assert(without_colours(strcpy(copy, text)) == (strcmp(text, plain) != 0));
+    assert(without_NAME(strcpy(copy, text)) == (strcmp(text, plain) != 0));
     assert(strcmp(copy, plain) == 0);
 }
 
 int main(void)
+"""
+
+# Which text is a terminal's colour, however its escape byte is written.
+COLOURS = (
+    WITHOUT.replace("NAME", "colours")
+    + r"""
 {
     const char *plain[] = {"", "[", "x [", "[m", "[3", "[3;", "[3;m", "sshd[812]: x", "rate(x[5m])",
                            "[15m]", "[12 m", "#033[", "[;1m"};
@@ -272,23 +278,12 @@ int main(void)
     return 0;
 }
 """
+)
 
 # What a container printed, in the wrappers of CRI and of Docker's json-file.
-WRAPPER = r"""
-#include <assert.h>
-#include <stddef.h>
-#include <string.h>
-#include "wrapper.h"
-
-static void expect(const char *text, const char *plain)
-{
-    char copy[128];
-
-    assert(without_wrapper(strcpy(copy, text)) == (strcmp(text, plain) != 0));
-    assert(strcmp(copy, plain) == 0);
-}
-
-int main(void)
+WRAPPER = (
+    WITHOUT.replace("NAME", "wrapper")
+    + r"""
 {
     const char *plain[] = {
         "", "2", "s", "{", "{}", "stdout F", "stdout F:", "stdout x F y", "stdoutF x", "stdout Full x", "std F x",
@@ -324,6 +319,7 @@ int main(void)
     return 0;
 }
 """
+)
 
 # Which lines are worth a search for a source, and one spelling of each.
 ADDRESS = r"""
