@@ -38,6 +38,7 @@ from pipeline.wait import WaitTimeout, wait_until
 
 RATES = {"udp": 400.0, "tcp": 500.0, "tls": 400.0, "relp": 500.0}  # lines a second, but for the bursts
 BETWEEN = (1.0, 5.0)  # seconds of load between two events
+LEAST_EVENTS = 5  # however short the time: on a busy machine one event can take a quarter of a minute
 SETTLED = 3.0  # seconds without anything new at the forward target and in the mailbox, before it is looked everywhere
 QUIET = 30.0  # seconds without anything new at any end, after which no more is expected
 DRAIN = 600.0  # seconds that the ends have at most, once nothing is sent any more
@@ -71,7 +72,7 @@ def run(release: Release, minutes: float, seed: int = 0, as_json: bool = False) 
 
 
 def soak(name: str, seconds: float, seed: int) -> Verdict:
-    """Run the load and the events for so long against that image, and judge. Leaves nothing behind.
+    """Run the load for so long, and for LEAST_EVENTS at least, against that image, and judge. Leaves nothing behind.
 
     Raises UserError where MailHog can't be had, RuntimeError when the server does not come back after an event.
     """
@@ -154,16 +155,17 @@ def all_senders(stage: Stage) -> list[Sender]:
 
 
 def _load(stage: Stage, senders: Sequence[Sender], seconds: float) -> None:
-    """Send for so long, while things happen."""
+    """Send for so long, and until LEAST_EVENTS have happened."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     until = time.monotonic() + seconds
     for sender in senders:
         sender.start()
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("load", total=seconds)
-        for action in events.schedule(stage):
-            time.sleep(min(stage.random.uniform(*BETWEEN), max(0.0, until - time.monotonic())))
-            if time.monotonic() >= until:
+        for number, action in enumerate(events.schedule(stage)):
+            between, enough = stage.random.uniform(*BETWEEN), number >= LEAST_EVENTS
+            time.sleep(min(between, max(0.0, until - time.monotonic())) if enough else between)
+            if enough and time.monotonic() >= until:
                 break
             event = events.happen(stage, action)
             progress.console.print(

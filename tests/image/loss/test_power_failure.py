@@ -22,7 +22,7 @@ from pipeline.soak.senders import RelpSender
 from pipeline.wait import WaitTimeout, wait_until
 from tests.image.conftest import FROM_HERE
 from tests.image.support.ledger import DATA, stuck
-from tests.image.support.power import MAKE, mounted, power_volume, require
+from tests.image.support.power import MAKE, SIZE, USER, copy, mounted, power_volume, require
 
 RATE = 500.0  # lines a second
 SETTINGS = {**FROM_HERE, "OSSEC_RELP": "yes"}
@@ -132,10 +132,7 @@ def test_the_disk_of_these_tests_keeps_what_was_synced_and_may_lose_the_rest(
 ) -> None:
     require(kind)
     synced = lost = 0
-    # A copy of all mounts, as a container has that starts before the volume is unmounted: it does not keep us here.
-    held = ["unshare", "--mount", "sleep", "1"]
-    with ExitStack() as holder, power_volume(tmp_path, kind) as volume:
-        holder.enter_context(subprocess.Popen(held))
+    with power_volume(tmp_path, kind) as volume:
         marks = []
         for number in range(10):
             for name in ("synced", "not synced"):
@@ -154,3 +151,24 @@ def test_the_disk_of_these_tests_keeps_what_was_synced_and_may_lose_the_rest(
                 lost += (folder_then / f"not synced {before}").read_bytes() != b"x" * 10_000
     assert synced == sum(range(1, 11))
     assert lost > 10
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_a_volume_that_another_still_holds_is_waited_for(tmp_path: Path, kind: str) -> None:
+    """Else a copy of it lacks what was written last."""
+    require(kind)
+    image = tmp_path / "volume.img"
+    with image.open("wb") as file:
+        file.truncate(SIZE)
+    subprocess.run([*MAKE[kind], image], check=True, capture_output=True)
+    with ExitStack() as holder:
+        with mounted(image, tmp_path / "volume", kind) as root:
+            # A copy of all mounts, as a container has that starts just now.
+            held = ["unshare", "--mount", "bash", "-c", "echo held; sleep 1"]
+            process = holder.enter_context(subprocess.Popen(held, stdout=subprocess.PIPE))
+            assert process.stdout
+            assert process.stdout.readline() == b"held\n"
+            os.chown(root, USER, 0)
+        copy(image, tmp_path / "copy.img")
+    with mounted(tmp_path / "copy.img", tmp_path / "copy", kind) as copied:
+        assert copied.stat().st_uid == USER

@@ -98,7 +98,7 @@ def copy(source: Path, target: Path) -> None:
 
 @contextmanager
 def mounted(image: Path, folder: Path, kind: str) -> Iterator[Path]:
-    """The file system in that file, through a loop device."""
+    """The file system in that file, through a loop device. Afterwards all that was written is in the file."""
     folder.mkdir(exist_ok=True)
     # Another mount namespace, such as a container's that just starts, may still hold the last one of the same UUID.
     options = "loop,nouuid" if kind == "xfs" else "loop"
@@ -108,6 +108,10 @@ def mounted(image: Path, folder: Path, kind: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", folder], check=True)
+        # A container that starts in this moment has a copy of our mounts until it has left our root. The file system
+        # is in use until then, and what is in the kernel's memory of it is not in the file.
+        listed = ["losetup", "--associated", str(image)]
+        wait_until(lambda: not subprocess.check_output(listed), 60, what="the last who holds the volume")
 
 
 @contextmanager
@@ -129,9 +133,6 @@ def power_volume(folder: Path, kind: str) -> Iterator[PowerVolume]:
             assert process.stdout.readline() == "mounted\n"
             with mounted(disk / "disk", folder / "volume", kind) as root:
                 yield PowerVolume(root, base, log, process)
-            # A container that starts in this moment has a copy of our mounts until it has left our root.
-            listed = ["losetup", "--associated", str(disk / "disk")]
-            wait_until(lambda: not subprocess.check_output(listed), 60, what="the last who holds the volume")
         finally:
             process.kill()
             subprocess.run(["umount", "--lazy", disk], check=True)
