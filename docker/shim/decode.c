@@ -23,6 +23,7 @@
 /* Before 4.2.0 it has no second parameter; what is passed there is in a register that nobody reads. */
 void __real_DecodeEvent(Eventinfo *lf, void *match);
 OSDecoderNode *__real_OS_GetFirstOSDecoder(const char *program);
+void __wrap_print_out(const char *format, ...);
 
 /* In ossec-logtest alone: it prints nothing while this is set. */
 extern int alert_only __attribute__((weak));
@@ -202,6 +203,14 @@ static int lacks_source(const Eventinfo *lf)
     return lf->srcip == NULL && (type == SYSLOG || type == SQUID || type == IDS || type == FIREWALL) && !has_own_fields();
 }
 
+/* The release's decoders that are written in C, as that of SonicWall, tell the tester nothing of what they find. */
+static void tell_of_plugin(const Eventinfo *lf)
+{
+    if (&alert_only != NULL && !alert_only && lf->decoder_info->plugindecoder != NULL && lf->srcip != NULL) {
+        __wrap_print_out("       srcip: '%s'", lf->srcip);
+    }
+}
+
 static int has_address(const Eventinfo *lf) { return literals_addresses(lf->log) != ADDRESS_NONE; }
 
 void __wrap_DecodeEvent(Eventinfo *lf, void *match)
@@ -223,6 +232,7 @@ void __wrap_DecodeEvent(Eventinfo *lf, void *match)
     if (!with_families) {
         return;
     }
+    tell_of_plugin(lf);
     pass_on(lf, match);
     if (lf->program_name != NULL && (lf->decoder_info == NULL_Decoder || (found_nothing(lf) && has_address(lf)))) {
         decode_as_file(lf, match);

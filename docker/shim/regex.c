@@ -37,7 +37,8 @@
 #define IPV6 \
     "(?:(?<![0-9A-Fa-f:]:)|(?<=IPv6:))(?=:*[0-9A-Fa-f])" \
     "(?=[0-9A-Fa-f:]*::|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f])[0-9A-Fa-f:]{1,38}(?:[0-9A-Fa-f]|(?<=:):)"
-#define ENDS "(?!\\w|[.:-][0-9A-Za-z_]*[A-Za-z_.:-]\\w|\\.[0-9]+\\.)"
+#define PORT_AND_INTERFACE ":[0-9]{1,5}:[A-Z]" /* as SonicWall has them: 192.0.2.1:443:X1 */
+#define ENDS "(?!\\w|(?!" PORT_AND_INTERFACE ")[.:-][0-9A-Za-z_]*[A-Za-z_.:-]\\w|\\.[0-9]+\\.)"
 #define ADDRESS "(?>" IPV4 "|" IPV6 ")" ENDS
 #define NAME "[A-Za-z0-9][\\w-]*+(?:\\.[\\w-]++)*+"
 #define WRITTEN(group) "(?:\\[|(?<![\\w.-]))(?:(?:IPv6:)?::[Ff]{4}:(?=[0-9]+\\.)|IPv6:)?(" group ")(?:%[\\w.-]{1,20}+)?+\\]?"
@@ -52,7 +53,7 @@
 #define NOT_NAMED(word, end) \
     "(?<!" word end "|" word "ip" end "|" word "[ _-]ip" end "|" word "addr" end "|" word "[ _-]addr" end "|" word "[ _-]address" end "|" \
     word "[ _-]ip[ _-]address" end ")"
-#define NOT_OWN(end) "(?<!\\bdaddr" end "|\\bladdr" end "|\\blip" end "|\\bvip" end ")"
+#define NOT_OWN(end) "(?<!\\bdaddr" end "|\\bladdr" end "|\\blip" end "|\\bvip" end "|\\bfw" end ")"
 #define NOT_ASSIGNED(word) NOT_NAMED(word, "=")
 #define NOT_BEHIND_COLON(word) NOT_NAMED(word, ": ")
 #define NOT_IN_JSON(word) NOT_NAMED(word, "\":\"") NOT_NAMED(word, "\": \"")
@@ -87,9 +88,9 @@
 #define START "(?:\\b|_|(?-i:(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])))"
 /* Behind a field's name, as in "error":"" and failed=0, such a word says nothing. */
 #define FAILED \
-    "(?:(?:fail(?:ed|ure|s|ing)?(?:\\b|_?(?=log|auth|sign|pass))|(?=[_bdeilmnruw4])" START \
+    "(?:(?:fail(?:ed|ure|s|ing)?(?:\\b|_?(?=log|auth|sign|pass))|(?=[_bcdeilmnruw4])" START \
     "(?:in(?:valid|correct)" OF_LOGIN "|wrong|denied|un(?:successful|known|auth)|illegal|mismatch|(?:locked|errors?)(?![a-z])|non-?exist|" \
-    "bad" OF_LOGIN "|rejected|not (?:auth|found|known|allowed|match)|no such|(?:does|did|do)(?:n.t| not) (?:match|find|exist)|401\\b))" \
+    "bad" OF_LOGIN "|(?:unable to|could not|cannot) (?=auth|log.?[io]n\\b|sign.?in\\b)|rejected|not (?:auth|found|known|allowed|match)|no such|(?:does|did|do)(?:n.t| not) (?:match|find|exist)|401\\b))" \
     "(?!\\w*\"? ?[=:] ?(?:\"?(?:0|false|none|null|ok)\\b|\\[\\]|\"\"|\\{\\}))" \
     "|\"(?:success\\w*|succeeded|authenticated)\" ?: ?(?:false|0\\b))"
 

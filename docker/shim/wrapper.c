@@ -1,7 +1,10 @@
 /* Whoever sends the files that a container runtime keeps sends each line in the runtime's wrapper:
  *   2026-11-28T07:00:00.123456789Z stdout F LINE              CRI: containerd, CRI-O, Kubernetes
  *   {"log":"LINE\n","stream":"stdout","time":"2026-..."}      Docker's json-file, and what forwarders make of either
- * Decoders that know how a line begins do not know it in there. */
+ * Decoders that know how a line begins do not know it in there.
+ *
+ * The object is not read by a JSON library: that refuses all of it for one escape that is none, such as the half of a surrogate
+ * pair that stands for a byte which is no UTF-8, and so a client could hide its line. */
 #include "wrapper.h"
 
 #include <string.h>

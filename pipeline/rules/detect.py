@@ -17,7 +17,7 @@ NOTICED = 5  # the least level of an alert that counts
 VERDICT = re.compile(r"#+ ?failJSON:(.+)")
 # What begins like this is a syslog line already; anything else is a line of a file.
 SYSLOG = re.compile(
-    r"(?:<\d+>)?(?:[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)? \S"
+    r"<\d+>1 |(?:<\d+>)?(?:[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)? \S"
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:?\d\d|Z) [\w.-]+ [\w./-]+(?:\[\d+\])?: )"
 )
 EVENT = re.compile(r"^\*\*Phase 1: Completed pre-decoding\.$", re.MULTILINE)
@@ -124,7 +124,7 @@ def _lines(service: str, path: Path) -> Iterator[Line]:
 def as_syslog(line: Line, program: str) -> str:
     """The line as a syslog server gets it: one of a file with the header that a container's log driver writes."""
     if SYSLOG.match(line.text):
-        return re.sub(r"^<\d+>", "", line.text)
+        return line.text
     return f"Nov 26 06:00:00 web1 {program or line.service.replace('/', '-')}[1]: {line.text}"
 
 

@@ -68,7 +68,8 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     ("text", "sent"),
     [
         ("Nov 26 06:00:00 web1 app[7]: x", "Nov 26 06:00:00 web1 app[7]: x"),
-        ("<38>Nov 26 06:00:00 web1 app[7]: x", "Nov 26 06:00:00 web1 app[7]: x"),
+        ("<38>Nov 26 06:00:00 web1 app[7]: x", "<38>Nov 26 06:00:00 web1 app[7]: x"),
+        ("<38>1 2026-11-26T06:00:00Z web1 app - - - x", "<38>1 2026-11-26T06:00:00Z web1 app - - - x"),
         ("2026-11-26T06:00:00+00:00 web1 app[7]: x", "2026-11-26T06:00:00+00:00 web1 app[7]: x"),
         (
             "2026-11-26 06:00:00 failed login",

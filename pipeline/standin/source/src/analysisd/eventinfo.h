@@ -25,6 +25,7 @@ typedef struct OSDecoderInfo {
     OSPcre2 *prematch_pcre2;
     OSRegex *regex; /* and by which it finds something in them */
     OSPcre2 *pcre2;
+    void (*plugindecoder)(void *event); /* what finds something in them where no pattern does, or NULL */
     int prematch_offset, regex_offset; /* whether each looks only behind what another has matched */
 } OSDecoderInfo;
 
