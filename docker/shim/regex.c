@@ -92,7 +92,7 @@
     "(?:in(?:valid|correct)" OF_LOGIN "|wrong|denied|un(?:successful|known|auth)|illegal|mismatch|(?:locked|errors?)(?![a-z])|non-?exist|" \
     "bad" OF_LOGIN "|(?:unable to|could not|cannot) (?=auth|log.?[io]n\\b|sign.?in\\b)|rejected|not (?:auth|found|known|allowed|match)|no such|(?:does|did|do)(?:n.t| not) (?:match|find|exist)|401\\b))" \
     "(?!\\w*\"? ?[=:] ?(?:\"?(?:0|false|none|null|ok)\\b|\\[\\]|\"\"|\\{\\}))" \
-    "|\"(?:success\\w*|succeeded|authenticated)\" ?: ?(?:false|0\\b))"
+    "|\"(?:(?:auth_)?success\\w*|succeeded|authenticated)\" ?: ?(?:false|0\\b))"
 
 static const struct {
     const char *name, *pattern;

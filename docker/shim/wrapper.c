@@ -1,6 +1,7 @@
 /* Whoever sends the files that a container runtime keeps sends each line in the runtime's wrapper:
  *   2026-11-28T07:00:00.123456789Z stdout F LINE              CRI: containerd, CRI-O, Kubernetes
  *   {"log":"LINE\n","stream":"stdout","time":"2026-..."}      Docker's json-file, and what forwarders make of either
+ *   {"MESSAGE":"LINE","SYSLOG_IDENTIFIER":"nginx",...}        an entry of systemd's journal
  * Decoders that know how a line begins do not know it in there.
  *
  * The object is not read by a JSON library: that refuses all of it for one escape that is none, such as the half of a surrogate
@@ -167,22 +168,27 @@ static int has_address(const char *text, char *end)
     return found != ADDRESS_NONE;
 }
 
-/* A forwarder may put an application's own fields beside its message, and who did it may be in them: of a message without an
- * address all is left as it is. */
+static int is_of_journal(char *line)
+{
+    return text_of(line, "\"SYSLOG_IDENTIFIER\"") != NULL || text_of(line, "\"_TRANSPORT\"") != NULL ||
+           text_of(line, "\"_SYSTEMD_UNIT\"") != NULL;
+}
+
+/* A forwarder may put an application's own fields beside its message, and the application into the journal, too, and who did it
+ * may be in them: of a message without an address all is left as it is. */
 static int unwrap_json(char *line)
 {
-    char *text, *end;
-    int is_message;
+    int of_runtime = is_stream_of(line, "\"stream\"") || is_stream_of(line, "\"source\"");
+    char *text = of_runtime ? text_of(line, "\"log\"") : NULL;
+    int is_message = text == NULL;
+    char *end;
 
-    if (!is_stream_of(line, "\"stream\"") && !is_stream_of(line, "\"source\"")) {
-        return 0;
+    if (is_message && of_runtime) {
+        text = text_of(line, "\"message\"");
+    } else if (is_message && is_of_journal(line)) {
+        text = text_of(line, "\"MESSAGE\"");
     }
-    text = text_of(line, "\"log\"");
-    is_message = text == NULL;
-    if (is_message && (text = text_of(line, "\"message\"")) == NULL) {
-        return 0;
-    }
-    if ((end = end_of(text)) == NULL || (is_message && !has_address(text, end))) {
+    if (text == NULL || (end = end_of(text)) == NULL || (is_message && !has_address(text, end))) {
         return 0;
     }
     unescape(line, text, without_newline(text, end));

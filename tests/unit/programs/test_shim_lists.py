@@ -315,6 +315,11 @@ WRAPPER = (
     expect("{\"message\":\"a\",\"ip\":\"192.0.2.1\",\"stream\":\"stdout\"}",
            "{\"message\":\"a\",\"ip\":\"192.0.2.1\",\"stream\":\"stdout\"}");
     expect("{\"message\":\"a 192.0.2.1\",\"stream\":\"stdout\"}", "a 192.0.2.1");
+    expect("{\"_TRANSPORT\":\"stdout\",\"MESSAGE\":\"a 192.0.2.1\"}", "a 192.0.2.1");
+    expect("{\"MESSAGE\":\"a \\\"::1\\\"\",\"SYSLOG_IDENTIFIER\":\"b\"}", "a \"::1\"");
+    expect("{\"_SYSTEMD_UNIT\":\"a\",\"MESSAGE\":\"b\",\"IP\":\"192.0.2.1\"}",
+           "{\"_SYSTEMD_UNIT\":\"a\",\"MESSAGE\":\"b\",\"IP\":\"192.0.2.1\"}");
+    expect("{\"MESSAGE\":\"a 192.0.2.1\"}", "{\"MESSAGE\":\"a 192.0.2.1\"}");
     expect("{\"log\":\"{\\\"log\\\":\\\"a\\\"}\",\"stream\":\"stdout\"}", "{\"log\":\"a\"}");
     return 0;
 }
