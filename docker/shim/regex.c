@@ -38,7 +38,7 @@
     "(?:(?<![0-9A-Fa-f:]:)|(?<=IPv6:))(?=:*[0-9A-Fa-f])" \
     "(?=[0-9A-Fa-f:]*::|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f])[0-9A-Fa-f:]{1,38}(?:[0-9A-Fa-f]|(?<=:):)"
 #define PORT_AND_INTERFACE ":[0-9]{1,5}:[A-Z]" /* as SonicWall has them: 192.0.2.1:443:X1 */
-#define ENDS "(?!\\w|(?!" PORT_AND_INTERFACE ")[.:-][0-9A-Za-z_]*[A-Za-z_.:-]\\w|\\.[0-9]+\\.)"
+#define ENDS "(?:(?!\\w|[.:-][0-9A-Za-z_]*[A-Za-z_.:-]\\w|\\.[0-9]+\\.)|(?=" PORT_AND_INTERFACE "))"
 #define ADDRESS "(?>" IPV4 "|" IPV6 ")" ENDS
 #define NAME "[A-Za-z0-9][\\w-]*+(?:\\.[\\w-]++)*+"
 #define WRITTEN(group) "(?:\\[|(?<![\\w.-]))(?:(?:IPv6:)?::[Ff]{4}:(?=[0-9]+\\.)|IPv6:)?(" group ")(?:%[\\w.-]{1,20}+)?+\\]?"
@@ -88,11 +88,12 @@
 #define START "(?:\\b|_|(?-i:(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])))"
 /* Behind a field's name, as in "error":"" and failed=0, such a word says nothing. */
 #define FAILED \
-    "(?:(?:fail(?:ed|ure|s|ing)?(?:\\b|_?(?=log|auth|sign|pass))|(?=[_bcdeilmnruw4])" START \
-    "(?:in(?:valid|correct)" OF_LOGIN "|wrong|denied|un(?:successful|known|auth)|illegal|mismatch|(?:locked|errors?)(?![a-z])|non-?exist|" \
-    "bad" OF_LOGIN "|(?:unable to|could not|cannot) (?=auth|log.?[io]n\\b|sign.?in\\b)|rejected|not (?:auth|found|known|allowed|match)|no such|(?:does|did|do)(?:n.t| not) (?:match|find|exist)|401\\b))" \
+    "(?:(?:fail(?:ed|ure|s|ing)?(?:\\b|_?(?=log|auth|sign|pass))|(?=[_bdeilmnruw4])" START \
+    "(?:in(?:valid|correct)" OF_LOGIN "|wrong|denied|un(?:successful|known|auth|able to (?=auth|log.?in\\b|sign.?in\\b))|illegal|" \
+    "mismatch|(?:locked|errors?)(?![a-z])|non-?exist|bad" OF_LOGIN "|rejected|" \
+    "not (?:auth|found|known|allowed|match|log.?in\\b|sign.?in\\b)|no such|(?:does|did|do)(?:n.t| not) (?:match|find|exist)|401\\b))" \
     "(?!\\w*\"? ?[=:] ?(?:\"?(?:0|false|none|null|ok)\\b|\\[\\]|\"\"|\\{\\}))" \
-    "|\"(?:(?:auth_)?success\\w*|succeeded|authenticated)\" ?: ?(?:false|0\\b))"
+    "|\"(?:success\\w*|auth_success|succeeded|authenticated)\" ?: ?(?:false|0\\b))"
 
 static const struct {
     const char *name, *pattern;

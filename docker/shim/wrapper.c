@@ -183,12 +183,11 @@ static int unwrap_json(char *line)
     int is_message = text == NULL;
     char *end;
 
-    if (is_message && of_runtime) {
-        text = text_of(line, "\"message\"");
-    } else if (is_message && is_of_journal(line)) {
-        text = text_of(line, "\"MESSAGE\"");
+    if (is_message) {
+        text = text_of(line, of_runtime ? "\"message\"" : "\"MESSAGE\"");
     }
-    if (text == NULL || (end = end_of(text)) == NULL || (is_message && !has_address(text, end))) {
+    if (text == NULL || (!of_runtime && !is_of_journal(line)) || (end = end_of(text)) == NULL ||
+        (is_message && !has_address(text, end))) {
         return 0;
     }
     unescape(line, text, without_newline(text, end));
