@@ -17,6 +17,7 @@
 #include "fields.h"
 #include "literals.h"
 #include "programs.h"
+#include "quotes.h"
 #include "rule_lists.h"
 #include "wrapper.h"
 
@@ -100,13 +101,38 @@ static OSDecoderNode *behind(OSDecoderNode *child, const OSDecoderInfo *decoder)
     return child->next;
 }
 
+#define EVERY_FIELD (~0u)
+
+/* Takes back what was found, but for the fields of `keep`, a bit each. Returns which are left. */
+static unsigned keep_fields(Eventinfo *lf, unsigned keep)
+{
+    char **found[] = {&lf->srcip, &lf->dstip, &lf->srcuser, &lf->dstuser, &lf->srcport, &lf->dstport,
+                      &lf->protocol, &lf->action, &lf->id, &lf->url, &lf->status};
+    unsigned have = 0;
+
+    for (unsigned n = 0; n < sizeof(found) / sizeof(*found); n++) {
+        if (*found[n] != NULL && (keep & 1u << n) == 0) {
+            free(*found[n]);
+            *found[n] = NULL;
+        }
+        have |= *found[n] != NULL ? 1u << n : 0;
+    }
+    return have;
+}
+
+static int is_clients_word(const Eventinfo *lf)
+{
+    return lf->srcip != NULL && literals_addresses(lf->log) == ADDRESS_SOME && stands_in_quotes_alone(lf->log, lf->srcip);
+}
+
 /* The family from which on the search finds one that keeps the line, by a child that finds a source, or an action where
  * there is no source to find and no decoder has found one before; NULL if there is none. What its first children left is no longer
- * linked to it. */
-static OSDecoderNode *search(Eventinfo *lf, void *match)
+ * linked to it. A source that is a client's word is left, too, which sets *left, if that is given. */
+static OSDecoderNode *search(Eventinfo *lf, void *match, int *left)
 {
     OSDecoderNode *node = families_of(lf->log), *family;
     int has_action = lf->action != NULL;
+    unsigned before = keep_fields(lf, EVERY_FIELD);
 
     while (node != NULL) {
         decode_from(node, lf, match);
@@ -115,6 +141,11 @@ static OSDecoderNode *search(Eventinfo *lf, void *match)
         }
         if (lf->decoder_info == family->osdecoder) {
             node = family->next;
+        } else if (left != NULL && is_clients_word(lf)) {
+            *left = 1;
+            keep_fields(lf, before);
+            family->child = behind(family->child, lf->decoder_info);
+            node = family;
         } else if (lf->srcip != NULL || (lf->action != NULL && !has_action)) {
             return node;
         } else {
@@ -150,9 +181,12 @@ static void decode_by_family(Eventinfo *lf, void *match)
 {
     OSDecoderInfo *taken = lf->decoder_info;
     int knows_the_kind = lf->id != NULL;
-    int loud = hush();
-    OSDecoderNode *found = search(lf, match);
+    int loud = hush(), left = 0;
+    OSDecoderNode *found = search(lf, match, &left);
 
+    if (found == NULL && left) {
+        found = search(lf, match, NULL); /* rather that than nobody: a client's own quotes may have ended the application's */
+    }
     speak(loud);
     if (found != NULL && loud) {
         decode_from(found, lf, match);

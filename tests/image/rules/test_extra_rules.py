@@ -147,6 +147,40 @@ def test_what_a_client_says_of_itself_moves_no_blame(ossec_image: image.Image) -
     assert moved == {}
 
 
+ATTACKER = "198.51.100.7"
+# Lines of an application that puts in quotes what a client calls itself, and tells who it is.
+QUOTING = (
+    f'login failed for user "ONCE" from {ATTACKER}',
+    f'request denied, agent="ONCE", client: {ATTACKER}',
+    f'{{"level":"warn","msg":"login failed","user":"ONCE","ip":"{ATTACKER}"}}',
+    f'{{"level":"warn","msg":"login of \\"TWICE\\" failed: wrong password","ip":"{ATTACKER}"}}',
+)
+HEADER = re.compile(
+    r"(?:<\d+>)?(?:1 )?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\S+) \S+ (?:[\w./()-]+(?:\[\d+\])?: )?"
+)
+
+
+def test_a_whole_line_of_another_application_within_quotes_moves_no_blame(ossec_image: image.Image) -> None:
+    texts = [
+        HEADER.sub("", row["line"], count=1)
+        for table in TABLES.values()
+        for row in table["alerts"]
+        if "source" in row
+    ]
+    assert len(texts) > 300
+    escaped = [(once := json.dumps(text)[1:-1], json.dumps(once)[1:-1]) for text in texts]
+    for carrier in QUOTING:
+        lines = [NEAR + carrier.replace("ONCE", once).replace("TWICE", twice) for once, twice in escaped]
+        found = detect.logtest(ossec_image.name, lines)
+        wrong = {
+            line: one.source
+            for one, line in zip(found, lines, strict=True)
+            if one.noticed and one.source not in (None, ATTACKER)
+        }
+        assert wrong == {}
+        assert sum(one.source == ATTACKER for one in found) > 0.98 * len(lines)
+
+
 # What a pattern might begin with, and what it might then try again and again.
 HEADS = [
     "authentication failed for user ",

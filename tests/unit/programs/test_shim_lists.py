@@ -326,6 +326,50 @@ WRAPPER = (
 """
 )
 
+# Whether 192.0.2.66 stands in a client's own words alone.
+QUOTES = r"""
+#include <assert.h>
+#include <stddef.h>
+#include "quotes.h"
+
+int main(void)
+{
+    const char *alone[] = {
+        "user \"x from 192.0.2.66\" from 192.0.2.1",
+        "user \"x from 192.0.2.66\" from ::1",
+        "a=\"1 192.0.2.66\", ip 192.0.2.1",
+        "{\"user\":\"a \\\"b\\\" 192.0.2.66\",\"ip\":\"192.0.2.1\"}",
+        "192.0.2.1 \"GET 192.0.2.66 x\"",
+        "{\"msg\":\"user \\\"x 192.0.2.66\\\" from 192.0.2.1\"}",
+        "{\"msg\":\"x\",\"user\":\"a 192.0.2.66\",\"ip\":\"192.0.2.1\"}",
+        "it's \"a 192.0.2.66\" 192.0.2.1",
+    };
+    const char *not_alone[] = {
+        "",
+        "192.0.2.66",
+        "from 192.0.2.66 to 192.0.2.1",
+        "user \"x from 192.0.2.66\"",
+        "\"x 192.0.2.66\" from 192.0.2.66 192.0.2.1",
+        "ip=\"192.0.2.66\" to 192.0.2.1",
+        "{\"ip\":\"192.0.2.66\",\"to\":\"192.0.2.1\"}",
+        "'bob'@'192.0.2.66' on 192.0.2.1",
+        "msg=\"login of x from 192.0.2.66\" fw=192.0.2.1",
+        "{\"error_message\": \"a 192.0.2.66\", \"b\": \"192.0.2.1\"}",
+        "user 'x 192.0.2.66' from 192.0.2.1",
+        "a \"b 192.0.2.66 192.0.2.1",
+        "a \"b\\\" 192.0.2.66 192.0.2.1",
+    };
+
+    for (size_t n = 0; n < sizeof(alone) / sizeof(*alone); n++) {
+        assert(stands_in_quotes_alone(alone[n], "192.0.2.66"));
+    }
+    for (size_t n = 0; n < sizeof(not_alone) / sizeof(*not_alone); n++) {
+        assert(!stands_in_quotes_alone(not_alone[n], "192.0.2.66"));
+    }
+    return 0;
+}
+"""
+
 # Which lines are worth a search for a source, and one spelling of each.
 ADDRESS = r"""
 #include <assert.h>
@@ -419,8 +463,9 @@ int main(void)
         (LOGS, ["logs", "flush"]),
         (COLOURS, ["colours"]),
         (WRAPPER, ["wrapper", "address"]),
+        (QUOTES, ["quotes", "address"]),
     ],
-    ids=["order", "lists", "families", "address", "logs", "colours", "wrapper"],
+    ids=["order", "lists", "families", "address", "logs", "colours", "wrapper", "quotes"],
 )
 def test_what_is_gone_through_is_short_and_leaves_nothing_out(
     tmp_path: Path, play: str, files: list[str]
