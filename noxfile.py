@@ -82,9 +82,10 @@ def swarm(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def smoke(session: nox.Session) -> None:
-    """Build an image and smoke-test it: OSSEC's, and the stand-in's."""
-    session.run("pytest", "tests/image/build/test_pipeline.py", "-k", "smoke_passes", *session.posargs)
+def fast(session: nox.Session) -> None:
+    """The unit tests, and beside them the images of OSSEC and of the stand-in, built and smoke-tested."""
+    smoke = "tests/image/build/test_pipeline.py::test_smoke_passes"
+    session.run("pytest", smoke, "tests/unit", WORKERS, *SLOWEST)
 
 
 def _pytest(session: nox.Session, *folders: str) -> None:

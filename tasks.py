@@ -267,14 +267,14 @@ def settings(_: Context) -> None:
 def test(context: Context, only: str = "", of: str = "", fast: bool = False) -> None:  # noqa: PT028 # no test of pytest
     """Run all that nox runs by default, or --only one of its sessions, such as lint.
 
-    --fast runs lint, types, the unit tests and one smoke test. --of VERSION tests the image of that version and not of
+    --fast runs lint, types, the unit tests and the smoke tests. --of VERSION tests the image of that version and not of
     the newest: --only image.
     """
     if only and fast:
         raise UserError("--fast and --only are two choices of sessions; leave one of them out.")
     if of and only != "image":
         raise UserError("--of: is for the image's tests alone; write --only image --of VERSION.")
-    sessions = ["lint", "types", "unit", "smoke"] if fast else [only] if only else []
+    sessions = ["lint", "types", "fast"] if fast else [only] if only else []
     words = ["nox", *(["--session", *sessions] if sessions else []), *(["--", "--release", of] if of else [])]
     context.run(shlex.join(words), pty=err.is_terminal)
 

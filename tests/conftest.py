@@ -24,6 +24,7 @@ LONG = [
         "image/loss/test_no_loss.py",
         "image/docs/test_podman.py",
         "image/loss/test_soak.py",
+        "image/build/test_pipeline.py",
         "unit/programs/test_output_targets.py",
         "image/build/test_reproduce.py",
         "image/loss/test_reload.py",
