@@ -139,13 +139,12 @@ static OSDecoderNode *search(Eventinfo *lf, void *match, int *left)
         if ((family = families_taker(lf)) == NULL) {
             return NULL;
         }
-        if (lf->decoder_info == family->osdecoder) {
-            node = family->next;
-        } else if (left != NULL && is_clients_word(lf)) {
+        if (left != NULL && is_clients_word(lf)) {
             *left = 1;
             keep_fields(lf, before);
-            family->child = behind(family->child, lf->decoder_info);
-            node = family;
+        }
+        if (lf->decoder_info == family->osdecoder) {
+            node = family->next;
         } else if (lf->srcip != NULL || (lf->action != NULL && !has_action)) {
             return node;
         } else {

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "address.h"
+#include "../intake/text.h"
 
 #define SPACES " \t"
 
@@ -21,8 +22,6 @@ static int ends_in(const char *name, size_t length, const char *end)
 
     return length >= more && strncasecmp(name + length - more, end, more) == 0;
 }
-
-static int is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 /* Whether the name before the quote is one of the application's own words. */
 static int is_own(const char *line, const char *quote)
@@ -38,7 +37,7 @@ static int is_own(const char *line, const char *quote)
     while (end > line && (end[-1] == '"' || end[-1] == '\\')) {
         end--;
     }
-    for (name = end; name > line && is_letter(name[-1]); name--) {
+    for (name = end; name > line && (is_letter((unsigned char)name[-1]) || name[-1] == '_'); name--) {
     }
     for (size_t n = 0; n < sizeof(own) / sizeof(*own); n++) {
         if (ends_in(name, (size_t)(end - name), own[n])) {

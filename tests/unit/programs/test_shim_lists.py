@@ -280,7 +280,7 @@ COLOURS = (
 """
 )
 
-# What a container printed, in the wrappers of CRI and of Docker's json-file.
+# What a container or a service printed, in the wrappers of CRI, of Docker's json-file and of systemd's journal.
 WRAPPER = (
     WITHOUT.replace("NAME", "wrapper")
     + r"""
